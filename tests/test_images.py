@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import re
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dia_pipeline.images import MAX_PIXELS, ImageError, read_image, resize_image, write_image
+
+
+@pytest.fixture
+def picture():
+    """A smooth colour picture, taller than wide, that JPEG keeps nearly as it is."""
+    y, x = np.mgrid[0:40, 0:24]
+    return np.stack([y * 6, x * 10, 255 - y * 3 - x * 2], axis=-1).astype(np.uint8)
+
+
+def png_header(width, height):
+    """The start of a PNG that claims a size and holds no pixels."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    ends = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
+    return b"\x89PNG\r\n\x1a\n" + ends + struct.pack(">I", 4) + b"IDAT"
+
+
+def test_rgb_comes_back_as_written(tmp_path, picture):
+    write_image(tmp_path / "rgb.png", picture)
+    image = read_image(tmp_path / "rgb.png")
+    assert image.dtype == np.uint8
+    assert image.flags.writeable
+    np.testing.assert_array_equal(image, picture)
+
+
+def test_the_same_picture_is_written_as_the_same_bytes(tmp_path, picture):
+    write_image(tmp_path / "one.png", picture)
+    write_image(tmp_path / "two.png", np.asfortranarray(picture))
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_grey_and_one_bit(tmp_path, picture):
+    grey = picture[..., 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "grey.png"), np.dstack([grey] * 3))
+    Image.fromarray(grey > 100).save(tmp_path / "bit.png")
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "bit.png"), np.dstack([(grey > 100) * np.uint8(255)] * 3)
+    )
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path, suffix):
+    values = np.array([[0, 128, 129, 257, 300], [32896, 40000, 65406, 65407, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / f"grey16.{suffix}")
+    image = read_image(tmp_path / f"grey16.{suffix}")
+    np.testing.assert_array_equal(image, np.dstack([np.rint(values / 257)] * 3))
+
+
+def test_16_bit_colour(tmp_path, picture):
+    wide = picture.astype(">u2") * 257
+    rows = b"".join(b"\0" + row.tobytes() for row in wide)
+    height, width = picture.shape[:2]
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    data = b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    (tmp_path / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    np.testing.assert_array_equal(read_image(tmp_path / "wide.png"), picture)
+
+
+def test_transparency_is_laid_over_white(tmp_path, picture):
+    alpha = np.zeros(picture.shape[:2], np.uint8)
+    alpha[:20], alpha[20:30] = 255, 51
+    Image.fromarray(np.dstack([picture, alpha])).save(tmp_path / "rgba.png")
+    opacity = alpha[..., None] / 255
+    expected = picture * opacity + 255 * (1 - opacity)
+    np.testing.assert_allclose(read_image(tmp_path / "rgba.png"), expected, atol=1)
+
+
+def test_palette_with_a_transparent_entry(tmp_path):
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
+    image.save(tmp_path / "palette.png", transparency=1)
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "palette.png"), [[[10, 20, 30], [255, 255, 255], [70, 80, 90]]]
+    )
+
+
+def test_cmyk_jpeg(tmp_path, picture):
+    Image.fromarray(picture).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
+    np.testing.assert_allclose(read_image(tmp_path / "cmyk.jpg"), picture, atol=12)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (2, lambda image: image[:, ::-1]),
+        (3, lambda image: image[::-1, ::-1]),
+        (6, lambda image: np.rot90(image, -1)),
+        (8, lambda image: np.rot90(image, 1)),
+    ],
+)
+def test_exif_rotation_is_applied(tmp_path, picture, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(picture).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "turned.png"), turn(picture))
+
+
+def test_a_broken_exif_block_does_not_spoil_a_picture(tmp_path, picture):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(picture).save(path, exif=b"Exif\0\0garbage", quality=95)
+    np.testing.assert_allclose(read_image(path), picture, atol=12)
+
+
+def test_errors_name_the_file_and_the_problem(tmp_path, picture):
+    def check(name, problem):
+        path = tmp_path / name
+        with pytest.raises(ImageError, match=rf"^{re.escape(str(path))}: .*{problem}.*; "):
+            read_image(path)
+
+    check("missing.png", "no such file")
+    (tmp_path / "folder.png").mkdir()
+    check("folder.png", "folder")
+    (tmp_path / "empty.png").touch()
+    check("empty.png", "empty")
+    (tmp_path / "text.png").write_text("this is not a picture")
+    check("text.png", "no picture")
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    for name in ("cut.png", "cut.jpg", "cut.tif", "cut.webp"):
+        Image.fromarray(noise).save(tmp_path / name)
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data[: len(data) // 2])
+        check(name, "(cannot be decoded|cannot be read|no picture)")
+    Image.fromarray(picture[..., 0].astype(np.float32)).save(tmp_path / "float.tif")
+    check("float.tif", "no known range")
+
+
+@pytest.mark.parametrize("size", [(20_000, 10_001), (30_000, 20_000), (60_000, 50_000)])
+def test_an_absurdly_large_picture_is_refused_by_its_header(tmp_path, size):
+    path = tmp_path / "large.png"
+    path.write_bytes(png_header(*size))
+    with warnings.catch_warnings(), pytest.raises(ImageError, match="more than 200 megapixels"):
+        warnings.simplefilter("error")
+        read_image(path)
+
+
+def test_a_picture_of_the_limit_is_not_refused_for_its_size(tmp_path):
+    path = tmp_path / "limit.png"
+    path.write_bytes(png_header(20_000, MAX_PIXELS // 20_000))
+    with warnings.catch_warnings(), pytest.raises(ImageError, match="cannot be decoded"):
+        warnings.simplefilter("error")
+        read_image(path)
+
+
+def test_resizing_takes_height_first_and_averages(picture):
+    assert resize_image(picture, (13, 50)).shape == (13, 50, 3)
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = resize_image(stripes, (16, 16))
+    assert abs(small[4:-4, 4:-4].astype(int) - 128).max() <= 4
