@@ -13,7 +13,7 @@ from .files import replace_file
 MAX_PIXELS = 200_000_000
 """Pictures of more pixels are refused before they are decoded."""
 
-# Pillow refuses what has twice as many pixels as this; its own value would be below our limit.
+# Pillow warns above this, and refuses twice as much; its own value is below our limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
@@ -37,15 +37,23 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: the file is missing, empty, damaged, no picture, or above `MAX_PIXELS`.
     """
-    with _open(path) as image:
-        try:
+    _check_file(path)
+    try:
+        with _open(path) as image:
             return np.array(_to_rgb(ImageOps.exif_transpose(image)))
-        except Exception as error:  # Pillow's decoders raise many kinds for damaged files
-            raise ImageError(
-                path,
-                f"the picture cannot be decoded ({error})",
-                "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
-            ) from error
+    except Image.DecompressionBombError as error:
+        limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
+        raise ImageError(path, f"the picture has {limit}", "scale it down first") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            path, "this is no picture of a known format", "save it as PNG or JPEG"
+        ) from error
+    except Exception as error:  # Pillow's decoders raise many kinds for damaged files
+        raise ImageError(
+            path,
+            f"the picture cannot be decoded ({error})",
+            "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
+        ) from error
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -60,34 +68,30 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def _open(path: str | Path) -> Image.Image:
-    """Open a picture, reading no more than its header."""
-    too_large = ImageError(
-        path, f"the picture has more than {MAX_PIXELS / 1e6:.0f} megapixels", "scale it down first"
-    )
+def _check_file(path: str | Path) -> None:
     try:
-        if Path(path).stat().st_size == 0:
-            raise ImageError(path, "the file is empty", "copy it again")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
+        with Path(path).open("rb") as file:
+            empty = not file.read(1)
     except FileNotFoundError as error:
         raise ImageError(path, "there is no such file", "check the path") from error
     except IsADirectoryError as error:
         raise ImageError(path, "this is a folder", "give the path of a picture") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            path, "this is no picture of a known format", "save it as PNG or JPEG"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise too_large from error
     except OSError as error:
-        reason = error.strerror or error
-        raise ImageError(path, f"the file cannot be read ({reason})", "check it") from error
-    if image.width * image.height > MAX_PIXELS:
-        image.close()
-        raise too_large
-    return image
+        raise ImageError(
+            path, f"the file cannot be read ({error.strerror})", "check path and permissions"
+        ) from error
+    if empty:
+        raise ImageError(path, "the file is empty", "copy it again")
+
+
+def _open(path: str | Path) -> Image.Image:
+    """Open a picture of at most `MAX_PIXELS`, reading no more than its header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return Image.open(path)
+        except Image.DecompressionBombWarning as warning:
+            raise Image.DecompressionBombError(warning) from warning
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
