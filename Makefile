@@ -1,0 +1,43 @@
+# make demo: pictures to look at; make test, make lint: the checks.
+# Everything runs in .venv, a virtual environment made once from requirements.lock.
+
+SHELL := /bin/bash
+VENV := .venv
+IN_VENV := source $(VENV)/bin/activate &&
+TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
+
+.PHONY: demo test lint venv lock
+
+demo: venv
+	$(IN_VENV) dia demo demo
+	$(IN_VENV) snakemake --cores all --configfile demo/config.yaml
+	@echo && echo "The pictures:" && ls $(CURDIR)/demo/results/*/overview.png
+
+test: venv
+	$(IN_VENV) pytest
+
+lint: venv
+	$(IN_VENV) ruff check .
+	$(IN_VENV) ruff format --check .
+	$(IN_VENV) snakefmt --check Snakefile workflow
+
+venv: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(or $(PYTHON),false) -c '$(TOO_OLD)' || { \
+		echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(IN_VENV) pip install --requirement requirements.lock
+	$(IN_VENV) pip install --no-deps --editable .
+	touch $@
+
+# The newest versions that pyproject.toml allows beside the pinned torch.
+lock:
+	$(PYTHON) -m venv --clear $(VENV)
+	$(IN_VENV) pip install torch==2.13.0 '.[workflow,demo,dev]'
+	$(IN_VENV) { grep '^#' requirements.lock; \
+		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda|triton)' | sed 's/+cpu$$//'; \
+	} > requirements.new
+	mv requirements.new requirements.lock

@@ -1,0 +1,57 @@
+"""pyproject.toml, requirements.lock and environment.yml name the same software."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CONDA_NAMES = {"torch": "pytorch"}
+
+
+def requirements(lines):
+    parsed = (Requirement(line) for line in lines)
+    return {canonicalize_name(requirement.name): requirement for requirement in parsed}
+
+
+NEEDED = requirements(PROJECT["dependencies"] + EXTRAS["workflow"])
+ALL = requirements(PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra])
+
+
+@pytest.fixture(scope="module")
+def lock():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    return requirements(line for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_lock_satisfies_pyproject(name, lock):
+    (pin,) = lock[name].specifier
+    assert pin.operator == "=="
+    assert ALL[name].specifier.contains(pin.version)
+
+
+def test_the_lock_pins_a_torch_that_every_machine_can_install(lock):
+    assert str(lock["torch"].specifier) == "==2.13.0"
+    assert not [name for name in lock if name.startswith(("nvidia", "cuda", "triton"))]
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_conda_installs_what_pyproject_asks_for(name):
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    conda = requirements(entry for entry in entries if not entry.startswith("python="))
+    assert conda[CONDA_NAMES.get(name, name)].specifier == NEEDED[name].specifier
+
+
+def test_importing_the_package_is_cheap():
+    code = "import sys, dia_pipeline; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
