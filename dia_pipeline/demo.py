@@ -1,0 +1,70 @@
+"""The demo's image pairs, made from photographs that installed packages carry."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .photographs import night, painted, photograph, warped
+
+LONGEST_SIDE = 448
+COLUMNS = ("name", "a", "b_prime", "preset", "ratio")
+
+
+def demo_pairs(folder: Path) -> Path:
+    """Write the demo's pictures under `folder`/pictures and the table of pairs beside them.
+
+    Returns:
+        The table, `folder`/pairs.tsv; its pictures are named as seen from the working directory.
+
+    Raises:
+        FileNotFoundError: a package that carries one of the photographs is not installed.
+    """
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    rows = [
+        ("portrait", *portrait(), "photo-to-style", 0.5),
+        ("temple", *temple(), "photo-to-photo", 1.0),
+        ("cat", *cat(), "photo-to-style", 1.0),
+    ]
+    table = folder / "pairs.tsv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for name, a, b_prime, preset, ratio in rows:
+            paths = [pictures / f"{name}_{role}.png" for role in ("a", "b_prime")]
+            for path, image in zip(paths, (a, b_prime), strict=True):
+                Image.fromarray(image).save(path)
+            writer.writerow((name, *map(Path.as_posix, paths), preset, ratio))
+    return table
+
+
+def portrait() -> tuple[np.ndarray, np.ndarray]:
+    """Two people: Eileen Collins as photographed, Grace Hopper in oil."""
+    collins = photograph("astronaut")[:270, 88:358]
+    hopper = photograph("hopper")[:400, 112:]
+    return fitted(collins), painted(fitted(hopper))
+
+
+def temple() -> tuple[np.ndarray, np.ndarray]:
+    """A temple by day and, seen from a little closer, by night."""
+    day = photograph("china")
+    closer = warped(day[:390, 15:600], 10)[0]
+    return fitted(day), night(fitted(closer))
+
+
+def cat() -> tuple[np.ndarray, np.ndarray]:
+    """A ginger cat and a painted blue one: red and blue exchanged."""
+    ginger = photograph("chelsea")
+    blue = warped(ginger[:280, 20:440, ::-1], 12)[0]
+    return fitted(ginger), painted(fitted(blue))
+
+
+def fitted(image: np.ndarray) -> np.ndarray:
+    """The picture resized so that its longer side is the demo's."""
+    height, width = (round(side * LONGEST_SIDE / max(image.shape[:2])) for side in image.shape[:2])
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dia_pipeline import photographs
+from dia_pipeline.demo import demo_pairs
+from dia_pipeline.photographs import PHOTOGRAPHS, photograph, sampled, warped
+
+LOOKS = ("painted", "pencil", "night", "sunset", "mirrored")
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photographs_are_colour_pictures(name):
+    image = photograph(name)
+    assert image.dtype == np.uint8
+    assert image.ndim == 3 and image.shape[2] == 3 and min(image.shape[:2]) >= 300
+    assert image.std(axis=(0, 1)).min() > 10
+
+
+def test_photograph_errors_say_what_to_do(monkeypatch):
+    with pytest.raises(KeyError, match="chelsea"):
+        photograph("dog")
+    monkeypatch.setattr(photographs, "find_spec", lambda package: None)
+    with pytest.raises(FileNotFoundError, match=r"dia-pipeline\[demo\]"):
+        photograph("chelsea")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_looks_keep_the_size_change_the_picture_and_repeat(look):
+    image = photograph("china")[100:200, 50:200]
+    before = image.copy()
+    result = getattr(photographs, look)(image)
+    assert result.shape == image.shape and result.dtype == np.uint8
+    assert np.abs(result.astype(int) - image).mean() > 5
+    np.testing.assert_array_equal(result, getattr(photographs, look)(image))
+    np.testing.assert_array_equal(image, before)
+
+
+def test_night_darkens_the_sky_and_keeps_the_temple_warm():
+    result = photographs.night(photograph("china")).astype(int)
+    sky, roof = result[50:150, 400:600], result[100:115, 160:240]
+    assert sky.mean() < 60 and sky[..., 2].mean() > sky[..., 0].mean()
+    assert roof[..., 0].mean() > roof[..., 2].mean() + 30
+
+
+def analytic(y, x):
+    """A smooth picture that is known between its pixels too."""
+    waves = [np.sin(y / 11 + x / 17), np.cos(x / 13), np.sin(x / 19 - y / 15)]
+    return 127.5 + 100 * np.stack(waves, axis=-1)
+
+
+def test_the_warp_returns_the_field_it_used():
+    y, x = np.indices((90, 120), dtype=float)
+    image = np.rint(analytic(y, x)).astype(np.uint8)
+    bent, displacement = warped(image, 8, seed=3)
+    expected = analytic(y + displacement[..., 0], x + displacement[..., 1])
+    assert np.abs(bent - expected).max() <= 2
+    assert np.abs(expected - analytic(y, x)).max() > 30  # without the field it would be far off
+
+
+def test_the_warp_stays_inside_the_picture_and_under_its_amount_and_never_folds():
+    amount = 9
+    _, displacement = warped(np.zeros((70, 110, 3), np.uint8), amount, seed=1)
+    grid = np.moveaxis(np.indices((70, 110)), 0, -1)
+    target = grid + displacement
+    assert (target >= 0).all() and (target <= (69, 109)).all()
+    assert 0.4 * amount < np.abs(displacement).max() <= amount + 1e-4
+    assert (np.diff(target[..., 0], axis=0) > 0).all()
+    assert (np.diff(target[..., 1], axis=1) > 0).all()
+
+
+def test_sampled_at_the_pixels_is_the_picture():
+    image = photograph("coffee")[:40, :50]
+    grid = np.moveaxis(np.indices((40, 50)), 0, -1)
+    np.testing.assert_array_equal(sampled(image, grid), image)
+
+
+def test_the_demo_table_names_pictures_that_open(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = demo_pairs(tmp_path / "demo")
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len({row["name"] for row in rows}) == len(rows) >= 3
+    for row in rows:
+        sizes = []
+        for role in ("a", "b_prime"):
+            with Image.open(row[role]) as picture:
+                picture.load()
+                sizes.append(picture.size)
+        assert all(max(size) <= 448 for size in sizes)
+    assert {row["ratio"] for row in rows if row["name"] == "portrait"} == {"0.5"}
