@@ -1,0 +1,212 @@
+"""Deep image analogy of one pair: the paper's algorithm, level by level (figure 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from .aggregation import full_field, rebuild
+from .deconvolution import deconvolve
+from .features import extract, round_features, working_image, working_size
+from .fusion import fuse
+from .network import Network
+from .nnf import identity, uniform, upsample_levels
+from .patchmatch import search, stack
+from .refinement import refine
+from .settings import LEVELS, PATCH, RADIUS, Settings
+from .voting import vote
+
+Progress = Callable[[int, str], None]
+"""Told the level and the step (`match`, `reconstruct`) that begins."""
+
+Pyramid = dict[int, torch.Tensor]
+"""Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
+
+
+@dataclass
+class Level:
+    """What one level leaves behind.
+
+    Attributes:
+        nnf_ab, nnf_ba: (H, W, 2) int32 fields of this level; nnf_ba is None for direction `ab`.
+        energy_ab, energy_ba: (H, W) float32 energy of every match.
+        latent_a_prime, latent_b: (C, h, w) float32 features F_A', F_B of the next finer level;
+            None at level 1, and latent_b for direction `ab`.
+    """
+
+    nnf_ab: torch.Tensor
+    energy_ab: torch.Tensor
+    nnf_ba: torch.Tensor | None = None
+    energy_ba: torch.Tensor | None = None
+    latent_a_prime: torch.Tensor | None = None
+    latent_b: torch.Tensor | None = None
+
+
+@dataclass
+class Analogy:
+    """The result for one pair; pictures (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
+
+    B, its field and its refinement are None for direction `ab`; the refined pictures are None
+    unless asked for.
+    """
+
+    a_prime: np.ndarray
+    nnf_ab: np.ndarray
+    b: np.ndarray | None = None
+    nnf_ba: np.ndarray | None = None
+    a_prime_refined: np.ndarray | None = None
+    b_refined: np.ndarray | None = None
+    levels: dict[int, Level] = field(default_factory=dict)
+
+
+def analogy(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+) -> Analogy:
+    """Work one pair in memory.
+
+    Args:
+        a, b_prime: (H, W, 3) uint8 RGB pictures, of any sizes.
+    """
+    limits = settings.ratio, settings.max_side
+    features_a, features_b_prime = (
+        extract(working_image(picture, *limits), network, settings.feature_dtype)
+        for picture in (a, b_prime)
+    )
+    levels: dict[int, Level] = {}
+    for level in LEVELS:
+        levels[level] = work_level(
+            level, features_a, features_b_prime, levels.get(level + 1), network, settings, progress
+        )
+    result = aggregate(a, b_prime, levels[1], settings)
+    result.levels = levels
+    return result
+
+
+def work_level(
+    level: int,
+    features_a: Pyramid,
+    features_b_prime: Pyramid,
+    previous: Level | None,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+) -> Level:
+    """One level: match both ways, then estimate the latent features of the next level.
+
+    Args:
+        features_a, features_b_prime: levels L, L-1 and L-2 are needed.
+        previous: what level L+1 left; None at level 5.
+    """
+    progress(level, "match")
+    result = _match(level, features_a, features_b_prime, previous, settings)
+    if level == 1:
+        return result
+    progress(level, "reconstruct")
+    result.latent_a_prime = _estimate(
+        level, features_a, features_b_prime, result.nnf_ab, network, settings
+    )
+    if result.nnf_ba is not None:
+        result.latent_b = _estimate(
+            level, features_b_prime, features_a, result.nnf_ba, network, settings
+        )
+    return result
+
+
+def aggregate(a: np.ndarray, b_prime: np.ndarray, level1: Level, settings: Settings) -> Analogy:
+    """Rebuild the pictures at the inputs' full resolution from the fields of level 1."""
+    limits = settings.ratio, settings.max_side
+    shape, target_shape = a.shape[:2], b_prime.shape[:2]
+    working, working_target = working_size(shape, *limits), working_size(target_shape, *limits)
+    nnf_ab = full_field(level1.nnf_ab, 1, shape, working, target_shape, working_target)
+    result = Analogy(rebuild(b_prime, nnf_ab), nnf_ab.cpu().numpy())
+    if settings.refine:
+        result.a_prime_refined = refine(a, result.a_prime)
+    if level1.nnf_ba is not None:
+        nnf_ba = full_field(level1.nnf_ba, 1, target_shape, working_target, shape, working)
+        result.b, result.nnf_ba = rebuild(a, nnf_ba), nnf_ba.cpu().numpy()
+        if settings.refine:
+            result.b_refined = refine(b_prime, result.b)
+    return result
+
+
+def _match(
+    level: int,
+    features_a: Pyramid,
+    features_b_prime: Pyramid,
+    previous: Level | None,
+    settings: Settings,
+) -> Level:
+    """The fields of one level and their energies."""
+    a, b_prime = features_a[level], features_b_prime[level]
+    latent_a_prime = previous.latent_a_prime if previous else a
+    if settings.directions == "ab":
+        target = stack(b_prime)
+        first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
+        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0))
+    latent_b = previous.latent_b if previous else b_prime
+    source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
+    first_ab = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
+    first_ba = _first_field(b_prime, a, previous and previous.nnf_ba, settings, 1)
+    return Level(
+        *_search(level, source, target, first_ab, settings, 0),
+        *_search(level, target, source, first_ba, settings, 1),
+    )
+
+
+def _first_field(
+    source: torch.Tensor,
+    target: torch.Tensor,
+    coarser: torch.Tensor | None,
+    settings: Settings,
+    direction: int,
+) -> torch.Tensor:
+    """The field from which the search of a level starts."""
+    shape, target_shape = tuple(source.shape[1:]), tuple(target.shape[1:])
+    if coarser is not None:
+        return upsample_levels(coarser, shape, target_shape)
+    if settings.initial == "identity":
+        return identity(shape, target_shape, source.device)
+    return uniform(shape, target_shape, _seed(settings, 6, direction), source.device)
+
+
+def _search(
+    level: int,
+    source: torch.Tensor,
+    target: torch.Tensor,
+    first: torch.Tensor,
+    settings: Settings,
+    direction: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    radius = RADIUS.get(level, max(target.shape[:2]))  # at level 5 the whole map
+    seed = _seed(settings, level, direction)
+    return search(source, target, first, PATCH[level], radius, settings.iterations, seed)
+
+
+def _seed(settings: Settings, level: int, direction: int) -> int:
+    """A seed of its own for every search of a pair."""
+    return settings.seed * 16 + level * 2 + direction
+
+
+def _estimate(
+    level: int,
+    own: Pyramid,
+    other: Pyramid,
+    nnf: torch.Tensor,
+    network: Network,
+    settings: Settings,
+) -> torch.Tensor:
+    """The latent features of level - 1: warp the other picture's, deconvolve, fuse."""
+    warped = vote(other[level], nnf, PATCH[level])
+    shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
+    fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)
+    start = vote(other[level - 2], fine, PATCH[level - 2])
+    reconstructed = deconvolve(warped, start, level, network, settings.deconvolution)
+    fused = fuse(own[level - 1], reconstructed, settings.alpha(level - 1), settings.blend_map)
+    return round_features(fused, settings.feature_dtype)

@@ -1,0 +1,34 @@
+"""Fusion of a picture's own features with the reconstructed ones (equations 9 to 11)."""
+
+from __future__ import annotations
+
+import torch
+
+THRESHOLD = 0.05
+STEEPNESS = 300.0
+
+
+def fuse(
+    own: torch.Tensor, reconstructed: torch.Tensor, alpha: float, blend_map: str
+) -> torch.Tensor:
+    """own * W + reconstructed * (1 - W), for maps (C, H, W) of the same level.
+
+    W is high where the picture's own features respond: there its structure is kept, while flat
+    places take the other picture's look.
+    """
+    weight = alpha * response(own, blend_map)
+    return own * weight + reconstructed * (1 - weight)
+
+
+def response(features: torch.Tensor, blend_map: str) -> torch.Tensor:
+    """The map m(M) in [0, 1], (H, W), of normalised feature strength.
+
+    M is the squared channel norm, scaled to [0, 1] over the map; m is the step at 0.05 of the
+    authors' code or the sigmoid of the paper.
+    """
+    strength = features.square().sum(dim=0)
+    low, high = strength.min(), strength.max()
+    strength = (strength - low) / (high - low).clamp(min=torch.finfo(strength.dtype).tiny)
+    if blend_map == "step":
+        return (strength >= THRESHOLD).to(strength.dtype)
+    return torch.sigmoid(STEEPNESS * (strength - THRESHOLD))

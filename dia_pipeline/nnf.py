@@ -1,0 +1,67 @@
+"""Nearest-neighbour fields: the first one, and carrying one to a finer level.
+
+A field is (H, W, 2) int32: the absolute target coordinates (y, x) of every source position.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def identity(shape: tuple[int, int], target_shape: tuple[int, int], device="cpu") -> torch.Tensor:
+    """The field that maps the source rectangle onto the target's: identity, scaled and clamped."""
+    scale = tuple(t / s for s, t in zip(shape, target_shape, strict=True))
+    axes = [
+        ((torch.arange(s, device=device) + 0.5) * ratio).floor().clamp(0, t - 1)
+        for s, t, ratio in zip(shape, target_shape, scale, strict=True)
+    ]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).int()
+
+
+def uniform(
+    shape: tuple[int, int], target_shape: tuple[int, int], seed: int, device="cpu"
+) -> torch.Tensor:
+    """A field of independent, uniformly random targets."""
+    generator = torch.Generator().manual_seed(seed)
+    axes = [torch.randint(0, side, shape, generator=generator) for side in target_shape]
+    return torch.stack(axes, dim=-1).int().to(device)
+
+
+def upsample(
+    nnf: torch.Tensor,
+    shape: tuple[int, int],
+    target_shape: tuple[int, int],
+    scale: tuple[float, float],
+    target_scale: tuple[float, float],
+) -> torch.Tensor:
+    """Carry a field to a finer grid (section 4.4): nearest, offsets scaled, clamped.
+
+    Args:
+        nnf: (h, w, 2) int32.
+        shape, target_shape: (height, width) of the finer source and target.
+        scale, target_scale: how many fine pixels a coarse one covers, (y, x), in the source and
+            the target: a power of two between levels, the ratio of the sizes to the full image.
+
+    Returns:
+        (H, W, 2) int32. The place of a fine pixel inside its coarse cell is kept.
+    """
+    device = nnf.device
+    cells, places = [], []
+    for side, coarse, ratio in zip(shape, nnf.shape[:2], scale, strict=True):
+        centre = (torch.arange(side, device=device) + 0.5) / ratio
+        cell = centre.floor().clamp(0, coarse - 1).long()
+        cells.append(cell)
+        places.append(centre - cell)  # in (0, 1) inside the cell
+    nearest = nnf[cells[0]][:, cells[1]]
+    place = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)
+    fine = (nearest + place) * torch.tensor(target_scale, device=device)
+    highest = torch.tensor(target_shape, device=device) - 1
+    return torch.minimum(fine.floor().clamp(min=0), highest).int()
+
+
+def upsample_levels(
+    nnf: torch.Tensor, shape: tuple[int, int], target_shape: tuple[int, int], levels: int = 1
+) -> torch.Tensor:
+    """Carry a field `levels` levels finer, each of which doubles the resolution."""
+    scale = (2.0**levels, 2.0**levels)
+    return upsample(nnf, shape, target_shape, scale, scale)

@@ -1,0 +1,74 @@
+"""PatchMatch on deep features (section 4.2): the energy, its maps, and the search.
+
+The energy of matching patch p of A to patch q of B' is minus the mean, over the patch offsets
+inside both pictures, of  F_A(p).F_B(q) + F_A'(p).F_B'(q)  on channel-normalised features. Stacking
+the two features of a pixel makes this the one dot product of a *source* and a *target* map.
+
+Each iteration propagates from the four neighbours at jumps 8, 4, 2, 1 and then searches at random
+around the current best, in windows that halve from the start radius to 1. Every pass reads the
+field of the pass before, and the random numbers are a hash of seed, step and position: the result
+depends neither on the number of threads nor on the order in which pixels are visited.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from . import patchmatch_numba, patchmatch_torch
+
+JUMPS = (8, 4, 2, 1)
+
+
+def stack(*features: torch.Tensor) -> torch.Tensor:
+    """The matching map of one picture: its features, normalised and stacked.
+
+    Args:
+        features: maps (C, H, W) float32 of the same shape, own and latent.
+
+    Returns:
+        (H, W, C * len(features)) float32; each part has unit length at every pixel, or is zero
+        where the feature is.
+    """
+    return torch.cat([normalise(feature) for feature in features]).permute(1, 2, 0).contiguous()
+
+
+def normalise(features: torch.Tensor) -> torch.Tensor:
+    """Features (C, H, W) divided by their channel norm; zero vectors stay zero."""
+    norm = features.square().sum(dim=0, keepdim=True).sqrt()
+    return features / norm.clamp(min=torch.finfo(features.dtype).tiny)
+
+
+def search(
+    source: torch.Tensor,
+    target: torch.Tensor,
+    nnf: torch.Tensor,
+    patch: int,
+    radius: int,
+    iterations: int,
+    seed: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Improve a field by PatchMatch.
+
+    Args:
+        source: (H, W, K) float32 matching map.
+        target: (h, w, K) float32 matching map.
+        nnf: (H, W, 2) int32 start field.
+        patch: odd patch side.
+        radius: start radius of the random search in pixels.
+        iterations: passes of propagation and random search.
+        seed: of the random search.
+
+    Returns:
+        The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
+    """
+    form = patchmatch_numba if source.device.type == "cpu" else patchmatch_torch
+    return form.search(source, target, nnf, patch, radii(radius), JUMPS, iterations, seed)
+
+
+def radii(radius: int) -> tuple[int, ...]:
+    """The windows of the random search: halved from the start radius down to 1."""
+    steps = []
+    while radius >= 1:
+        steps.append(radius)
+        radius //= 2
+    return tuple(steps)

@@ -1,0 +1,97 @@
+"""PatchMatch for any torch device: the same passes as `patchmatch_numba`, a picture at a time."""
+
+from __future__ import annotations
+
+import torch
+
+MASK = 0xFFFFFFFF
+
+
+def search(source, target, nnf, patch, radii, jumps, iterations, seed):
+    """See `patchmatch.search`; tensors on any device."""
+    field = nnf.long()
+    best = evaluate(source, target, field, patch)
+    for iteration in range(iterations):
+        for jump in jumps:
+            field, best = _propagate(source, target, field, best, patch, jump)
+        for trial, radius in enumerate(radii):
+            step = iteration * len(radii) + trial
+            candidate = _random_candidates(field, target.shape, radius, seed, step)
+            field, best = _keep_better(source, target, field, best, candidate, patch)
+    return field.int(), -best
+
+
+def evaluate(source, target, field, patch):
+    """The similarity (H, W) float32 of every match of a field; minus the energy.
+
+    Targets outside the target map count as WORST.
+    """
+    height, width = field.shape[:2]
+    total = source.new_zeros(height, width)
+    count = source.new_zeros(height, width)
+    rows = target.reshape(-1, target.shape[-1])
+    radius = patch // 2
+    for dy in range(-radius, radius + 1):
+        for dx in range(-radius, radius + 1):
+            at = (
+                slice(max(-dy, 0), height - max(dy, 0)),
+                slice(max(-dx, 0), width - max(dx, 0)),
+            )
+            moved = (
+                slice(max(dy, 0), height + min(dy, 0)),
+                slice(max(dx, 0), width + min(dx, 0)),
+            )
+            offset = torch.tensor((dy, dx), device=field.device)
+            index, inside = _index(field[at] + offset, target.shape)
+            other = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
+            total[at] += (source[moved] * other).sum(dim=-1) * inside
+            count[at] += inside
+    _, inside = _index(field, target.shape)
+    return torch.where(inside, total / count.clamp(min=1), -torch.inf)
+
+
+def _index(places, shape):
+    """The row of each place (..., 2) in the flattened map, and whether it is inside the map."""
+    y, x = places[..., 0], places[..., 1]
+    inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
+    return y.clamp(0, shape[0] - 1) * shape[1] + x.clamp(0, shape[1] - 1), inside
+
+
+def _keep_better(source, target, field, best, candidate, patch):
+    similarity = evaluate(source, target, candidate, patch)
+    better = similarity > best
+    return torch.where(better[..., None], candidate, field), torch.where(better, similarity, best)
+
+
+def _propagate(source, target, field, best, patch, jump):
+    """Every pixel tries the matches of its four neighbours at `jump`."""
+    before = field
+    for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
+        candidate = torch.full_like(field, -1)  # outside: never better
+        height, width = field.shape[:2]
+        at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
+        moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
+        candidate[at] = before[moved] - torch.tensor((dy, dx), device=field.device)
+        field, best = _keep_better(source, target, field, best, candidate, patch)
+    return field, best
+
+
+def _random_candidates(field, target_shape, window, seed, step):
+    """A random match for every pixel, at most `window` from its best."""
+    height, width = field.shape[:2]
+    key = _hash(torch.tensor(step) ^ _hash(torch.tensor(seed))).to(field.device)
+    pixels = torch.arange(height * width, device=field.device).reshape(height, width)
+    random_y = _hash(pixels ^ key)
+    places = []
+    for axis, random in enumerate((random_y, _hash(random_y))):
+        low = (field[..., axis] - window).clamp(min=0)
+        high = (field[..., axis] + window).clamp(max=target_shape[axis] - 1)
+        places.append(low + ((random * (high - low + 1)) >> 32))
+    return torch.stack(places, dim=-1)
+
+
+def _hash(value):
+    """32-bit integers mixed to look random; the same as in `patchmatch_numba`."""
+    value = ((value ^ (value >> 16)) * 0x7FEB352D) & MASK
+    value = ((value ^ (value >> 15)) * 0x846CA68B) & MASK
+    return value ^ (value >> 16)
