@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+import torch
+from vision import torchvision
+
+from dia_pipeline.flow import FlowError, colour_flow, flow_from_nnf, read_flo, write_flo
+
+
+def test_flow_is_where_a_pixel_goes_less_where_it_is():
+    nnf = np.zeros((3, 4, 2), np.int32)
+    nnf[2, 1] = (7, 0)  # y, x
+    flow = flow_from_nnf(nnf)
+    assert flow.dtype == np.float32
+    np.testing.assert_array_equal(flow[2, 1], (-1, 5))  # dx, dy
+    np.testing.assert_array_equal(flow[0, 3], (-3, 0))
+
+
+def test_the_file_is_laid_out_as_middlebury_says(tmp_path):
+    path = tmp_path / "flow.flo"
+    flow = np.array([[[1.5, -2], [3, 4], [5, np.nan]]], np.float32)
+    write_flo(path, flow)
+    data = path.read_bytes()
+    assert data[:4] == b"PIEH"
+    assert struct.unpack("<ii", data[4:12]) == (3, 1)
+    values = struct.unpack("<6f", data[12:])
+    assert values[:5] == (1.5, -2, 3, 4, 5)
+    assert values[5] > 1e9
+
+
+def test_a_file_comes_back_as_written_with_the_unknown_as_nan(tmp_path):
+    path = tmp_path / "flow.flo"
+    flow = np.random.default_rng(0).normal(size=(5, 7, 2)).astype(np.float32)
+    flow[3, 2] = np.nan
+    write_flo(path, flow)
+    np.testing.assert_array_equal(read_flo(path), flow)
+
+
+def test_one_billion_means_unknown(tmp_path):
+    path = tmp_path / "flow.flo"
+    path.write_bytes(b"PIEH" + struct.pack("<ii4f", 2, 1, 1e9, 1e9, 1, 2))
+    np.testing.assert_array_equal(read_flo(path), [[[np.nan, np.nan], [1, 2]]])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PIEH", b"PIEX" + bytes(16), b"PIEH" + struct.pack("<iif", 2, 1, 0.5)],
+)
+def test_a_broken_file_is_named(tmp_path, data):
+    path = tmp_path / "broken.flo"
+    path.write_bytes(data)
+    with pytest.raises(FlowError, match=r"broken\.flo"):
+        read_flo(path)
+
+
+def test_the_colours_are_the_usual_ones():
+    flow = np.random.default_rng(0).normal(size=(30, 40, 2)).astype(np.float32)
+    usual = torchvision.utils.flow_to_image(torch.from_numpy(flow).permute(2, 0, 1))
+    difference = colour_flow(flow).astype(int) - usual.permute(1, 2, 0).numpy()
+    assert abs(difference).max() <= 1
+
+
+def test_colours_of_no_long_and_unknown_flow():
+    flow = np.array([[[0, 0], [1, 0], [3, 0], [np.nan, 0]]])
+    none, full, long, unknown = colour_flow(flow, max_radius=1)[0].astype(int)
+    assert (none == 255).all()
+    assert (unknown == 0).all()
+    assert abs(long - 0.75 * full).max() <= 1
+
+
+def test_no_flow_is_white():
+    assert (colour_flow(np.zeros((2, 3, 2))) == 255).all()
