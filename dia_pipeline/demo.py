@@ -28,7 +28,7 @@ def demo_pairs(folder: Path) -> Path:
     rows = [
         ("portrait", *portrait(), "photo-to-style", 0.5),
         ("temple", *temple(), "photo-to-photo", 1.0),
-        ("cat", *cat(), "photo-to-style", 1.0),
+        ("cat", *cat(), "photo-to-style", 0.5),
     ]
     table = folder / "pairs.tsv"
     with table.open("w", newline="") as file:
