@@ -18,10 +18,11 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 class ImageError(Exception):
-    """A file cannot be read as a picture; the message names it, what is wrong and what to do."""
+    """A file cannot be read as a picture: its path, what is wrong, what to do."""
 
-    def __init__(self, path: str | Path, problem: str, remedy: str):
-        super().__init__(f"{path}: {problem}; {remedy}")
+    def __str__(self) -> str:
+        path, problem, remedy = self.args
+        return f"{path}: {problem}; {remedy}"
 
 
 def read_image(path: str | Path) -> np.ndarray:
