@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .analogy import Analogy, Progress
 
 __version__ = "0.1.0"
-__all__ = ["Settings", "analogy"]
-
-_HOMES = {"Settings": "settings", "analogy": "analogy"}
 
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for only then: torch takes seconds to load."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+def run(
+    a: np.ndarray | str | Path,
+    b_prime: np.ndarray | str | Path,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+    **options: Any,
+) -> Analogy:
+    """Work one pair in memory: A' has the structure of A and the look of B', B the reverse.
+
+    Args:
+        a, b_prime: pictures, (H, W, 3) uint8 RGB or the paths of picture files.
+        device: a torch device, or `auto`.
+        progress: called with the level and the step that begins.
+        options: `preset`, `quality`, `blend` and the fields of `dia_pipeline.settings.Settings`.
+
+    Returns:
+        Pictures (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.
+
+    Raises:
+        SettingsError, ImageError, WeightsError: the message says what to do.
+    """
+    from .analogy import analogy
+    from .images import read_image
+    from .network import Network, pick_device
+    from .settings import resolve
+    from .weights import find_weights
+
+    settings = resolve(options)
+    a, b_prime = (
+        read_image(picture) if isinstance(picture, (str, Path)) else picture
+        for picture in (a, b_prime)
+    )
+    network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
+    return analogy(a, b_prime, network, settings, progress or (lambda level, step: None))

@@ -39,7 +39,7 @@ def full_field(
 
 def rebuild(picture: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
     """The picture (H, W, 3) uint8 that a field (H, W, 2) makes of `picture`, by average voting."""
-    values = torch.from_numpy(picture).permute(2, 0, 1).float().to(nnf.device)
+    values = torch.tensor(picture, device=nnf.device).permute(2, 0, 1).float()
     voted = vote(values, nnf, PATCH[0]).round().to(torch.uint8)
     return voted.permute(1, 2, 0).cpu().numpy()
 

@@ -12,10 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from .weights import Weights
-
-CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}
-"""Convolutions in each block; of the fifth only the first is needed."""
+from .weights import CONVOLUTIONS, Weights
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,8 @@ CEIL_POOLING = {"vgg19": False, "vgg16": True}
 class Network:
     """A frozen VGG on one device.
 
-    Convolutions run in `precision` (float32 or bfloat16) and channels-last, which is what the
-    CPU and GPU libraries are fastest in; every input and output is float32.
+    Convolutions run in `precision` and channels-last, which is what the CPU and GPU libraries are
+    fastest in; what goes in and comes out is float32 (or float64, for tests of the gradient).
     """
 
     def __init__(self, weights: Weights, device: torch.device | str, precision: str = "auto"):
@@ -51,20 +48,19 @@ class Network:
         dtype = getattr(torch, self.precision)
         parameters = weights.load()
         self._convolutions = {
-            name: tuple(
-                parameters[f"{name}.{part}"].to(self.device, dtype, memory_format=layout)
-                for part, layout in (
-                    ("weight", torch.channels_last),
-                    ("bias", torch.contiguous_format),
-                )
+            (block, number): (
+                parameters[f"conv{block}_{number}.weight"].to(
+                    self.device, dtype, memory_format=torch.channels_last
+                ),
+                parameters[f"conv{block}_{number}.bias"].to(self.device, dtype),
             )
-            for name in self._names(0, 5)
+            for block, number in _between(self.backbone, 0, 5)
         }
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
         """Level 0 of a picture: (H, W, 3) uint8 RGB to (3, H, W) float32 as the network wants it."""
         way = PREPROCESSING[self.backbone]
-        values = torch.from_numpy(image).to(self.device).permute(2, 0, 1).float()
+        values = torch.tensor(image, device=self.device).permute(2, 0, 1).float()
         mean, deviation = (
             torch.tensor(numbers, device=self.device)[:, None, None]
             for numbers in (way.mean, way.deviation)
@@ -72,26 +68,22 @@ class Network:
         return (values[list(way.channels)] * way.scale - mean) / deviation
 
     def forward(self, features: torch.Tensor, start: int, end: int) -> torch.Tensor:
-        """Push features (C, H, W) of level `start` forward to level `end`, float32 to float32."""
+        """Push features (C, H, W) of level `start` forward to level `end`; the dtype is kept."""
         dtype = getattr(torch, self.precision)
         values = features[None].to(dtype, memory_format=torch.channels_last)
-        for name in self._names(start, end):
-            weight, bias = self._convolutions[name]
-            values = F.conv2d(values, weight, bias, padding=1)
-            values = F.relu(values, inplace=True)
-            if self._ends_block(name) and name != self._names(start, end)[-1]:
+        for block, number in _between(self.backbone, start, end):
+            if number == 1 and block > 1:
                 values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
-        return values[0].float()
+            weight, bias = self._convolutions[block, number]
+            values = F.relu(F.conv2d(values, weight, bias, padding=1), inplace=True)
+        return values[0].to(features.dtype)
 
-    def _names(self, start: int, end: int) -> list[str]:
-        """The convolutions that lead from level `start` to level `end`, in order."""
-        counts = CONVOLUTIONS[self.backbone]
-        order = [(b, n) for b in range(1, 6) for n in range(1, counts[b - 1] + 1)]
-        return [f"conv{b}_{n}" for b, n in order if (start, 1) < (b, n) <= (end, 1)]
 
-    def _ends_block(self, name: str) -> bool:
-        block, number = map(int, name.removeprefix("conv").split("_"))
-        return number == CONVOLUTIONS[self.backbone][block - 1]
+def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The (block, number) of the convolutions from level `start` to level `end`, in order."""
+    counts = enumerate(CONVOLUTIONS[backbone], start=1)
+    order = [(block, number) for block, count in counts for number in range(1, count + 1)]
+    return [place for place in order if (start, 1) < place <= (end, 1)]
 
 
 def fast_precision(device: torch.device) -> str:

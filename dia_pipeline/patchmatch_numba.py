@@ -25,9 +25,7 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed):
         for jump in jumps:
             now += 1
             before = now - len(jumps) - 1  # the pass that last tried this jump
-            field, best, changed = _propagate(
-                *maps, field, best, changed, jump, now, before, bound
-            )
+            field, best, changed = _propagate(*maps, field, best, changed, jump, now, before, bound)
         now += 1
         for trial, radius in enumerate(radii):
             step = iteration * len(radii) + trial
@@ -131,7 +129,19 @@ def _propagate(
 
 @numba.njit(parallel=True, cache=True)
 def _search_randomly(
-    source, target, shape, target_shape, radius, field, best, changed, window, seed, step, now, bound
+    source,
+    target,
+    shape,
+    target_shape,
+    radius,
+    field,
+    best,
+    changed,
+    window,
+    seed,
+    step,
+    now,
+    bound,
 ):
     """One pass, in place: every pixel tries one random match at most `window` from its best."""
     height, width = field.shape[:2]
@@ -139,12 +149,14 @@ def _search_randomly(
     for y in numba.prange(height):
         for x in range(width):
             random = _hash(np.uint64(y * width + x) ^ key)
-            low, high = max(field[y, x, 0] - window, 0), min(
-                field[y, x, 0] + window, target_shape[0] - 1
+            low, high = (
+                max(field[y, x, 0] - window, 0),
+                min(field[y, x, 0] + window, target_shape[0] - 1),
             )
             ty = _pick(random, low, high)
-            low, high = max(field[y, x, 1] - window, 0), min(
-                field[y, x, 1] + window, target_shape[1] - 1
+            low, high = (
+                max(field[y, x, 1] - window, 0),
+                min(field[y, x, 1] + window, target_shape[1] - 1),
             )
             tx = _pick(_hash(random), low, high)
             if ty == field[y, x, 0] and tx == field[y, x, 1]:

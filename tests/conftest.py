@@ -1,0 +1,14 @@
+"""What many tests share: the real network."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def network():
+    """VGG-16 with its real weights, float32 on the CPU."""
+    from dia_pipeline.network import Network
+    from dia_pipeline.weights import find_weights
+
+    return Network(find_weights("vgg16"), "cpu", "float32")

@@ -1,0 +1,94 @@
+"""Deconvolution: its gradient, and how far the objective falls on real pictures."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from dia_pipeline.deconvolution import deconvolve, reconstruct
+from dia_pipeline.demo import demo_pairs
+from dia_pipeline.features import extract, working_image
+from dia_pipeline.images import read_image
+from dia_pipeline.network import Network
+from dia_pipeline.nnf import identity, upsample_levels
+from dia_pipeline.patchmatch import search, stack
+from dia_pipeline.settings import PATCH
+from dia_pipeline.voting import vote
+
+
+@pytest.fixture(scope="module")
+def double_network(network):
+    """A network in float64 whose weights are the real ones."""
+    parameters = {}
+    for (block, number), (weight, bias) in network._convolutions.items():
+        parameters[f"conv{block}_{number}.weight"] = weight
+        parameters[f"conv{block}_{number}.bias"] = bias
+    weights = SimpleNamespace(backbone=network.backbone, load=lambda: parameters)
+    return Network(weights, "cpu", "float64")
+
+
+@pytest.mark.parametrize("level", [5, 4, 3, 2])
+def test_the_gradient_is_that_of_the_objective(double_network, level):
+    """Along random directions, against central differences in float64."""
+    generator = torch.Generator().manual_seed(level)
+    picture = torch.rand(3, 20, 20, generator=generator, dtype=torch.float64) * 200 - 100
+    start = double_network.forward(picture, 0, level - 2)
+    warped = double_network.forward(picture.flip(2), 0, level)
+
+    def objective(point):
+        return ((double_network.forward(point, level - 2, level) - warped) ** 2).sum()
+
+    first = reconstruct(warped, start, level, double_network, 1)
+    assert first.values[0] == pytest.approx(objective(start).item(), rel=1e-12)
+    step = first.point - start  # the first step goes down the gradient
+    point = start.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(objective(point), point)
+    cosine = -(step * gradient).sum() / step.norm() / gradient.norm()
+    assert cosine.item() == pytest.approx(1, abs=1e-9)
+    direction = torch.randn(start.shape, generator=generator, dtype=torch.float64)
+    small = 1e-6 * start.norm() / direction.norm()
+    slope = (objective(start + small * direction) - objective(start - small * direction)) / (
+        2 * small
+    )
+    assert slope.item() == pytest.approx((gradient * direction).sum().item(), rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory):
+    """A real pair of portraits at a small size."""
+    folder = tmp_path_factory.mktemp("demo")
+    demo_pairs(folder)
+    return [
+        working_image(read_image(next(folder.glob(f"pictures/portrait*_{name}.png"))), 1.0, 160)
+        for name in ("a", "b_prime")
+    ]
+
+
+@pytest.mark.parametrize("level", [5, 4, 3, 2])
+def test_the_objective_falls_by_sixty_percent_in_twenty_iterations(network, portrait, level):
+    a, b_prime = (extract(picture, network, "float32") for picture in portrait)
+    source, target = stack(a[level]), stack(b_prime[level])
+    first = identity(source.shape[:2], target.shape[:2])
+    nnf, _ = search(source, target, first, PATCH[level], 6, 5, seed=0)
+    warped = vote(b_prime[level], nnf, PATCH[level])
+    shapes = (features.shape[1:] for features in (a[level - 2], b_prime[level - 2]))
+    fine = upsample_levels(nnf, *shapes, levels=2 if level > 2 else 1)
+    start = vote(b_prime[level - 2], fine, PATCH[level - 2])
+    values = reconstruct(warped, start, level, network, 20).values
+    assert values[-1] < 0.4 * values[0]
+
+
+def test_no_iterations_push_the_first_guess_forward(network):
+    start = torch.rand(64, 24, 24)
+    result = deconvolve(torch.zeros(256, 6, 6), start, 3, network, 0)
+    assert torch.equal(result, network.forward(start, 1, 2))
+
+
+def test_a_reachable_target_is_reached(network):
+    picture = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 100
+    features = network.forward(picture, 0, 2)
+    warped = network.forward(features, 2, 4)
+    found = reconstruct(warped, features * 0.9, 4, network, 60)
+    assert found.values[-1] < 0.02 * found.values[0]

@@ -1,0 +1,92 @@
+"""L-BFGS against closed forms and SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.optimize import rosen, rosen_der
+
+from dia_pipeline.lbfgs import dot, minimise
+
+
+def quadratic(size=40, spread=1.5):
+    """A badly scaled quadratic with a known minimum, as a least-squares problem."""
+    generator = np.random.default_rng(0)
+    matrix = generator.normal(size=(size, size)) * np.logspace(0, spread, size)
+    solution = generator.normal(size=size)
+    target = matrix @ solution
+
+    def function(point):
+        error = matrix @ point.numpy().ravel() - target
+        gradient = 2 * matrix.T @ error
+        return float(error @ error), torch.from_numpy(gradient.reshape(point.shape))
+
+    return function, solution
+
+
+def test_a_quadratic_is_solved():
+    function, solution = quadratic(size=8, spread=0.5)
+    start = torch.zeros(2, 4, dtype=torch.float64)
+    found = minimise(function, start, 200, tolerance=1e-10)
+    np.testing.assert_allclose(found.point.ravel(), solution, atol=1e-5)
+
+
+def test_rosenbrock_is_solved():
+    def function(point):
+        values = point.numpy().ravel()
+        return float(rosen(values)), torch.from_numpy(rosen_der(values).reshape(point.shape))
+
+    start = torch.tensor([[-1.2, 1.0], [-1.2, 1.0]], dtype=torch.float64)
+    found = minimise(function, start, 300, history=10, tolerance=1e-12)
+    np.testing.assert_allclose(found.point.ravel(), 1, atol=1e-5)
+
+
+def test_the_value_never_rises_and_most_steps_cost_one_evaluation():
+    function, _ = quadratic()
+    calls = []
+
+    def counted(point):
+        calls.append(point)
+        return function(point)
+
+    found = minimise(counted, torch.zeros(4, 10, dtype=torch.float64), 30)
+    assert all(
+        after <= before for before, after in zip(found.values, found.values[1:], strict=False)
+    )
+    assert len(found.values) == 31
+    assert len(calls) <= 45
+
+
+def test_the_values_reported_are_those_of_the_points():
+    function, _ = quadratic()
+    found = minimise(function, torch.zeros(4, 10, dtype=torch.float64), 10)
+    assert found.values[-1] == function(found.point)[0]
+
+
+def test_it_stops_at_the_relative_gradient():
+    function, _ = quadratic(size=8)
+    start = torch.zeros(2, 4, dtype=torch.float64)
+    first = function(start)[1].norm()
+    found = minimise(function, start, 500, tolerance=1e-2)
+    assert function(found.point)[1].norm() <= 1e-2 * first
+    assert len(found.values) < 500
+
+
+def test_nothing_to_do_at_the_minimum():
+    start = torch.ones(2, 2)
+    found = minimise(lambda point: (0.0, torch.zeros_like(point)), start, 10)
+    assert torch.equal(found.point, start)
+    assert found.values == [0.0]
+
+
+def test_dot_products_do_not_depend_on_threads():
+    a, b = torch.randn(2, 64, 100, 100, generator=torch.Generator().manual_seed(0))
+    threads = torch.get_num_threads()
+    results = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        results.append(dot(a, b))
+    torch.set_num_threads(threads)
+    assert results[0] == results[1]
+    expected = (a.double() * b.double()).sum().item()
+    assert abs(results[0] - expected) < 1e-6 * a.norm().item() * b.norm().item()

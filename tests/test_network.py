@@ -1,0 +1,108 @@
+"""The network against torchvision's own, and its gradient."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from vision import torchvision
+
+from dia_pipeline.features import extract, round_features, working_size
+from dia_pipeline.network import Network, pick_device
+from dia_pipeline.weights import CONVOLUTIONS
+
+TAPS = {"vgg19": (1, 6, 11, 20, 29), "vgg16": (1, 6, 11, 18, 25)}
+"""Where torchvision's sequence has relu1_1 to relu5_1."""
+
+
+def twins(backbone):
+    """Our network and torchvision's convolutions with the same random weights."""
+    torch.manual_seed(0)
+    configuration = torchvision.models.vgg.cfgs["E" if backbone == "vgg19" else "D"]
+    layers = torchvision.models.vgg.make_layers(configuration).eval()
+    convolutions = iter(layer for layer in layers if isinstance(layer, torch.nn.Conv2d))
+    parameters = {}
+    for block, count in enumerate(CONVOLUTIONS[backbone], start=1):
+        for number in range(1, count + 1):
+            layer = next(convolutions)
+            parameters[f"conv{block}_{number}.weight"] = layer.weight.detach()
+            parameters[f"conv{block}_{number}.bias"] = layer.bias.detach()
+    weights = SimpleNamespace(backbone=backbone, load=lambda: parameters)
+    return Network(weights, "cpu", "float32"), layers
+
+
+@pytest.mark.parametrize("backbone", ["vgg19", "vgg16"])
+def test_the_taps_are_torchvisions(backbone):
+    ours, layers = twins(backbone)
+    if backbone == "vgg16":
+        for layer in layers:
+            if isinstance(layer, torch.nn.MaxPool2d):
+                layer.ceil_mode = True  # Caffe's convention
+    picture = np.random.default_rng(0).integers(0, 256, (53, 70, 3), dtype=np.uint8)
+    pyramid = extract(picture, ours, "float32")
+    values = pyramid[0][None]
+    for index, layer in enumerate(layers):
+        values = layer(values)
+        if index in TAPS[backbone]:
+            level = TAPS[backbone].index(index) + 1
+            expected = values[0].detach()
+            assert (pyramid[level] - expected).norm() < 1e-5 * expected.norm()
+
+
+def test_preprocessing_is_torchvisions_for_vgg19():
+    ours, _ = twins("vgg19")
+    picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    expected = torchvision.transforms.functional.normalize(
+        torch.from_numpy(picture).permute(2, 0, 1) / 255,
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+    )
+    torch.testing.assert_close(ours.preprocess(picture), expected)
+
+
+def test_preprocessing_is_caffes_for_vgg16(network):
+    picture = np.full((1, 1, 3), (10, 20, 30), np.uint8)
+    blue, green, red = network.preprocess(picture).flatten().tolist()
+    assert (blue, green, red) == pytest.approx((30 - 103.939, 20 - 116.779, 10 - 123.68), abs=1e-4)
+
+
+def test_levels_can_be_walked_in_any_strides(network):
+    values = torch.rand(3, 40, 37) * 100
+    stepwise = network.forward(network.forward(values, 0, 2), 2, 4)
+    torch.testing.assert_close(network.forward(values, 0, 4), stepwise)
+
+
+def test_bfloat16_stays_close_to_float32(network):
+    rough = Network.__new__(Network)
+    rough.__dict__.update(network.__dict__, precision="bfloat16")
+    rough._convolutions = {
+        place: (weight.bfloat16(), bias.bfloat16())
+        for place, (weight, bias) in network._convolutions.items()
+    }
+    values = torch.rand(3, 64, 64) * 200 - 100
+    exact, close = network.forward(values, 0, 5), rough.forward(values, 0, 5)
+    assert (exact - close).norm() < 0.02 * exact.norm()
+
+
+def test_working_size_is_bounded_on_both_sides():
+    assert working_size((448, 448), 0.5, 700) == (224, 224)
+    assert working_size((3000, 4000), 1.0, 700) == (525, 700)
+    assert working_size((3000, 4000), 0.5, 2100) == (1500, 2000)
+    assert working_size((40, 30), 0.5, 700) == (20, 16)
+
+
+def test_features_are_rounded_as_storage_would():
+    features = torch.tensor([1 / 3, 1e9, -1e9])
+    assert round_features(features, "float32").tolist() == features.tolist()
+    assert round_features(features, "float16").tolist() == [
+        float(np.float16(1 / 3)),
+        65504,
+        -65504,
+    ]
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="cuda:77"):
+        pick_device("cuda:77")

@@ -1,0 +1,150 @@
+"""PatchMatch against brute force, and its two forms against each other."""
+
+from __future__ import annotations
+
+import itertools
+
+import numba
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import avg_pool2d
+
+from dia_pipeline import patchmatch_numba, patchmatch_torch
+from dia_pipeline.nnf import identity, uniform
+from dia_pipeline.patchmatch import JUMPS, normalise, radii, search, stack
+
+
+def smooth_maps(shape, target_shape, channels=8, seed=0, noise=0.4):
+    """A source and a target map that show about the same thing, moved by (3, 4)."""
+    generator = torch.Generator().manual_seed(seed)
+    height, width = (max(pair) + 8 for pair in zip(shape, target_shape, strict=True))
+    scene, other = (
+        avg_pool2d(torch.randn(1, 2 * channels, height, width, generator=generator), 5, 1, 2)[0]
+        for _ in range(2)
+    )
+    moved = torch.roll(scene, (3, 4), (1, 2)) + noise * other
+    source, target = (
+        stack(*picture[:, :h, :w].split(channels))
+        for picture, (h, w) in ((scene, shape), (moved, target_shape))
+    )
+    return source, target
+
+
+def brute_energy(source, target, p, q, patch):
+    """The energy by its definition, offset by offset."""
+    radius = patch // 2
+    dots = []
+    for dy, dx in itertools.product(range(-radius, radius + 1), repeat=2):
+        (py, px), (qy, qx) = (p[0] + dy, p[1] + dx), (q[0] + dy, q[1] + dx)
+        inside_a = 0 <= py < source.shape[0] and 0 <= px < source.shape[1]
+        inside_b = 0 <= qy < target.shape[0] and 0 <= qx < target.shape[1]
+        if inside_a and inside_b:
+            dots.append(float(source[py, px] @ target[qy, qx]))
+    return -np.mean(dots)
+
+
+def exhaustive(source, target, patch):
+    """The lowest energy of every source patch over all target patches, in float64."""
+    height, width, _ = source.shape
+    target_height, target_width, _ = target.shape
+    dots = np.einsum("yxk,vuk->yxvu", source.double(), target.double())
+    radius = patch // 2
+    total, count = np.zeros_like(dots), np.zeros_like(dots)
+    for dy, dx in itertools.product(range(-radius, radius + 1), repeat=2):
+        at, moved = [], []
+        for side, offset in zip(dots.shape, (dy, dx, dy, dx), strict=True):
+            at.append(slice(max(-offset, 0), side - max(offset, 0)))
+            moved.append(slice(max(offset, 0), side + min(offset, 0)))
+        total[tuple(at)] += dots[tuple(moved)]
+        count[tuple(at)] += 1
+    return -(total / count).reshape(height, width, -1).max(axis=-1)
+
+
+FORMS = pytest.mark.parametrize("form", [patchmatch_numba, patchmatch_torch])
+
+
+@FORMS
+@pytest.mark.parametrize("patch", [3, 5])
+def test_the_energy_is_its_definition(form, patch):
+    source, target = smooth_maps((9, 11), (10, 7))
+    field = uniform((9, 11), (10, 7), seed=1)
+    _, energy = form.search(source, target, field, patch, (), JUMPS, 0, 0)
+    for y, x in itertools.product(range(9), range(11)):
+        expected = brute_energy(source, target, (y, x), field[y, x].tolist(), patch)
+        assert energy[y, x].item() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("first", ["identity", "random"])
+@pytest.mark.parametrize(
+    ("patch", "shape", "target_shape"), [(3, (28, 31), (26, 29)), (5, (24, 20), (30, 22))]
+)
+def test_an_unrestricted_search_comes_within_one_percent_of_the_optimum(
+    patch, shape, target_shape, first
+):
+    source, target = smooth_maps(shape, target_shape)
+    start = (
+        identity(shape, target_shape)
+        if first == "identity"
+        else uniform(shape, target_shape, seed=0)
+    )
+    _, energy = search(source, target, start, patch, max(target_shape), 10, seed=0)
+    best = exhaustive(source, target, patch)
+    assert energy.mean().item() >= best.mean() - 1e-5
+    assert energy.mean().item() == pytest.approx(best.mean(), rel=0.01)
+
+
+@pytest.mark.parametrize(("patch", "radius"), [(3, 40), (3, 6), (5, 4)])
+def test_both_forms_give_the_same_field(patch, radius):
+    source, target = smooth_maps((33, 40), (37, 29))
+    start = uniform((33, 40), (37, 29), seed=3)
+    arguments = (source, target, start, patch, radii(radius), JUMPS, 6, 12345)
+    field, energy = patchmatch_numba.search(*arguments)
+    other_field, other_energy = patchmatch_torch.search(*arguments)
+    assert (field == other_field).all(dim=-1).float().mean() > 0.999  # rounding may break a tie
+    torch.testing.assert_close(energy, other_energy, rtol=0, atol=1e-5)
+
+
+def test_the_number_of_threads_does_not_matter():
+    source, target = smooth_maps((40, 40), (40, 40))
+    start = uniform((40, 40), (40, 40), seed=3)
+    results = []
+    for threads in (1, 2):
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        results.append(search(source, target, start, 5, 6, 5, seed=9))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+def test_a_picture_matched_with_itself_gives_the_identity():
+    source, _ = smooth_maps((20, 24), (20, 24))
+    field, energy = search(source, source, identity((20, 24), (20, 24)), 3, 24, 10, seed=0)
+    assert torch.equal(field, identity((20, 24), (20, 24)))
+    assert energy.numpy() == pytest.approx(-2, abs=1e-5)
+
+
+@FORMS
+def test_the_search_never_makes_a_match_worse_and_stays_inside(form):
+    source, target = smooth_maps((12, 30), (31, 9))
+    start = uniform((12, 30), (31, 9), seed=5)
+    _, before = form.search(source, target, start, 3, (), JUMPS, 0, 0)
+    field, after = form.search(source, target, start, 3, radii(31), JUMPS, 3, 0)
+    assert (after <= before + 1e-6).all()
+    assert (field >= 0).all() and (field < torch.tensor((31, 9))).all()
+
+
+def test_a_seed_changes_the_search():
+    source, target = smooth_maps((30, 30), (30, 30), noise=2)
+    start = uniform((30, 30), (30, 30), seed=0)
+    one, other = (search(source, target, start, 3, 30, 1, seed=seed)[0] for seed in (0, 1))
+    assert not torch.equal(one, other)
+
+
+def test_zero_features_stay_zero():
+    features = torch.tensor([[[0.0, 3.0]], [[0.0, 4.0]]])
+    assert normalise(features).flatten().tolist() == pytest.approx([0, 0.6, 0, 0.8])
+
+
+def test_search_windows_halve_down_to_one():
+    assert radii(28) == (28, 14, 7, 3, 1)
+    assert radii(1) == (1,)

@@ -1,0 +1,59 @@
+"""The weighted-least-squares filter against a dense solution and its properties."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dia_pipeline.refinement import refine, smooth
+
+
+@pytest.fixture
+def guide():
+    return np.random.default_rng(0).random((6, 7))
+
+
+def test_smoothing_minimises_its_energy(guide):
+    """The dense normal equations, built from the definition, neighbour by neighbour."""
+    picture = np.random.default_rng(1).random((6, 7, 2))
+    count = guide.size
+    system = np.eye(count)
+    for y in range(6):
+        for x in range(7):
+            for v, u in ((y + 1, x), (y, x + 1)):
+                if v < 6 and u < 7:
+                    i, j = y * 7 + x, v * 7 + u
+                    weight = 0.8 / (abs(guide[y, x] - guide[v, u]) + 1e-4)
+                    system[i, i] += weight
+                    system[j, j] += weight
+                    system[i, j] -= weight
+                    system[j, i] -= weight
+    expected = np.linalg.solve(system, picture.reshape(count, 2)).reshape(picture.shape)
+    np.testing.assert_allclose(smooth(picture, guide), expected, atol=1e-9)
+
+
+def test_a_constant_picture_stays_constant(guide):
+    np.testing.assert_allclose(smooth(np.full((6, 7, 1), 0.3), guide), 0.3)
+
+
+def test_smoothing_stops_at_the_edges_of_the_guide():
+    guide = np.repeat([0.0, 1.0], 10)[None].repeat(8, axis=0)
+    noise = np.random.default_rng(0).normal(0, 0.05, guide.shape)
+    smoothed = smooth((guide + noise)[..., None], guide)[..., 0]
+    assert smoothed[:, :10].std() < 0.01 and smoothed[:, 10:].std() < 0.01
+    assert smoothed[:, 10:].mean() - smoothed[:, :10].mean() > 0.3
+
+
+def test_a_transfer_that_changed_nothing_is_left_alone():
+    own = np.random.default_rng(0).integers(0, 256, (9, 8, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(refine(own, own), own)
+
+
+def test_refinement_brings_detail_back_and_keeps_the_new_colour():
+    generator = np.random.default_rng(0)
+    own = generator.integers(90, 110, (40, 40, 3), dtype=np.uint8)
+    flat = np.full_like(own, 160)
+    refined = refine(own, flat)
+    assert abs(refined.mean() - 160) < 2
+    detail = np.corrcoef(refined.ravel(), own.ravel())[0, 1]
+    assert detail > 0.9
