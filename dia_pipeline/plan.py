@@ -1,0 +1,120 @@
+"""The plan of a run: which pairs a job works, what decides them, and where everything lies.
+
+A plan is nothing but a valid configuration, frozen in a file that is named by its digest: jobs
+that are already running keep theirs when somebody edits the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .config import Config, Pair, pair_settings
+from .receipts import write_json
+from .recipes import STAGES, digest, stage_settings
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration, dealt out in batches."""
+
+    config: Config
+
+    @classmethod
+    def read(cls, path: str | Path) -> Plan:
+        """Read a plan that `write` wrote."""
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
+        return cls(Config(pairs=pairs, **values))
+
+    def write(self) -> Path:
+        """File the plan under its digest, unless it is there; return the path."""
+        values = asdict(self.config)
+        path = self.results / "plans" / f"{digest(values)[:16]}.json"
+        if not path.exists():
+            write_json(path, values)
+        return path
+
+    @property
+    def results(self) -> Path:
+        """The folder of everything that is made."""
+        return Path(self.config.results)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages through which every batch goes, in order."""
+        return STAGES if self.config.checkpoint == "level" else ("pair", "aggregate")
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return tuple(self.config.variants)
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[Pair, ...]]:
+        """The pairs of every job, by the name of the batch."""
+        pairs, count = self.config.pairs, self.config.pairs_per_job
+        starts = range(0, len(pairs), count)
+        return {
+            f"{number:04d}": pairs[start : start + count] for number, start in enumerate(starts, 1)
+        }
+
+    def settings(self, variant: str, pair: Pair) -> Settings:
+        """The settings of a pair in a variant."""
+        return pair_settings(self.config, variant, pair)
+
+    def backbones(self, variant: str, batch: str) -> list[str]:
+        """The backbones that a batch asks for, `auto` among them."""
+        pairs = self.batches[batch]
+        return sorted({self.settings(variant, pair).backbone for pair in pairs})
+
+    def pictures(self, batch: str) -> list[str]:
+        """The pictures of a batch, each once."""
+        return list(dict.fromkeys(path for p in self.batches[batch] for path in (p.a, p.b_prime)))
+
+    def decides(self, stage: str, variant: str, batch: str) -> str:
+        """A digest of whatever decides a stage of a batch, apart from what its inputs hold."""
+        stages = STAGES[:-1] if stage == "pair" else (stage,)
+        return digest(
+            [
+                [pair.name, pair.a, pair.b_prime]
+                + [stage_settings(stage, self.settings(variant, pair)) for stage in stages]
+                for pair in self.batches[batch]
+            ]
+        )
+
+    def features_variant(self, variant: str, batch: str) -> str:
+        """The first variant whose features of a batch are the same: its job makes them for all."""
+        wanted = self.decides("features", variant, batch)
+        return next(v for v in self.variants if self.decides("features", v, batch) == wanted)
+
+    def previous_receipt(self, stage: str, variant: str, batch: str) -> Path | None:
+        """The receipt of the stage before, None for the first."""
+        position = self.stages.index(stage)
+        if position == 0:
+            return None
+        return self.receipt(self.stages[position - 1], variant, batch)
+
+    def receipt(self, stage: str, variant: str, batch: str) -> Path:
+        """The receipt of a stage of a batch; that of `features` is shared by variants."""
+        if stage == "features":
+            variant = self.features_variant(variant, batch)
+        return self.results / "receipts" / stage / variant / f"{batch}.json"
+
+    def weights(self, backbone: str) -> Path:
+        """The record of which weights a backbone stands for in this run."""
+        return self.results / "weights" / f"{backbone}.json"
+
+    def features(self, key: str) -> Path:
+        """The features of one picture, shared by all pairs and variants that use it."""
+        return self.results / "features" / f"{key}.h5"
+
+    def folder(self, variant: str, pair: Pair) -> Path:
+        """The results of one pair."""
+        return self.results / variant / pair.name
+
+    @property
+    def summary(self) -> Path:
+        return self.results / "summary.json"
