@@ -1,0 +1,273 @@
+"""The command `dia`: one pair in memory, and the stages of the workflow."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+from .settings import BLEND, CHOICES, PRESET, QUALITY, SettingsError, resolve
+
+if TYPE_CHECKING:
+    from .analogy import Progress
+    from .plan import Plan
+    from .summary import Summary
+
+# Every command imports what it needs itself, so that `dia --help` answers at once.
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+class Commands(TyperGroup):
+    """Commands whose expected errors are one clear line and exit status 2."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not _is_expected(error):
+                raise
+            typer.secho(f"error: {error}", fg="red", err=True)
+            raise typer.Exit(2) from error
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether the message of an error is meant for the person at the terminal."""
+    if isinstance(error, (SettingsError, OSError)):
+        return True
+    from .images import ImageError
+    from .stages import JobError
+
+    return isinstance(error, (ImageError, JobError))
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Visual attribute transfer through deep image analogy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+PlanPath = Annotated[Path, typer.Option("--plan", help="The plan that the workflow wrote.")]
+Variant = Annotated[str, typer.Option(help="Name of the variant.")]
+Batch = Annotated[str, typer.Option(help="Name of the batch, such as 0001.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all.")]
+
+
+@app.callback()
+def prepare(verbose: Annotated[bool, typer.Option(help="Show where failures arose.")] = False):
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("dia").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+@app.command(rich_help_panel="One pair")
+def run(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The picture whose structure is kept.")],
+    b_prime: Annotated[
+        Path, typer.Argument(metavar="B_PRIME", help="The picture whose look is taken.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
+    preset: Annotated[Literal[tuple(PRESET)] | None, typer.Option(help="Kind of the pair.")] = None,
+    quality: Annotated[
+        Literal[tuple(QUALITY)] | None, typer.Option(help="Iterations of the deconvolution.")
+    ] = None,
+    blend: Annotated[
+        int | None,
+        typer.Option(min=min(BLEND), max=max(BLEND), help="1: look of B', 3: structure of A."),
+    ] = None,
+    alphas: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(help="Weights of A's own features at levels 4, 3, 2, 1."),
+    ] = None,
+    ratio: Annotated[
+        float | None, typer.Option(help="Scale before the network; 0.5 suits portraits.")
+    ] = None,
+    max_side: Annotated[
+        int | None, typer.Option(help="Longest side on which the network works.")
+    ] = None,
+    deconvolution: Annotated[
+        int | None, typer.Option(help="Most iterations of each deconvolution.")
+    ] = None,
+    blend_map: Annotated[
+        Literal[CHOICES["blend_map"]] | None, typer.Option(help="Form of the blend weights.")
+    ] = None,
+    initial: Annotated[
+        Literal[CHOICES["initial"]] | None, typer.Option(help="First field at level 5.")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="PatchMatch iterations at each level.")
+    ] = None,
+    directions: Annotated[
+        Literal[CHOICES["directions"]] | None, typer.Option(help="ab makes A' alone.")
+    ] = None,
+    refine: Annotated[
+        bool | None, typer.Option(help="Refine the outputs (photo to photo).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the random search.")] = None,
+    backbone: Annotated[
+        Literal[CHOICES["backbone"]] | None, typer.Option(help="Network that is matched with.")
+    ] = None,
+    precision: Annotated[
+        Literal[CHOICES["precision"]] | None, typer.Option(help="Arithmetic of the network.")
+    ] = None,
+    feature_dtype: Annotated[
+        Literal[CHOICES["feature_dtype"]] | None, typer.Option(help="Precision of the features.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Work one pair: A' has the structure of A and the look of B', B the reverse."""
+    options = {name: value for name, value in locals().items() if name in OPTIONS}
+    settings = resolve(options)
+    _limit_threads(threads)
+    from .stages import run_pair
+
+    with _level_display() as progress:
+        run_pair(str(a), str(b_prime), output, settings, device, progress)
+    console.print(f"The results: {output}/a_prime.png, {output}/overview.png and others")
+
+
+OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvolution"} | {
+    "iterations",
+    "refine",
+    "seed",
+    *CHOICES,
+}
+"""The options of `run` that are settings."""
+
+
+@app.command(rich_help_panel="One pair")
+def weights(
+    backbone: Annotated[
+        Literal[CHOICES["backbone"]], typer.Option(help="Network that is wanted.")
+    ] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also record it in this file.")
+    ] = None,
+):
+    """Find or fetch the network weights; say which, where from, under what licence."""
+    from .stages import find_backbone
+
+    record, found = find_backbone(backbone)
+    console.print(f"backbone  {record.name}")
+    console.print(f"file      {found.path}")
+    console.print(f"source    {record.source}")
+    console.print(f"licence   {record.licence}")
+    console.print(f"SHA-256   {record.digest}")
+    if output:
+        record.write(output)
+
+
+@app.command(rich_help_panel="One pair")
+def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
+    """Write example pairs, made from photographs that installed packages carry."""
+    from .demo import demo_pairs
+
+    console.print(f"The table of pairs: {demo_pairs(folder)}")
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def features(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads = None):
+    """Extract the features of the pictures of a batch."""
+    _work("features", plan, variant, batch, threads)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def level(
+    level: Annotated[int, typer.Argument(min=1, max=5)],
+    plan: PlanPath,
+    variant: Variant,
+    batch: Batch,
+    threads: Threads = None,
+):
+    """Match one level of the pairs of a batch and reconstruct the next level's features."""
+    _work(f"level{level}", plan, variant, batch, threads)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def pair(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads = None):
+    """Work all levels of the pairs of a batch in one go."""
+    _work("pair", plan, variant, batch, threads)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def aggregate(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads = None):
+    """Rebuild the pictures of a batch at full resolution and write the results."""
+    _work("aggregate", plan, variant, batch, threads)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def summary(plan: PlanPath):
+    """Say what a run made; name every failed pair, and let the next run try those again."""
+    from .plan import Plan
+    from .summary import forget_failures, summarise
+
+    the_plan = Plan.read(plan)
+    outcome = summarise(the_plan)
+    console.print(_table(the_plan, outcome))
+    failures = [
+        f"{variant}/{name}: failed in {failure.stage}: {failure.reason}"
+        for variant, failed in outcome.failed.items()
+        for name, failure in failed.items()
+    ]
+    if failures:
+        forget_failures(the_plan)
+        for line in failures:
+            typer.secho(line, fg="red", err=True)
+        typer.secho("The same command tries these again; the others are kept.", err=True)
+        raise typer.Exit(1)
+    outcome.write(the_plan)
+
+
+def _table(plan: Plan, outcome: Summary) -> Table:
+    table = Table("variant", "pairs made", "failed", "results")
+    for variant in plan.variants:
+        made, failed = outcome.made[variant], outcome.failed[variant]
+        table.add_row(variant, str(len(made)), str(len(failed)), f"{plan.results / variant}")
+    return table
+
+
+def _work(stage: str, plan: Path, variant: str, batch: str, threads: int | None) -> None:
+    _limit_threads(threads)
+    from .plan import Plan
+    from .stages import work_batch
+
+    work_batch(Plan.read(plan), stage, variant, batch)
+
+
+def _limit_threads(threads: int | None) -> None:
+    """Must be called before the libraries that compute are imported."""
+    if threads:
+        for library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+            os.environ[f"{library}_NUM_THREADS"] = str(threads)
+
+
+@contextmanager
+def _level_display() -> Iterator[Progress]:
+    """A line for every step of every level, with its time."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}")
+    with Progress(*columns, TimeElapsedColumn(), console=console) as display:
+
+        def finish() -> None:
+            for task in display.task_ids:
+                display.update(task, completed=1)
+
+        def begin(level: int, step: str) -> None:
+            finish()
+            display.add_task(f"level {level}: {step}", total=1)
+
+        display.add_task("weights and features", total=1)
+        yield begin
+        finish()

@@ -1,0 +1,140 @@
+"""The folder of a pair's results: pictures, flows, overview, provenance.
+
+`provenance.json` is written last and holds the digest of every other file: the folder is valid if
+it names the expected key and every digest holds.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .files import digest_file
+from .recipes import Recipe, digest
+from .settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .analogy import Analogy, Level
+
+PROVENANCE = "provenance.json"
+
+PREVIEW_SIDE = 700
+"""Longest side in pixels of the previews, by level, of A'."""
+
+
+def outputs_valid(folder: Path, recipe: Recipe) -> bool:
+    """Whether the folder holds, undamaged, what `recipe` makes."""
+    provenance = _read_provenance(folder)
+    return provenance.get("key") == digest(recipe) and all(
+        (folder / name).is_file() and digest_file(folder / name) == expected
+        for name, expected in provenance["outputs"].items()
+    )
+
+
+def write_outputs(
+    folder: Path,
+    paths: tuple[str, str],
+    pictures: tuple[np.ndarray, np.ndarray],
+    result: Analogy,
+    settings: Settings,
+    recipe: Recipe,
+    circumstances: dict[str, Any],
+) -> None:
+    """Write all results of a pair beside its `nnf.h5`.
+
+    Args:
+        paths: the files of A and B'.
+        pictures: A and B', (H, W, 3) uint8 RGB.
+        recipe: what the results are made by.
+        circumstances: network, device and packages that made the fields.
+
+    Raises:
+        OSError: a result cannot be written.
+    """
+    from .provenance import describe_picture
+    from .receipts import write_json
+
+    outdated = _read_provenance(folder).get("outputs", {})
+    (folder / PROVENANCE).unlink(missing_ok=True)
+    names = [*_write_images(folder, *pictures, result, settings), *_write_flows(folder, result)]
+    names.append("nnf.h5")
+    for name in outdated.keys() - names:
+        (folder / name).unlink(missing_ok=True)
+    provenance = {
+        "key": digest(recipe),
+        "inputs": dict(zip(("a", "b_prime"), map(describe_picture, paths), strict=True)),
+        "settings": asdict(settings),
+        **circumstances,
+        "outputs": {name: digest_file(folder / name) for name in names},
+    }
+    write_json(folder / PROVENANCE, provenance)
+
+
+def _write_images(
+    folder: Path, a: np.ndarray, b_prime: np.ndarray, result: Analogy, settings: Settings
+) -> list[str]:
+    from .images import write_image
+    from .overview import draw_overview
+
+    flows = _flows(result)
+    overview = draw_overview(
+        a,
+        result.a_prime,
+        result.b,
+        b_prime,
+        flows["flow_ab"],
+        flows.get("flow_ba"),
+        _previews(a.shape[:2], b_prime, result.levels, settings),
+    )
+    images = {
+        "a_prime.png": result.a_prime,
+        "b.png": result.b,
+        "a_prime_refined.png": result.a_prime_refined,
+        "b_refined.png": result.b_refined,
+        "overview.png": overview,
+    }
+    images = {name: image for name, image in images.items() if image is not None}
+    for name, image in images.items():
+        write_image(folder / name, image)
+    return list(images)
+
+
+def _write_flows(folder: Path, result: Analogy) -> list[str]:
+    from .flow import write_flo
+
+    for name, flow in _flows(result).items():
+        write_flo(folder / f"{name}.flo", flow)
+    return [f"{name}.flo" for name in _flows(result)]
+
+
+def _flows(result: Analogy) -> dict[str, np.ndarray]:
+    from .flow import flow_from_nnf
+
+    fields = {"flow_ab": result.nnf_ab, "flow_ba": result.nnf_ba}
+    return {name: flow_from_nnf(nnf) for name, nnf in fields.items() if nnf is not None}
+
+
+def _previews(
+    shape: tuple[int, int], b_prime: np.ndarray, levels: dict[int, Level], settings: Settings
+) -> dict[int, np.ndarray]:
+    """The A' that the field of every level would give."""
+    from .aggregation import preview
+
+    scale = min(1, PREVIEW_SIDE / max(shape))
+    size = tuple(max(1, round(side * scale)) for side in shape)
+    return {
+        number: preview(level.nnf_ab, number, size, shape, b_prime, settings)
+        for number, level in levels.items()
+    }
+
+
+def _read_provenance(folder: Path) -> dict[str, Any]:
+    """The provenance of a folder, empty if it is missing or damaged."""
+    with suppress(FileNotFoundError, ValueError):
+        return json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    return {}

@@ -1,0 +1,335 @@
+"""The stages of many pairs: each makes what is missing of its batch and leaves a receipt.
+
+What a stage needs and does not find valid it makes itself, whatever stage that belongs to. So a
+damaged or deleted artefact costs its own making, wherever it is noticed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .artefacts import ArtefactError, read_artefact, write_artefact
+from .config import Pair
+from .files import digest_file
+from .images import ImageError
+from .outputs import outputs_valid, write_outputs
+from .plan import Plan
+from .provenance import Backbone, circumstances
+from .receipts import Failure, Receipt
+from .recipes import Recipe, aggregate_recipe, digest, features_recipe, level_recipe, nnf_recipe
+from .settings import LEVELS, Settings
+
+if TYPE_CHECKING:
+    from .analogy import Level, Progress, Pyramid
+    from .network import Network
+    from .storage import Arrays
+    from .weights import Weights
+
+# torch takes seconds to import: a job that finds everything valid never does.
+
+log = logging.getLogger("dia")
+
+
+class JobError(Exception):
+    """The job itself cannot go on, whatever the pair: weights or device are at fault."""
+
+
+class Content(NamedTuple):
+    """The arrays and the attributes of an artefact, by name."""
+
+    arrays: Arrays
+    attributes: dict[str, Any]
+
+
+def find_backbone(name: str) -> tuple[Backbone, Weights]:
+    """The weights that a backbone's name stands for on this machine, and the record of them.
+
+    Raises:
+        JobError: they are not to be had here.
+    """
+    from .weights import WeightsError, find_weights
+
+    try:
+        weights = find_weights(name)
+    except WeightsError as error:
+        raise JobError(str(error)) from error
+    record = Backbone(weights.backbone, weights.digest, weights.source, weights.licence)
+    return record, weights
+
+
+def load_network(weights: Weights, device: str, precision: str) -> Network:
+    """The network of these weights on a device.
+
+    Raises:
+        JobError: the device is not to be had here.
+    """
+    from .network import Network, pick_device
+
+    try:
+        return Network(weights, pick_device(device), precision)
+    except ValueError as error:
+        raise JobError(str(error)) from error
+
+
+@dataclass
+class Networks:
+    """The networks of a job, each loaded when it is first needed and then kept."""
+
+    device: str = "auto"
+    _loaded: dict[tuple[Backbone, str], Network] = field(default_factory=dict)
+
+    def get(self, backbone: Backbone, precision: str) -> Network:
+        """The network of exactly these weights.
+
+        Raises:
+            JobError: weights or device are not to be had here.
+        """
+        if (backbone, precision) not in self._loaded:
+            found, weights = find_backbone(backbone.name)
+            if found.digest != backbone.digest:
+                raise JobError(
+                    f"{weights.path}: these are not the {backbone.name} weights that this run "
+                    f"began with (SHA-256 {backbone.digest}); put those there, or begin a new "
+                    "folder of results"
+                )
+            self._loaded[backbone, precision] = load_network(weights, self.device, precision)
+        return self._loaded[backbone, precision]
+
+
+class PairWork:
+    """One pair of a plan in one variant: whatever is made of it, read where it is valid."""
+
+    def __init__(self, plan: Plan, variant: str, pair: Pair, networks: Networks):
+        self.pair = pair
+        self.settings = plan.settings(variant, pair)
+        self.backbone = Backbone.read(plan.weights(self.settings.backbone))
+        self.folder = plan.folder(variant, pair)
+        self._plan = plan
+        self._networks = networks
+
+    def make(self, stage: str) -> str:
+        """Make what a stage makes of the pair unless it is there and valid; return its key."""
+        if stage == "features":
+            for picture in self._pictures:
+                self.features(picture)
+            return digest([self._features_recipe(picture) for picture in self._pictures])
+        if stage == "aggregate":
+            self.aggregate()
+            return digest(aggregate_recipe(*self._sources))
+        if stage == "pair":
+            self.nnf()
+            return digest(nnf_recipe(*self._sources))
+        level = int(stage.removeprefix("level"))
+        self.level(level)
+        return digest(level_recipe(level, *self._sources))
+
+    def features(self, picture: str) -> Content:
+        """The feature pyramid of one of the pictures."""
+
+        def make() -> Content:
+            from .storage import pack_features
+
+            return self._content(pack_features(self._extract(picture), self.settings.feature_dtype))
+
+        recipe = self._features_recipe(picture)
+        return _stored(self._plan.features(digest(recipe)), recipe, make)
+
+    def level(self, number: int) -> Content:
+        """What one level leaves behind."""
+
+        def make() -> Content:
+            from .analogy import work_level
+            from .storage import pack_level, unpack_features, unpack_level
+
+            device = self._network.device
+            previous = None
+            if number != LEVELS[0]:
+                previous = unpack_level(self.level(number + 1).arrays, device)
+            pyramids = [unpack_features(self.features(p).arrays, device) for p in self._pictures]
+            made = work_level(number, *pyramids, previous, self._network, self.settings)
+            return self._content(pack_level(made, self.settings.feature_dtype))
+
+        path = self.folder / f"level{number}.h5"
+        return _stored(path, level_recipe(number, *self._sources), make)
+
+    def nnf(self) -> Content:
+        """The fields and energies of all levels."""
+
+        def gather() -> Content:
+            from .storage import pack_levels, unpack_level
+
+            levels = {number: self.level(number) for number in LEVELS}
+            arrays = pack_levels({n: unpack_level(content.arrays) for n, content in levels.items()})
+            return Content(arrays, levels[LEVELS[-1]].attributes)
+
+        def make() -> Content:
+            from .analogy import work_level
+            from .storage import pack_levels
+
+            pyramids = [self._extract(picture) for picture in self._pictures]
+            levels: dict[int, Level] = {}
+            for number in LEVELS:
+                levels[number] = work_level(
+                    number, *pyramids, levels.get(number + 1), self._network, self.settings
+                )
+            return self._content(pack_levels(levels))
+
+        by_level = self._plan.config.checkpoint == "level"
+        path = self.folder / "nnf.h5"
+        return _stored(path, nnf_recipe(*self._sources), gather if by_level else make)
+
+    def aggregate(self) -> None:
+        """The pair's folder of results."""
+        nnf = self.nnf()
+        recipe = aggregate_recipe(*self._sources)
+        if outputs_valid(self.folder, recipe):
+            return
+        from .analogy import aggregate
+        from .images import read_image
+        from .storage import unpack_levels
+
+        a, b_prime = map(read_image, self._pictures)
+        levels = unpack_levels(nnf.arrays)
+        result = aggregate(a, b_prime, levels[LEVELS[-1]], self.settings)
+        result.levels = levels
+        write_outputs(
+            self.folder,
+            self._pictures,
+            (a, b_prime),
+            result,
+            self.settings,
+            recipe,
+            nnf.attributes,
+        )
+
+    @property
+    def _pictures(self) -> tuple[str, str]:
+        return self.pair.a, self.pair.b_prime
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {picture: digest_picture(picture) for picture in self._pictures}
+
+    @property
+    def _sources(self) -> tuple[str, str, str, Settings]:
+        """What the recipes of the pair begin with."""
+        a, b_prime = (self._digests[picture] for picture in self._pictures)
+        return a, b_prime, self.backbone.digest, self.settings
+
+    def _features_recipe(self, picture: str) -> Recipe:
+        return features_recipe(self._digests[picture], self.backbone.digest, self.settings)
+
+    @property
+    def _network(self) -> Network:
+        return self._networks.get(self.backbone, self.settings.precision)
+
+    def _extract(self, picture: str) -> Pyramid:
+        from .features import extract, working_image
+        from .images import read_image
+
+        image = working_image(read_image(picture), self.settings.ratio, self.settings.max_side)
+        return extract(image, self._network, self.settings.feature_dtype)
+
+    def _content(self, arrays: Arrays) -> Content:
+        return Content(arrays, circumstances(self.backbone, self._network))
+
+
+def _stored(path: Path, recipe: Recipe, make: Callable[[], Content]) -> Content:
+    """The content of an artefact: read if it is valid, otherwise made and filed."""
+    with suppress(ArtefactError):
+        return Content(*read_artefact(path, recipe))
+    content = make()
+    write_artefact(path, recipe, *content)
+    return content
+
+
+def digest_picture(path: str) -> str:
+    """The SHA-256 of a picture file.
+
+    Raises:
+        ImageError: the file cannot be read.
+    """
+    try:
+        return digest_file(path)
+    except OSError as error:
+        raise ImageError(path, f"the file cannot be read ({error.strerror})", "check it") from error
+
+
+def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
+    """Work one stage of a batch and leave its receipt.
+
+    A pair that fails is recorded and does not keep the others from being worked; one that failed
+    in an earlier stage is not tried again.
+
+    Raises:
+        JobError, OSError: not a pair but the machine is at fault: weights, device, disk.
+    """
+    previous = plan.previous_receipt(stage, variant, batch)
+    carried = Receipt.read(previous).failed if previous else {}
+    receipt = Receipt(stage, variant, batch)
+    networks = Networks(plan.config.device)
+    for pair in plan.batches[batch]:
+        if pair.name in carried:
+            receipt.failed[pair.name] = carried[pair.name]
+            continue
+        start = time.perf_counter()
+        try:
+            receipt.made[pair.name] = PairWork(plan, variant, pair, networks).make(stage)
+        except (JobError, OSError):
+            raise
+        except Exception as error:
+            receipt.failed[pair.name] = Failure(stage, describe(error))
+            log.error("%s %s/%s FAILED: %s", stage, variant, pair.name, describe(error))
+            log.debug("", exc_info=error)
+        else:
+            seconds = time.perf_counter() - start
+            log.info("%s %s/%s done in %.1f s", stage, variant, pair.name, seconds)
+    receipt.write(plan.receipt(stage, variant, batch))
+    return receipt
+
+
+def describe(error: Exception) -> str:
+    """An error as the reason of a failure: its message, and its kind where that is no word."""
+    if isinstance(error, ImageError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def run_pair(
+    a: str,
+    b_prime: str,
+    folder: Path,
+    settings: Settings,
+    device: str = "auto",
+    progress: Progress = lambda level, step: None,
+) -> None:
+    """Work one pair in memory and write the same results as the workflow does.
+
+    Args:
+        a, b_prime: paths of the pictures.
+        progress: told the level and the step that begins.
+
+    Raises:
+        ImageError: a picture cannot be read.
+        JobError, OSError: weights, device or disk are at fault.
+    """
+    from .analogy import analogy
+    from .images import read_image
+    from .storage import pack_levels
+
+    pictures = read_image(a), read_image(b_prime)
+    backbone, weights = find_backbone(settings.backbone)
+    network = load_network(weights, device, settings.precision)
+    result = analogy(*pictures, network, settings, progress)
+    made_by = circumstances(backbone, network)
+    sources = digest_picture(a), digest_picture(b_prime), backbone.digest, settings
+    write_artefact(folder / "nnf.h5", nnf_recipe(*sources), pack_levels(result.levels), made_by)
+    recipe = aggregate_recipe(*sources)
+    write_outputs(folder, (a, b_prime), pictures, result, settings, recipe, made_by)

@@ -1,0 +1,49 @@
+"""The end of a run: what was made, what failed and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .plan import Plan
+from .receipts import Failure, Receipt, write_json
+
+
+@dataclass(frozen=True)
+class Summary:
+    """By variant and pair: the key of its results, or its failure."""
+
+    made: dict[str, dict[str, str]]
+    failed: dict[str, dict[str, Failure]]
+
+    def write(self, plan: Plan) -> None:
+        """Write the summary of a run without failures as JSON."""
+        write_json(plan.summary, {"made": self.made})
+
+
+def summarise(plan: Plan) -> Summary:
+    """Put the receipts of the last stage together."""
+    summary = Summary({}, {})
+    for variant in plan.variants:
+        receipts = [_last_receipt(plan, variant, batch) for batch in plan.batches]
+        summary.made[variant] = {k: v for receipt in receipts for k, v in receipt.made.items()}
+        summary.failed[variant] = {k: v for receipt in receipts for k, v in receipt.failed.items()}
+    return summary
+
+
+def forget_failures(plan: Plan) -> None:
+    """Remove the receipts of batches with failed pairs, so that the next run tries those again.
+
+    The artefacts of the other pairs stay, and are found valid then.
+    """
+    for variant in plan.variants:
+        for batch in plan.batches:
+            if not _last_receipt(plan, variant, batch).failed:
+                continue
+            for stage in plan.stages:
+                path = plan.receipt(stage, variant, batch)
+                if path.exists() and Receipt.read(path).failed:
+                    path.unlink()
+
+
+def _last_receipt(plan: Plan, variant: str, batch: str) -> Receipt:
+    return Receipt.read(plan.receipt(plan.stages[-1], variant, batch))
