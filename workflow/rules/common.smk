@@ -1,0 +1,71 @@
+# The plan of the run: the valid configuration, dealt out in batches.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from dia_pipeline.config import ConfigError, load_config
+from dia_pipeline.plan import Plan
+
+# Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+try:
+    PLAN = Plan(
+        load_config(
+            config,
+            schemas=Path(workflow.basedir, "workflow", "schemas"),
+            source=", ".join(map(str, workflow.overwrite_configfiles or workflow.configfiles)),
+        )
+    )
+except ConfigError as error:
+    raise WorkflowError(str(error))
+
+# A global and no parameter of the rules, so that an edited configuration reruns what it changes
+# and nothing else.
+PLAN_FILE = PLAN.write()
+
+GPU = 0 if PLAN.config.device == "cpu" else 1
+
+
+wildcard_constraints:
+    variant="|".join(map(re.escape, PLAN.variants)),
+    batch=r"\d+",
+    level="[1-5]",
+
+
+def pictures(wildcards):
+    return PLAN.pictures(wildcards.batch)
+
+
+def weights(wildcards):
+    backbones = PLAN.backbones(wildcards.variant, wildcards.batch)
+    return [PLAN.weights(backbone) for backbone in backbones]
+
+
+def previous(stage):
+    """The receipt of the stage before, which may depend on the wildcard `level`."""
+    return lambda wildcards: PLAN.previous_receipt(
+        stage.format(**wildcards), wildcards.variant, wildcards.batch
+    )
+
+
+def settings(stage):
+    """A digest of what decides a stage of a batch: a changed one reruns the stage."""
+    return lambda wildcards: PLAN.decides(
+        stage.format(**wildcards), wildcards.variant, wildcards.batch
+    )
+
+
+def minutes(per_pair):
+    """The time limit of a batch, doubled with every attempt."""
+    return lambda wildcards, attempt: (
+        (10 + per_pair * len(PLAN.batches[wildcards.batch])) * 2 ** (attempt - 1)
+    )
+
+
+def megabytes(memory):
+    """The memory limit of a job, doubled with every attempt."""
+    return lambda wildcards, attempt: memory * 2 ** (attempt - 1)

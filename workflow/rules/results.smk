@@ -1,0 +1,40 @@
+# From the fields to the pictures, and the end of a run.
+
+
+localrules:
+    summary,
+
+
+rule aggregate:
+    input:
+        previous=previous("aggregate"),
+    output:
+        f"{PLAN.results}/receipts/aggregate/{{variant}}/{{batch}}.json",
+    log:
+        f"{PLAN.results}/logs/aggregate/{{variant}}/{{batch}}.log",
+    benchmark:
+        f"{PLAN.results}/benchmarks/aggregate/{{variant}}/{{batch}}.tsv"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(per_pair=2),
+    params:
+        settings=settings("aggregate"),
+    shell:
+        "dia aggregate --plan {PLAN_FILE} --variant {wildcards.variant} --batch {wildcards.batch}"
+        " --threads {threads} 2>&1 | tee {log}"
+
+
+# Fails if a pair failed, after naming every such pair and letting the next run try it again.
+rule summary:
+    input:
+        [
+            PLAN.receipt("aggregate", variant, batch)
+            for variant in PLAN.variants
+            for batch in PLAN.batches
+        ],
+    output:
+        PLAN.summary,
+    shell:
+        "dia summary --plan {PLAN_FILE}"
