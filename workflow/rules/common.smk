@@ -1,6 +1,7 @@
 # The plan of the run: the valid configuration, dealt out in batches.
 
 import os
+import re
 import sys
 from pathlib import Path
 

@@ -1,0 +1,69 @@
+"""Small pairs of pictures for the tests, and runs of the workflow over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dia_pipeline.config import Config, Pair
+from dia_pipeline.plan import Plan
+from dia_pipeline.provenance import Backbone
+from dia_pipeline.stages import find_backbone, work_batch
+
+DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "iterations": 2}
+"""Settings that work a small pair in well under a second."""
+
+
+def write_picture(path: Path, number: int, size: tuple[int, int] = (48, 64)) -> str:
+    """Write a smooth picture of `size` (height, width) with a bright spot; return its path."""
+    height, width = size
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin((x * (k + 1) + y * number) / 9 + k) for k in range(3)]
+    picture = np.stack(waves, -1) * 100 + 128
+    picture[10 : 10 + 4 * number, 12:30] = (250, 40 * number % 255, 30)
+    Image.fromarray(picture.astype(np.uint8)).save(path)
+    return str(path)
+
+
+def write_pairs(folder: Path, count: int) -> tuple[Pair, ...]:
+    """Write `count` pairs; all share the picture B'."""
+    folder.mkdir(parents=True, exist_ok=True)
+    b_prime = write_picture(folder / "b_prime.png", 9, (40, 56))
+    return tuple(
+        Pair(f"pair{n}", write_picture(folder / f"a{n}.png", n), b_prime)
+        for n in range(1, count + 1)
+    )
+
+
+def make_plan(folder: Path, pairs: tuple[Pair, ...], **fields) -> Plan:
+    """A plan with results in `folder` and its weights decided."""
+    settings = {**DRAFT, **fields.pop("settings", {})}
+    plan = Plan(Config(pairs, results=str(folder), settings=settings, **fields))
+    for name in ("vgg16", "auto"):
+        record: Backbone = find_backbone("vgg16")[0]
+        record.write(plan.weights(name))
+    return plan
+
+
+def work(plan: Plan) -> None:
+    """Work all stages of a plan as the workflow does."""
+    for variant in plan.variants:
+        for batch in plan.batches:
+            for stage in plan.stages:
+                work_batch(plan, stage, variant, batch)
+
+
+def artefacts(folder: Path) -> dict[str, bytes]:
+    """Every file under `folder` but receipts and plans, by its path in it."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).parts[0] not in ("receipts", "plans")
+    }
+
+
+def times(folder: Path) -> dict[str, int]:
+    """When every artefact was last written."""
+    return {name: (folder / name).stat().st_mtime_ns for name in artefacts(folder)}

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from dia_pipeline import settings as vocabulary
+from dia_pipeline.config import Config, ConfigError, Pair, load_config, merge, pair_settings
+
+SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """Write a table of pairs beside two pictures; return its path."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        Path(name).touch()
+
+    def write(*rows: str) -> str:
+        Path("pairs.tsv").write_text("\n".join(rows).replace("|", "\t") + "\n")
+        return "pairs.tsv"
+
+    return write
+
+
+def problems(values: dict) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(values, SCHEMAS, "config.yaml")
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_cells_become_values(table):
+    path = table(
+        "# a comment",
+        "name|a|b_prime|ratio|blend|refine|alphas|seed",
+        "",
+        "one|a.png|b.png|.5|2|true||",
+        "two| a.png |b.png||||.9, .8,.7,0|7",
+    )
+    config = load_config({"pairs": path, "pairs_per_job": 3, "settings": None}, SCHEMAS)
+    assert config.pairs == (
+        Pair("one", "a.png", "b.png", {"ratio": 0.5, "blend": 2, "refine": True}),
+        Pair("two", "a.png", "b.png", {"alphas": [0.9, 0.8, 0.7, 0], "seed": 7}),
+    )
+    assert config.pairs_per_job == 3
+    assert config.variants == {"hierarchical": {}}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("x|a.png|b.png|half|", ["ratio: 'half' is not of type 'number'", "0.5 suits"]),
+        ("x|a.png|b.png|9|", ["ratio: 9 is greater than the maximum of 4"]),
+        ("x|a.png|b.png|1|photo-to-stile", ["preset:", "did you mean 'photo-to-style'?"]),
+        ("x|a.png|b.png|1||more", ["1 cells more than there are columns", "tabs"]),
+        ("x|a.png", ["b_prime: is missing"]),
+        ("x|a.png|c.png", ["b_prime: there is no file 'c.png'", "working directory"]),
+        ("../x|a.png|b.png", ["name: '../x' is not possible", "letters"]),
+        ("ONE|a.png|b.png", ["name: row 2 has it too"]),
+    ],
+)
+def test_a_wrong_row_is_named_with_file_row_and_field(table, row, expected):
+    path = table("name|a|b_prime|ratio|preset", "one|a.png|b.png", row)
+    (problem,) = problems({"pairs": path})
+    assert problem.startswith(f"pairs.tsv, row 3 (pair '{row.split('|')[0]}'), ")
+    for text in expected:
+        assert text in problem
+
+
+def test_rows_are_numbered_as_in_the_file(table):
+    path = table("# comment", "", "name|a|b_prime", "# comment", "x|a.png|no.png")
+    assert problems({"pairs": path})[0].startswith("pairs.tsv, row 5 ")
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("name a b_prime", "column 'name' is missing"),
+        ("name|a|b_prime|ratoi", "column 'ratoi': there is no such field; did you mean 'ratio'?"),
+        ("name|a|b_prime|a", "column 'a' is there twice"),
+    ],
+)
+def test_a_wrong_header_is_explained(table, header, expected):
+    assert any(expected in text for text in problems({"pairs": table(header, "x|a.png|b.png")}))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"pair_per_job": 2}, "pair_per_job: there is no such field; did you mean 'pairs_per_job'"),
+        ({"pairs_per_job": 0}, "pairs_per_job: 0 is less than the minimum of 1"),
+        ({"checkpoint": "levels"}, "checkpoint: 'levels' is not one of level, pair; did you mean"),
+        ({"device": "gpu"}, "device: 'gpu' is not possible"),
+        ({"settings": {"qualty": "draft"}}, "settings.qualty: there is no such field; did you"),
+        ({"variants": {"x": {"blend": 4}}}, "variants.x.blend: 4 is not one of 1, 2, 3"),
+        ({"variants": {"receipts": {}}}, "variants: 'receipts' is not possible"),
+        ({"pairs": "none.tsv"}, "none.tsv: the table of pairs cannot be read (No such file"),
+        ({"pairs": None}, "pairs: is missing"),
+    ],
+)
+def test_a_wrong_configuration_is_named_with_its_field(table, values, expected):
+    path = table("name|a|b_prime", "x|a.png|b.png")
+    (problem,) = problems({"pairs": path, **values})
+    assert expected in problem
+
+
+def test_everything_wrong_is_reported_at_once(table):
+    path = table("name|a|b_prime|ratio", "x|a.png|no.png|7", "y|no.png|b.png")
+    found = problems({"pairs": path, "checkpoint": "x", "settings": {"seed": -1}})
+    assert len(found) == 5
+
+
+def test_an_empty_table_says_what_to_add(table):
+    (problem,) = problems({"pairs": table("name|a|b_prime")})
+    assert "there are no pairs yet; add a row" in problem
+
+
+def test_a_row_overrides_the_configuration_and_a_variant_both():
+    pair = Pair("x", "a.png", "b.png", {"ratio": 0.5, "blend": 1})
+    config = Config(
+        (pair,), settings={"ratio": 2.0, "seed": 3}, variants={"v": {"blend": 2}, "w": {}}
+    )
+    assert pair_settings(config, "v", pair) == vocabulary.resolve(
+        {"ratio": 0.5, "seed": 3, "blend": 2}
+    )
+    assert pair_settings(config, "w", pair).alphas == vocabulary.BLEND[1]
+
+
+def test_a_name_replaces_what_it_stands_for_in_weaker_layers():
+    weak = {"alphas": [1, 1, 1, 1], "ratio": 0.3, "deconvolution": 7, "seed": 1}
+    assert merge(weak, {"blend": 1}) == {"ratio": 0.3, "deconvolution": 7, "seed": 1, "blend": 1}
+    assert merge(weak, {"quality": "paper", "preset": "photo-to-photo"}) == {
+        "quality": "paper",
+        "preset": "photo-to-photo",
+        "seed": 1,
+    }
+    assert merge({"blend": 1}, {"alphas": [1, 1, 1, 1]})["alphas"] == [1, 1, 1, 1]
+
+
+def test_the_schemas_speak_of_the_settings_there_are():
+    schema = json.loads((SCHEMAS / "settings.schema.json").read_text())["properties"]
+    names = {field.name for field in fields(vocabulary.Settings)}
+    assert set(schema) == names | {"preset", "quality", "blend"}
+    choices = {
+        **vocabulary.CHOICES,
+        "preset": tuple(vocabulary.PRESET),
+        "quality": tuple(vocabulary.QUALITY),
+        "blend": tuple(vocabulary.BLEND),
+    }
+    assert {name: tuple(s["enum"]) for name, s in schema.items() if "enum" in s} == choices
+    columns = json.loads((SCHEMAS / "pairs.schema.json").read_text())["properties"]
+    assert set(columns) == set(schema) | {"name", "a", "b_prime"}
+
+
+def test_the_schema_states_the_defaults_of_the_configuration():
+    schema = json.loads((SCHEMAS / "config.schema.json").read_text())["properties"]
+    config = Config(())
+    stated = {name: field["default"] for name, field in schema.items() if "default" in field}
+    assert stated == {name: getattr(config, name) for name in stated}
+    assert set(schema) - set(stated) == {"pairs"}
+
+
+def test_the_shipped_configuration_is_explained_field_by_field():
+    readme = (SCHEMAS.parents[1] / "config" / "README.md").read_text()
+    for name in ("config", "settings"):
+        for field in json.loads((SCHEMAS / f"{name}.schema.json").read_text())["properties"]:
+            assert f"| `{field}` |" in readme

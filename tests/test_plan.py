@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import pytest
+
+from dia_pipeline.config import Config, Pair
+from dia_pipeline.plan import Plan
+from dia_pipeline.recipes import (
+    STAGES,
+    aggregate_recipe,
+    digest,
+    features_recipe,
+    level_recipe,
+    stage_settings,
+)
+from dia_pipeline.settings import Settings, resolve
+
+PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
+
+
+def affected(change: dict) -> set[str]:
+    """The stages of which a changed setting changes what decides them."""
+    before, after = Settings(), replace(Settings(), **change)
+    return {s for s in STAGES if stage_settings(s, before) != stage_settings(s, after)}
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"ratio": 0.5}, {"features"}),
+        ({"precision": "float32"}, {"features"}),
+        ({"initial": "random"}, {"level5"}),
+        ({"deconvolution": 3}, {"level5", "level4", "level3", "level2"}),
+        ({"seed": 3}, {"level5", "level4", "level3", "level2", "level1"}),
+        ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2"}),
+        ({"alphas": (0.5, 0.8, 0.7, 0.2)}, {"level5"}),
+        ({"refine": True}, {"aggregate"}),
+    ],
+)
+def test_a_setting_decides_its_stages(change, stages):
+    assert affected(change) == stages
+
+
+def test_every_setting_decides_some_stage():
+    decided = {name for stage in STAGES for name in stage_settings(stage, Settings())}
+    assert decided - {"alpha"} == {field.name for field in fields(Settings)} - {"alphas"}
+
+
+def test_keys_change_with_pictures_weights_and_earlier_stages():
+    sources = ("a", "b", "weights", Settings())
+    key = digest(aggregate_recipe(*sources))
+    for position, other in enumerate(("x", "x", "x", replace(Settings(), ratio=0.5))):
+        changed = [*sources]
+        changed[position] = other
+        assert digest(aggregate_recipe(*changed)) != key
+    late = ("a", "b", "weights", replace(Settings(), alphas=(0.9, 0.8, 0.7, 0.1)))
+    assert level_recipe(3, *late) == level_recipe(3, *sources)
+    assert level_recipe(2, *late) != level_recipe(2, *sources)
+    assert digest(aggregate_recipe(*late)) != key
+
+
+def test_features_do_not_depend_on_how_the_backbone_was_chosen():
+    auto, named = Settings(), replace(Settings(), backbone="vgg16")
+    assert features_recipe("a", "weights", auto) == features_recipe("a", "weights", named)
+
+
+def test_pairs_are_dealt_out_in_order():
+    plan = Plan(Config(PAIRS, pairs_per_job=2))
+    names = {batch: [pair.name for pair in pairs] for batch, pairs in plan.batches.items()}
+    assert names == {"0001": ["p1", "p2"], "0002": ["p3", "p4"], "0003": ["p5"]}
+    assert plan.pictures("0001") == ["a1.png", "b.png", "a2.png"]
+
+
+def test_a_plan_comes_back_from_its_file(tmp_path):
+    pairs = (Pair("p", "a.png", "b.png", {"ratio": 0.5, "alphas": [1, 0.5, 0, 0]}),)
+    plan = Plan(Config(pairs, results=str(tmp_path), variants={"v": {"seed": 2}}))
+    path = plan.write()
+    assert Plan.read(path) == plan
+    before = path.stat().st_mtime_ns
+    assert plan.write() == path
+    assert path.stat().st_mtime_ns == before
+    other = Plan(replace(plan.config, pairs_per_job=2))
+    assert other.write() != path
+
+
+def test_variants_share_the_features_job_if_their_features_are_the_same():
+    variants = {"x": {}, "half": {"ratio": 0.5}, "y": {"seed": 1}, "half2": {"ratio": 0.5}}
+    plan = Plan(Config(PAIRS, variants=variants))
+    shared = {variant: plan.features_variant(variant, "0001") for variant in variants}
+    assert shared == {"x": "x", "half": "half", "y": "x", "half2": "half"}
+    assert plan.previous_receipt("level5", "y", "0001") == plan.receipt("features", "x", "0001")
+
+
+def test_only_the_batch_of_a_changed_row_is_decided_anew():
+    changed = (*PAIRS[:3], replace(PAIRS[3], options={"refine": True}), PAIRS[4])
+    plans = [Plan(Config(pairs, pairs_per_job=2)) for pairs in (PAIRS, changed)]
+    different = {
+        (stage, batch)
+        for stage in STAGES
+        for batch in plans[0].batches
+        if len({plan.decides(stage, "hierarchical", batch) for plan in plans}) > 1
+    }
+    assert different == {("aggregate", "0002")}
+
+
+def test_the_pair_checkpoint_is_decided_by_all_it_does_at_once():
+    plans = [
+        Plan(Config(PAIRS, checkpoint="pair", settings=settings))
+        for settings in ({}, {"ratio": 0.5}, {"seed": 1}, {"refine": True})
+    ]
+    decided = [plan.decides("pair", "hierarchical", "0001") for plan in plans]
+    assert len(set(decided)) == 3
+    assert decided[0] == decided[3]
+    assert plans[0].previous_receipt("pair", "hierarchical", "0001") is None
+
+
+def test_planning_needs_no_heavy_library():
+    code = (
+        "import sys, dia_pipeline.plan, dia_pipeline.config; "
+        "print([m for m in ('torch', 'numba', 'PIL', 'h5py', 'scipy') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_plan_resolves_settings_like_one_pair_does():
+    plan = Plan(Config(PAIRS, settings={"preset": "style-to-photo", "quality": "paper"}))
+    expected = resolve({"preset": "style-to-photo", "quality": "paper"})
+    assert plan.settings("hierarchical", PAIRS[0]) == expected
