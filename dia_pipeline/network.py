@@ -58,7 +58,7 @@ class Network:
         }
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
-        """Level 0 of a picture: (H, W, 3) uint8 RGB to (3, H, W) float32 as the network wants it."""
+        """Level 0 of a picture: (H, W, 3) uint8 RGB to (3, H, W) float32, as the network wants."""
         way = PREPROCESSING[self.backbone]
         values = torch.tensor(image, device=self.device).permute(2, 0, 1).float()
         mean, deviation = (

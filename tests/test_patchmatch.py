@@ -47,7 +47,6 @@ def brute_energy(source, target, p, q, patch):
 def exhaustive(source, target, patch):
     """The lowest energy of every source patch over all target patches, in float64."""
     height, width, _ = source.shape
-    target_height, target_width, _ = target.shape
     dots = np.einsum("yxk,vuk->yxvu", source.double(), target.double())
     radius = patch // 2
     total, count = np.zeros_like(dots), np.zeros_like(dots)

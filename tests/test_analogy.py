@@ -1,0 +1,173 @@
+"""The whole algorithm on real pictures whose correspondence is known."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+import torch
+
+import dia_pipeline
+from dia_pipeline.aggregation import preview
+from dia_pipeline.analogy import analogy
+from dia_pipeline.images import resize_image
+from dia_pipeline.photographs import night, photograph, sampled, warped
+from dia_pipeline.settings import LEVELS, resolve
+
+HEIGHT, WIDTH = 160, 176
+GRID = np.stack(np.mgrid[:HEIGHT, :WIDTH], axis=-1).astype(float)
+
+
+@pytest.fixture(scope="module")
+def cat():
+    """A photograph somewhat larger than what the pairs show of it."""
+    return resize_image(photograph("chelsea"), (200, 300))
+
+
+def window(picture, y=20, x=20):
+    return np.ascontiguousarray(picture[y : y + HEIGHT, x : x + WIDTH])
+
+
+def share_within(field, truth, pixels):
+    """The share of matches at most `pixels` from the truth, where that lies in the picture."""
+    inside = ((truth >= 0) & (truth <= (HEIGHT - 1, WIDTH - 1))).all(axis=-1)
+    return (np.linalg.norm(field - truth, axis=-1)[inside] <= pixels).mean()
+
+
+def test_a_picture_with_itself_is_left_as_it_is(network, cat):
+    a = window(cat)
+    result = analogy(a, a, network, resolve({"quality": "draft"}))
+    np.testing.assert_array_equal(result.nnf_ab, GRID)
+    np.testing.assert_array_equal(result.nnf_ba, GRID)
+    np.testing.assert_array_equal(result.a_prime, a)
+    np.testing.assert_array_equal(result.b, a)
+
+
+def test_a_shift_is_recovered(network, cat):
+    """90 % of the pixels within 2 px (measured: 90.3 %)."""
+    result = analogy(window(cat), window(cat, 13, 32), network, resolve({"quality": "draft"}))
+    assert share_within(result.nnf_ab, GRID + (7, -12), 2) >= 0.88
+
+
+def test_a_scale_is_recovered(network, cat):
+    """80 % of the pixels within 2 px (measured: 82.2 %)."""
+    centre = np.array((HEIGHT - 1, WIDTH - 1)) / 2
+    scaled = sampled(cat, (GRID - centre) / 1.1 + centre + 20)
+    result = analogy(window(cat), scaled, network, resolve({"quality": "draft"}))
+    assert share_within(result.nnf_ab, (GRID - centre) * 1.1 + centre, 2) >= 0.79
+
+
+@pytest.mark.parametrize(("look", "share"), [(lambda picture: picture, 0.87), (night, 0.7)])
+def test_a_smooth_warp_is_recovered_also_under_a_change_of_look(network, cat, look, share):
+    """87 % of the pixels within 2 px by day (measured: 90.2 %), 70 % by night."""
+    bent, displacement = warped(window(cat), amount=6, seed=1)
+    result = analogy(window(cat), look(bent), network, resolve({"quality": "draft"}))
+    assert share_within(result.nnf_ba, GRID + displacement, 2) >= share
+
+
+def test_the_reconstruction_makes_the_transfer_no_worse(network, cat):
+    bent, displacement = warped(window(cat), amount=6, seed=1)
+    shares = [
+        share_within(
+            analogy(
+                window(cat), night(bent), network, resolve({"deconvolution": iterations})
+            ).nnf_ba,
+            GRID + displacement,
+            2,
+        )
+        for iterations in (0, 5)
+    ]
+    assert shares[1] >= shares[0] - 0.01
+
+
+@pytest.fixture
+def small(cat):
+    """A pair of different sizes, none a multiple of 16."""
+    return resize_image(cat, (61, 90)), night(resize_image(cat, (83, 70)))
+
+
+def test_any_sizes_work_and_the_output_keeps_them(network, small):
+    a, b_prime = small
+    result = analogy(a, b_prime, network, resolve({"deconvolution": 2, "ratio": 0.7}))
+    assert result.a_prime.shape == a.shape and result.b.shape == b_prime.shape
+    assert result.nnf_ab.shape[:2] == a.shape[:2]
+    assert (result.nnf_ab < b_prime.shape[:2]).all() and (result.nnf_ba < a.shape[:2]).all()
+    assert all(torch.isfinite(result.levels[level].energy_ab).all() for level in LEVELS)
+
+
+def test_thumbnails_work(network, cat):
+    a, b_prime = resize_image(cat, (40, 40)), resize_image(cat, (23, 40))
+    result = analogy(a, b_prime, network, resolve({"deconvolution": 1, "ratio": 0.5}))
+    assert result.a_prime.shape == a.shape and result.b.shape == b_prime.shape
+
+
+def test_large_pictures_are_worked_at_max_side(network, cat):
+    large = resize_image(cat, (800, 1200))
+    result = analogy(large, night(cat), network, resolve({"quality": "draft", "max_side": 96}))
+    assert result.a_prime.shape == large.shape
+    assert result.levels[1].nnf_ab.shape == (64, 96, 2)
+
+
+def test_one_direction_gives_a_prime_alone(network, small):
+    result = analogy(*small, network, resolve({"deconvolution": 1, "directions": "ab"}))
+    assert result.a_prime.shape == small[0].shape
+    assert result.b is None and result.nnf_ba is None and result.levels[2].latent_b is None
+
+
+def test_refinement_is_part_of_photo_to_photo(network, small):
+    result = analogy(*small, network, resolve({"quality": "draft", "preset": "photo-to-photo"}))
+    assert result.a_prime_refined.shape == small[0].shape
+    assert not np.array_equal(result.a_prime_refined, result.a_prime)
+
+
+@pytest.mark.parametrize("options", [{"initial": "random"}, {"blend_map": "sigmoid"}, {"blend": 1}])
+def test_every_choice_matters(network, small, options):
+    usual, other = (
+        analogy(*small, network, resolve({"deconvolution": 1, "iterations": 0, **more}))
+        for more in ({}, options)
+    )
+    assert not torch.equal(usual.levels[5].latent_a_prime, other.levels[5].latent_a_prime)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_number_of_threads_does_not_change_a_byte(network, small, precision):
+    from dia_pipeline.network import Network
+    from dia_pipeline.weights import find_weights
+
+    network = Network(find_weights("vgg16"), "cpu", precision)
+    before = torch.get_num_threads()
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        results.append(analogy(*small, network, resolve({"deconvolution": 3})))
+    torch.set_num_threads(before)
+    one, two = results
+    np.testing.assert_array_equal(one.a_prime, two.a_prime)
+    np.testing.assert_array_equal(one.b, two.b)
+    for level in LEVELS[:-1]:
+        assert torch.equal(one.levels[level].latent_a_prime, two.levels[level].latent_a_prime)
+        assert torch.equal(one.levels[level].energy_ba, two.levels[level].energy_ba)
+
+
+def test_the_field_of_every_level_can_be_seen(network, cat):
+    a = window(cat)
+    settings = resolve({"quality": "draft"})
+    result = analogy(a, a, network, settings)
+    for level in LEVELS:
+        nnf = result.levels[level].nnf_ab
+        picture = preview(nnf, level, (HEIGHT, WIDTH), a.shape[:2], a, settings)
+        np.testing.assert_array_equal(picture, a)
+        half = preview(nnf, level, (HEIGHT // 2, WIDTH // 2), a.shape[:2], a, settings)
+        assert np.abs(half.astype(int) - resize_image(a, half.shape[:2])).mean() < 8
+
+
+def test_one_call_takes_arrays_and_paths(small, tmp_path, network):
+    from dia_pipeline.images import write_image
+
+    a, b_prime = small
+    write_image(tmp_path / "a.png", a)
+    options = {"quality": "draft", "backbone": "vgg16", "precision": "float32"}
+    result = dia_pipeline.run(tmp_path / "a.png", b_prime, device="cpu", **options)
+    expected = analogy(a, b_prime, network, resolve(options))
+    np.testing.assert_array_equal(result.a_prime, expected.a_prime)
