@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -65,9 +67,7 @@ def read_artefact(path: str | Path, recipe: Recipe) -> tuple[dict[str, np.ndarra
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    with h5py.File(BytesIO(_verified(path)), "r") as file:
-        if file.attrs["key"] != digest(recipe):
-            raise ArtefactError(f"{path}: made from other inputs or with other settings")
+    with _opened(path, recipe) as file:
         file.visititems(collect)
         attributes = {
             name: json.loads(value) for name, value in file.attrs.items() if name != "key"
@@ -76,13 +76,22 @@ def read_artefact(path: str | Path, recipe: Recipe) -> tuple[dict[str, np.ndarra
     return arrays, attributes
 
 
-def is_valid(path: str | Path, recipe: Recipe) -> bool:
-    """Whether the artefact is whole and made by `recipe`."""
-    try:
-        with h5py.File(BytesIO(_verified(path)), "r") as file:
-            return file.attrs["key"] == digest(recipe)
-    except ArtefactError:
-        return False
+def check_artefact(path: str | Path, recipe: Recipe) -> None:
+    """Check that an artefact is whole and made by `recipe`.
+
+    Raises:
+        ArtefactError: it is not.
+    """
+    with _opened(path, recipe):
+        pass
+
+
+@contextmanager
+def _opened(path: str | Path, recipe: Recipe) -> Iterator[h5py.File]:
+    with h5py.File(BytesIO(_verified(path)), "r") as file:
+        if file.attrs["key"] != digest(recipe):
+            raise ArtefactError(f"{path}: made from other inputs or with other settings")
+        yield file
 
 
 def _verified(path: str | Path) -> bytes:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
@@ -19,7 +22,11 @@ from .settings import BLEND, CHOICES, PRESET, QUALITY, SettingsError, resolve
 if TYPE_CHECKING:
     from .analogy import Progress
     from .plan import Plan
+    from .status import Status
     from .summary import Summary
+
+REFRESH = 2
+"""Seconds between two looks at a run."""
 
 # Every command imports what it needs itself, so that `dia --help` answers at once.
 
@@ -61,6 +68,7 @@ PlanPath = Annotated[Path, typer.Option("--plan", help="The plan that the workfl
 Variant = Annotated[str, typer.Option(help="Name of the variant.")]
 Batch = Annotated[str, typer.Option(help="Name of the batch, such as 0001.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Results = Annotated[Path, typer.Argument(help="The folder of results.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all.")]
 
 
@@ -235,6 +243,66 @@ def _table(plan: Plan, outcome: Summary) -> Table:
         made, failed = outcome.made[variant], outcome.failed[variant]
         table.add_row(variant, str(len(made)), str(len(failed)), f"{plan.results / variant}")
     return table
+
+
+@app.command(rich_help_panel="Runs of the workflow")
+def status(
+    results: Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, once.")] = False,
+):
+    """Show how far a run is; in a terminal again and again until it is done or Ctrl-C."""
+    import json
+    from dataclasses import asdict
+
+    from rich.live import Live
+
+    from .plan import Plan
+    from .status import status
+
+    the_plan = Plan.latest(results)
+    found = status(the_plan)
+    if as_json:
+        console.print_json(json.dumps({name: asdict(one) for name, one in found.items()}))
+    elif not console.is_terminal:
+        console.print(_status_table(found))
+    else:
+        with suppress(KeyboardInterrupt), Live(_status_table(found), console=console) as live:
+            while any(one.running or one.remaining for one in found.values()):
+                time.sleep(REFRESH)
+                found = status(the_plan)
+                live.update(_status_table(found))
+
+
+def _status_table(found: dict[str, Status]) -> Table:
+    numbers = ("pairs", "done", "running", "failed", "remaining", "per hour", "left")
+    table = Table("variant", box=SIMPLE_HEAD, pad_edge=False)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    for variant, one in found.items():
+        counts = (one.pairs, one.done, one.running, one.failed, one.remaining)
+        rate = "" if one.per_hour is None else f"{one.per_hour:.1f}"
+        left = "" if one.hours_left is None else str(timedelta(minutes=round(one.hours_left * 60)))
+        table.add_row(variant, *map(str, counts), rate, left)
+    return table
+
+
+@app.command(rich_help_panel="Runs of the workflow")
+def verify(results: Results = Path("results")):
+    """Open everything that was made; name what is missing or damaged, for the next run to mend."""
+    from .plan import Plan
+    from .verification import find_faults, withdraw_receipts
+
+    the_plan = Plan.latest(results)
+    faults = list(find_faults(the_plan))
+    for fault in faults:
+        withdraw_receipts(the_plan, fault)
+    reasons = list(dict.fromkeys(fault.reason for fault in faults))
+    for reason in reasons:
+        typer.secho(reason, fg="red", err=True)
+    if reasons:
+        typer.secho(f"{len(reasons)} to be made again; the next run of snakemake does.", err=True)
+        raise typer.Exit(1)
+    console.print("Everything that was made is there and whole.")
 
 
 def _work(stage: str, plan: Path, variant: str, batch: str, threads: int | None) -> None:

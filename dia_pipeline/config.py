@@ -56,6 +56,7 @@ class Config:
     results: str = "results"
     pairs_per_job: int = 1
     checkpoint: str = "level"
+    features: str = "keep"
     device: str = "auto"
     settings: Options = field(default_factory=dict)
     variants: dict[str, Options] = field(default_factory=lambda: {"hierarchical": {}})

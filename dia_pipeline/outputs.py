@@ -1,12 +1,13 @@
 """The folder of a pair's results: pictures, flows, overview, provenance.
 
-`provenance.json` is written last and holds the digest of every other file: the folder is valid if
-it names the expected key and every digest holds.
+`provenance.json` is written last and holds the digest of every other file and of itself: the folder
+is valid if it names the expected key and every digest holds.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -29,11 +30,20 @@ PREVIEW_SIDE = 700
 
 def outputs_valid(folder: Path, recipe: Recipe) -> bool:
     """Whether the folder holds, undamaged, what `recipe` makes."""
+    return not any(output_faults(folder, recipe))
+
+
+def output_faults(folder: Path, recipe: Recipe) -> Iterator[str]:
+    """Each file of the folder that is missing, damaged or not made by `recipe`."""
     provenance = _read_provenance(folder)
-    return provenance.get("key") == digest(recipe) and all(
-        (folder / name).is_file() and digest_file(folder / name) == expected
-        for name, expected in provenance["outputs"].items()
-    )
+    if provenance.get("key") != digest(recipe):
+        outdated = "made from other inputs or with other settings"
+        yield f"{folder / PROVENANCE}: {outdated if provenance else 'missing or damaged'}"
+    for name, expected in provenance.get("outputs", {}).items():
+        if not (folder / name).is_file():
+            yield f"{folder / name}: there is no such file"
+        elif digest_file(folder / name) != expected:
+            yield f"{folder / name}: the file is damaged"
 
 
 def write_outputs(
@@ -72,7 +82,7 @@ def write_outputs(
         **circumstances,
         "outputs": {name: digest_file(folder / name) for name in names},
     }
-    write_json(folder / PROVENANCE, provenance)
+    write_json(folder / PROVENANCE, {**provenance, "digest": digest(provenance)})
 
 
 def _write_images(
@@ -135,6 +145,8 @@ def _previews(
 
 def _read_provenance(folder: Path) -> dict[str, Any]:
     """The provenance of a folder, empty if it is missing or damaged."""
-    with suppress(FileNotFoundError, ValueError):
-        return json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    with suppress(FileNotFoundError, ValueError, KeyError):
+        provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+        if provenance.pop("digest") == digest(provenance):
+            return provenance
     return {}

@@ -30,11 +30,25 @@ class Plan:
         pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
         return cls(Config(pairs=pairs, **values))
 
+    @classmethod
+    def latest(cls, results: str | Path) -> Plan:
+        """The plan in a folder of results that was written last.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        plans = list(Path(results, "plans").glob("*.json"))
+        if not plans:
+            raise FileNotFoundError(f"{results}: no run has been begun here; name its results")
+        return cls.read(max(plans, key=lambda path: path.stat().st_mtime))
+
     def write(self) -> Path:
-        """File the plan under its digest, unless it is there; return the path."""
+        """File the plan under its digest and mark it as the latest; return the path."""
         values = asdict(self.config)
         path = self.results / "plans" / f"{digest(values)[:16]}.json"
-        if not path.exists():
+        if path.exists():
+            path.touch()
+        else:
             write_json(path, values)
         return path
 
@@ -102,6 +116,10 @@ class Plan:
         if stage == "features":
             variant = self.features_variant(variant, batch)
         return self.results / "receipts" / stage / variant / f"{batch}.json"
+
+    def log(self, stage: str, variant: str, batch: str) -> Path:
+        """What the job of a stage of a batch has printed."""
+        return self.results / "logs" / stage / variant / f"{batch}.log"
 
     def weights(self, backbone: str) -> Path:
         """The record of which weights a backbone stands for in this run."""

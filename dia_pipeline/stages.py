@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .artefacts import ArtefactError, read_artefact, write_artefact
+from .artefacts import ArtefactError, check_artefact, read_artefact, write_artefact
 from .config import Pair
 from .files import digest_file
 from .images import ImageError
-from .outputs import outputs_valid, write_outputs
+from .outputs import output_faults, outputs_valid, write_outputs
 from .plan import Plan
 from .provenance import Backbone, circumstances
 from .receipts import Failure, Receipt
@@ -130,6 +130,21 @@ class PairWork:
         self.level(level)
         return digest(level_recipe(level, *self._sources))
 
+    def faults(self, stage: str) -> Iterator[str]:
+        """Each file that a stage makes of the pair and that is missing, damaged or outdated."""
+        if stage == "aggregate":
+            yield from output_faults(self.folder, aggregate_recipe(*self._sources))
+            return
+        for path, recipe in self._artefacts(stage):
+            try:
+                check_artefact(path, recipe)
+            except ArtefactError as error:
+                yield str(error)
+
+    def features_file(self, picture: str) -> Path:
+        """Where the features of one of the pictures lie."""
+        return self._plan.features(digest(self._features_recipe(picture)))
+
     def features(self, picture: str) -> Content:
         """The feature pyramid of one of the pictures."""
 
@@ -138,8 +153,7 @@ class PairWork:
 
             return self._content(pack_features(self._extract(picture), self.settings.feature_dtype))
 
-        recipe = self._features_recipe(picture)
-        return _stored(self._plan.features(digest(recipe)), recipe, make)
+        return _stored(self.features_file(picture), self._features_recipe(picture), make)
 
     def level(self, number: int) -> Content:
         """What one level leaves behind."""
@@ -223,6 +237,15 @@ class PairWork:
         a, b_prime = (self._digests[picture] for picture in self._pictures)
         return a, b_prime, self.backbone.digest, self.settings
 
+    def _artefacts(self, stage: str) -> list[tuple[Path, Recipe]]:
+        """The files, and their recipes, that a stage before the last makes of the pair."""
+        if stage == "features":
+            return [(self.features_file(p), self._features_recipe(p)) for p in self._pictures]
+        if stage == "pair":
+            return [(self.folder / "nnf.h5", nnf_recipe(*self._sources))]
+        level = int(stage.removeprefix("level"))
+        return [(self.folder / f"{stage}.h5", level_recipe(level, *self._sources))]
+
     def _features_recipe(self, picture: str) -> Recipe:
         return features_recipe(self._digests[picture], self.backbone.digest, self.settings)
 
@@ -292,7 +315,30 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
             seconds = time.perf_counter() - start
             log.info("%s %s/%s done in %.1f s", stage, variant, pair.name, seconds)
     receipt.write(plan.receipt(stage, variant, batch))
+    if stage == "level1" and plan.config.features == "temporary":
+        _remove_features(plan, batch)
     return receipt
+
+
+def _remove_features(plan: Plan, batch: str) -> None:
+    """Remove the features of those pictures of a batch that no unfinished batch needs.
+
+    Every job leaves its receipt before it looks, so that of several the last one finds all.
+    """
+    pictures = set(plan.pictures(batch))
+    sharing = [name for name in plan.batches if not pictures.isdisjoint(plan.pictures(name))]
+    unfinished = [
+        name
+        for name in sharing
+        if not all(plan.receipt("level1", variant, name).exists() for variant in plan.variants)
+    ]
+    pictures.difference_update(*map(plan.pictures, unfinished))
+    for variant in plan.variants:
+        for pair in plan.batches[batch]:
+            work = PairWork(plan, variant, pair, Networks())
+            for picture in pictures.intersection((pair.a, pair.b_prime)):
+                with suppress(ImageError):
+                    work.features_file(picture).unlink(missing_ok=True)
 
 
 def describe(error: Exception) -> str:

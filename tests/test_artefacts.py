@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from dia_pipeline.artefacts import ArtefactError, is_valid, read_artefact, write_artefact
+from dia_pipeline.artefacts import ArtefactError, check_artefact, read_artefact, write_artefact
 
 RECIPE = {"stage": "level3", "settings": {"seed": 0}}
 ARRAYS = {
@@ -52,7 +52,8 @@ def test_a_bit_flipped_anywhere_is_found(path):
         path.write_bytes(damaged)
         with pytest.raises(ArtefactError, match=r"level3\.h5.*damaged"):
             read_artefact(path, RECIPE)
-        assert not is_valid(path, RECIPE)
+        with pytest.raises(ArtefactError, match=r"level3\.h5.*damaged"):
+            check_artefact(path, RECIPE)
 
 
 @pytest.mark.parametrize("length", [0, 100, 512, -1])
@@ -66,10 +67,12 @@ def test_a_file_of_another_recipe_does_not_count(path):
     other = {**RECIPE, "settings": {"seed": 1}}
     with pytest.raises(ArtefactError, match="other settings"):
         read_artefact(path, other)
-    assert not is_valid(path, other)
-    assert is_valid(path, RECIPE)
+    with pytest.raises(ArtefactError, match="other settings"):
+        check_artefact(path, other)
+    check_artefact(path, RECIPE)
 
 
 def test_a_missing_file_does_not_count(path):
     path.unlink()
-    assert not is_valid(path, RECIPE)
+    with pytest.raises(ArtefactError, match="no such file"):
+        check_artefact(path, RECIPE)

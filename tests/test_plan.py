@@ -79,11 +79,11 @@ def test_a_plan_comes_back_from_its_file(tmp_path):
     plan = Plan(Config(pairs, results=str(tmp_path), variants={"v": {"seed": 2}}))
     path = plan.write()
     assert Plan.read(path) == plan
-    before = path.stat().st_mtime_ns
-    assert plan.write() == path
-    assert path.stat().st_mtime_ns == before
     other = Plan(replace(plan.config, pairs_per_job=2))
     assert other.write() != path
+    assert Plan.latest(tmp_path) == other
+    assert plan.write() == path
+    assert Plan.latest(tmp_path) == plan
 
 
 def test_variants_share_the_features_job_if_their_features_are_the_same():

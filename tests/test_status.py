@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dia_pipeline.cli import app
+from dia_pipeline.config import Config, Pair
+from dia_pipeline.plan import Plan
+from dia_pipeline.receipts import Failure, Receipt
+from dia_pipeline.status import RECENT, SILENCE, status
+
+NOW = 1_000_000.0
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """Twelve pairs in six batches of two, of which nothing is made yet."""
+    pairs = tuple(Pair(f"p{number}", "a.png", "b.png") for number in range(12))
+    return Plan(Config(pairs, results=str(tmp_path), pairs_per_job=2, checkpoint="pair"))
+
+
+def finish(plan: Plan, stage: str, batch: str, age: float, failed: tuple[str, ...] = ()) -> None:
+    """Leave the receipt of a job that ended `age` seconds ago."""
+    receipt = Receipt(stage, "hierarchical", batch)
+    for pair in plan.batches[batch]:
+        if pair.name in failed:
+            receipt.failed[pair.name] = Failure(stage, "broken")
+        else:
+            receipt.made[pair.name] = "key"
+    path = plan.receipt(stage, "hierarchical", batch)
+    receipt.write(path)
+    os.utime(path, (NOW - age, NOW - age))
+
+
+def log(plan: Plan, stage: str, batch: str, age: float) -> None:
+    path = plan.log(stage, "hierarchical", batch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (NOW - age, NOW - age))
+
+
+def test_every_pair_is_counted_once(plan):
+    for stage in plan.stages:
+        finish(plan, stage, "0001", age=10)
+        finish(plan, stage, "0002", age=10, failed=("p2",))
+    finish(plan, "pair", "0003", age=10, failed=("p4",))
+    log(plan, "aggregate", "0003", age=5)
+    log(plan, "pair", "0004", age=5)
+    log(plan, "pair", "0005", age=SILENCE + 1)
+    found = status(plan, NOW)["hierarchical"]
+    assert (found.pairs, found.done, found.running, found.failed) == (12, 3, 3, 2)
+    assert found.remaining == 4
+
+
+def test_rate_and_time_left_follow_from_what_was_finished_of_late(plan):
+    """Two stages of two pairs in the last half hour, after the one that starts the clock."""
+    finish(plan, "pair", "0005", age=RECENT + 1)
+    finish(plan, "pair", "0001", age=1800)
+    finish(plan, "aggregate", "0001", age=900)
+    finish(plan, "pair", "0002", age=0)
+    found = status(plan, NOW)["hierarchical"]
+    assert found.per_hour == pytest.approx(4)
+    assert found.hours_left == pytest.approx(8 / 4)
+
+
+def test_nothing_is_promised_before_there_is_a_rate(plan):
+    finish(plan, "pair", "0001", age=5)
+    found = status(plan, NOW)["hierarchical"]
+    assert found.per_hour is None and found.hours_left is None
+
+
+def test_the_command_prints_a_table_or_json(plan):
+    plan.write()
+    for stage in plan.stages:
+        finish(plan, stage, "0001", age=10)
+    table = CliRunner().invoke(app, ["status", plan.config.results])
+    assert "hierarchical" in table.output and "remaining" in table.output
+    printed = CliRunner().invoke(app, ["status", "--json", plan.config.results])
+    assert json.loads(printed.output)["hierarchical"]["done"] == 2
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    shown = CliRunner().invoke(app, ["status", str(tmp_path / "elsewhere")])
+    assert shown.exit_code == 2
+    assert str(Path(tmp_path, "elsewhere")) in shown.output

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from examples import artefacts, make_plan, times, work, write_pairs
+from typer.testing import CliRunner
+
+from dia_pipeline.cli import app
+from dia_pipeline.plan import Plan
+
+RESULTS = Path("results")
+ANY_PAIR = RESULTS / "hierarchical" / "pair2"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    """The plan, and the files, of three pairs that are worked through."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        plan = make_plan(RESULTS, write_pairs(Path("pictures"), 3))
+        work(plan)
+        plan.write()
+        return plan, artefacts(RESULTS)
+
+
+@pytest.fixture
+def plan(made, folder, monkeypatch):
+    """A plan with everything in its place and all receipts."""
+    monkeypatch.chdir(folder)
+    plan, files = made
+    work(plan)
+    assert artefacts(RESULTS) == files
+    return plan
+
+
+def verify() -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["verify"])
+    return result.exit_code, result.output
+
+
+def work_without_receipts(plan: Plan) -> None:
+    """What Snakemake does: work what has no receipt."""
+    from dia_pipeline.stages import work_batch
+
+    for batch in plan.batches:
+        for stage in plan.stages:
+            if not plan.receipt(stage, "hierarchical", batch).exists():
+                work_batch(plan, stage, "hierarchical", batch)
+
+
+def test_what_is_whole_is_left_alone(plan):
+    before = times(RESULTS)
+    assert verify()[0] == 0
+    assert times(RESULTS) == before
+    assert all(
+        plan.receipt(s, "hierarchical", b).exists()
+        for s in plan.stages
+        for b in "0001 0002 0003".split()
+    )
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
+@pytest.mark.parametrize("name", ["level3.h5", "level1.h5", "nnf.h5", "features"])
+def test_a_harmed_file_is_named_and_the_next_run_makes_exactly_it(plan, made, name, harm):
+    path = next((RESULTS / "features").iterdir()) if name == "features" else ANY_PAIR / name
+    before = times(RESULTS)
+    harm(path)
+    status, printed = verify()
+    assert status == 1
+    assert str(path) in printed
+    assert "1 to be made again" in printed
+    work_without_receipts(plan)
+    now = times(RESULTS)
+    assert {file for file in now if now[file] != before[file]} == {str(path.relative_to(RESULTS))}
+    assert artefacts(RESULTS) == made[1]
+    assert verify()[0] == 0
+
+
+@pytest.mark.parametrize("name", ["a_prime.png", "flow_ab.flo", "provenance.json"])
+def test_a_harmed_result_brings_its_folder_back(plan, made, name):
+    before = times(RESULTS)
+    flip(ANY_PAIR / name)
+    status, printed = verify()
+    assert status == 1
+    assert str(ANY_PAIR / name) in printed
+    work_without_receipts(plan)
+    now = times(RESULTS)
+    changed = {Path(file) for file in now if now[file] != before[file]}
+    assert {file.parent for file in changed} == {ANY_PAIR.relative_to(RESULTS)}
+    assert not any(file.suffix == ".h5" for file in changed)
+    assert artefacts(RESULTS) == made[1]
+
+
+def test_a_picture_that_has_changed_is_noticed(plan):
+    Path("pictures/a2.png").write_bytes(Path("pictures/a1.png").read_bytes())
+    try:
+        status, printed = verify()
+    finally:
+        write_pairs(Path("pictures"), 3)
+    assert status == 1
+    assert f"{ANY_PAIR / 'level5.h5'}: made from other inputs" in printed
+
+
+def test_a_damaged_receipt_is_noticed(plan):
+    receipt = plan.receipt("level2", "hierarchical", "0002")
+    receipt.write_text(receipt.read_text()[:20])
+    status, printed = verify()
+    assert status == 1
+    assert str(receipt) in printed
+    assert not receipt.exists()
