@@ -275,7 +275,7 @@ def status(
 
 def _status_table(found: dict[str, Status]) -> Table:
     numbers = ("pairs", "done", "running", "failed", "remaining", "per hour", "left")
-    table = Table("variant", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table("variant", box=SIMPLE_HEAD, collapse_padding=True)
     for name in numbers:
         table.add_column(name, justify="right")
     for variant, one in found.items():

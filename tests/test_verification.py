@@ -61,7 +61,7 @@ def test_what_is_whole_is_left_alone(plan):
     assert all(
         plan.receipt(s, "hierarchical", b).exists()
         for s in plan.stages
-        for b in "0001 0002 0003".split()
+        for b in ["0001", "0002", "0003"]
     )
 
 

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from examples import artefacts, make_plan, work, write_pairs
+from typer.testing import CliRunner
+
+from dia_pipeline.cli import app
+from dia_pipeline.config import Pair
+from dia_pipeline.stages import work_batch
+
+RESULTS = Path("results")
+VARIANTS = {"plain": {}, "half": {"ratio": 0.5}}
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write_pairs(Path("pictures"), 2)
+
+
+def features() -> int:
+    return len(list((RESULTS / "features").glob("*.h5")))
+
+
+def test_features_go_with_their_last_user(pairs):
+    """Those of an A when all variants of its pair are done, those of B' after the second pair."""
+    plan = make_plan(RESULTS, pairs, features="temporary", variants=VARIANTS)
+    left = []
+    for batch in plan.batches:
+        for variant in plan.variants:
+            for stage in plan.stages:
+                work_batch(plan, stage, variant, batch)
+            left.append(features())
+    assert left == [2, 2, 3, 0]
+
+
+def test_the_results_are_those_with_features_kept(pairs):
+    work(make_plan(RESULTS, pairs, features="temporary"))
+    work(make_plan(Path("kept"), pairs))
+    kept = artefacts(Path("kept"))
+    names = {name for name in kept if name.startswith("features")}
+    assert len(names) == 3
+    assert artefacts(RESULTS) == {name: kept[name] for name in kept.keys() - names}
+
+
+def test_removed_features_are_no_fault(pairs):
+    plan = make_plan(RESULTS, pairs, features="temporary")
+    plan.write()
+    work(plan)
+    assert CliRunner().invoke(app, ["verify"]).exit_code == 0
+
+
+def test_a_pair_that_fails_holds_no_features_back(pairs):
+    Path("pictures/broken.png").write_bytes(b"no picture")
+    broken = Pair("broken", "pictures/broken.png", pairs[0].b_prime)
+    work(make_plan(RESULTS, (pairs[0], broken, pairs[1]), features="temporary"))
+    assert features() == 0
