@@ -16,13 +16,13 @@ DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "itera
 """Settings that work a small pair in well under a second."""
 
 
-def write_picture(path: Path, number: int, size: tuple[int, int] = (48, 64)) -> str:
+def write_picture(path: Path, number: int, size: tuple[int, int] = (24, 32)) -> str:
     """Write a smooth picture of `size` (height, width) with a bright spot; return its path."""
     height, width = size
     y, x = np.mgrid[:height, :width]
     waves = [np.sin((x * (k + 1) + y * number) / 9 + k) for k in range(3)]
     picture = np.stack(waves, -1) * 100 + 128
-    picture[10 : 10 + 4 * number, 12:30] = (250, 40 * number % 255, 30)
+    picture[6 : 6 + 2 * number, 8:18] = (250, 40 * number % 255, 30)
     Image.fromarray(picture.astype(np.uint8)).save(path)
     return str(path)
 
@@ -30,7 +30,7 @@ def write_picture(path: Path, number: int, size: tuple[int, int] = (48, 64)) -> 
 def write_pairs(folder: Path, count: int) -> tuple[Pair, ...]:
     """Write `count` pairs; all share the picture B'."""
     folder.mkdir(parents=True, exist_ok=True)
-    b_prime = write_picture(folder / "b_prime.png", 9, (40, 56))
+    b_prime = write_picture(folder / "b_prime.png", 9, (20, 28))
     return tuple(
         Pair(f"pair{n}", write_picture(folder / f"a{n}.png", n), b_prime)
         for n in range(1, count + 1)

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from examples import DRAFT, artefacts, make_plan, times, work, write_pairs, write_picture
+
+from dia_pipeline import files, stages
+from dia_pipeline.plan import Plan
+from dia_pipeline.provenance import Backbone
+from dia_pipeline.receipts import Receipt
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages import JobError, run_pair, work_batch
+from dia_pipeline.summary import forget_failures, summarise
+
+RESULTS = Path("results")
+FOLDER = RESULTS / "hierarchical"
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write_pairs(Path("pictures"), 2)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with two pairs and all that is made of them, and the plan."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        plan = make_plan(RESULTS, write_pairs(Path("pictures"), 2), pairs_per_job=2)
+        work(plan)
+    return folder, plan
+
+
+@pytest.fixture
+def plan(finished, tmp_path, monkeypatch):
+    """A plan of two pairs that is worked through, in a copy that may be spoilt."""
+    folder, plan = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return plan
+
+
+def rewritten(before: dict[str, int]) -> set[str]:
+    """The files that were written since `before`, without receipts."""
+    now = times(RESULTS)
+    return {name for name in now if now[name] != before.get(name)}
+
+
+def test_a_pair_gets_everything_promised(plan):
+    names = {path.name for path in (FOLDER / "pair1").iterdir()}
+    levels = {f"level{number}.h5" for number in range(1, 6)}
+    pictures = {"a_prime.png", "b.png", "overview.png"}
+    assert names == levels | pictures | {
+        "nnf.h5",
+        "flow_ab.flo",
+        "flow_ba.flo",
+        "provenance.json",
+    }
+    assert len(list((RESULTS / "features").iterdir())) == 3  # the shared B' once
+
+
+def test_provenance_tells_inputs_and_outputs_and_no_time_or_place(plan, tmp_path):
+    text = (FOLDER / "pair1" / "provenance.json").read_text()
+    assert str(tmp_path) not in text
+    provenance = json.loads(text)
+    assert provenance["inputs"]["a"]["path"] == "pictures/a1.png"
+    assert provenance["inputs"]["b_prime"]["size"] == [28, 20]
+    assert provenance["backbone"]["name"] == "vgg16"
+    assert provenance["settings"]["iterations"] == 2
+    for name, digest in provenance["outputs"].items():
+        assert files.digest_file(FOLDER / "pair1" / name) == digest
+
+
+def test_nothing_valid_is_made_again_nor_torch_imported(plan):
+    before = times(RESULTS)
+    plan_path = plan.write()
+    code = f"""
+import sys
+from dia_pipeline.plan import Plan
+from dia_pipeline.stages import work_batch
+plan = Plan.read({str(plan_path)!r})
+for stage in plan.stages:
+    work_batch(plan, stage, "hierarchical", "0001")
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert rewritten(before) == set()
+
+
+def test_receipts_do_not_change_when_a_stage_runs_again(plan):
+    receipts = {path: path.read_bytes() for path in RESULTS.glob("receipts/**/*.json")}
+    work(plan)
+    assert receipts == {path: path.read_bytes() for path in receipts}
+
+
+@pytest.mark.parametrize(
+    ("damaged", "stage"),
+    [("level3.h5", "level3"), ("nnf.h5", "aggregate"), ("b.png", "aggregate")],
+)
+def test_exactly_what_is_damaged_is_made_again_with_the_same_bytes(plan, damaged, stage):
+    path = FOLDER / "pair2" / damaged
+    content, before = artefacts(RESULTS), times(RESULTS)
+    broken = bytearray(path.read_bytes())
+    broken[len(broken) // 2] ^= 1
+    path.write_bytes(broken)
+    work_batch(plan, stage, "hierarchical", "0001")
+    assert artefacts(RESULTS) == content
+    new = rewritten(before)
+    assert f"hierarchical/pair2/{damaged}" in new
+    if stage == "level3":
+        assert new == {"hierarchical/pair2/level3.h5"}
+    assert not any("pair1" in name or "features" in name for name in new)
+
+
+def test_what_a_stage_needs_and_does_not_find_it_makes(plan):
+    content = artefacts(FOLDER)
+    for path in (*FOLDER.glob("pair1/level*.h5"), FOLDER / "pair1" / "nnf.h5"):
+        path.unlink()
+    for path in (RESULTS / "features").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    work_batch(plan, "aggregate", "hierarchical", "0001")
+    assert artefacts(FOLDER) == content
+
+
+def test_a_changed_picture_remakes_only_its_pair(plan):
+    before = times(RESULTS)
+    write_picture(Path("pictures/a1.png"), 5)
+    work(plan)
+    new = rewritten(before)
+    assert {name.split("/")[1] for name in new if name.startswith("hier")} == {"pair1"}
+    assert len([name for name in new if name.startswith("features")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [({"refine": True}, None), ({"alphas": [0.9, 0.8, 0.7, 0]}, 2), ({"initial": "random"}, 5)],
+)
+def test_a_changed_setting_remakes_what_it_affects(plan, change, first):
+    before = times(RESULTS)
+    settings = {**plan.config.settings, **change}
+    work(Plan(replace(plan.config, settings=settings)))
+    levels = {Path(name).name for name in rewritten(before) if "/level" in name}
+    assert levels == ({f"level{n}.h5" for n in range(1, first + 1)} if first else set())
+
+
+def test_outputs_that_are_no_longer_asked_for_go(plan):
+    refined = Plan(replace(plan.config, settings={**plan.config.settings, "refine": True}))
+    work(refined)
+    assert (FOLDER / "pair1" / "a_prime_refined.png").exists()
+    work(plan)
+    assert not (FOLDER / "pair1" / "a_prime_refined.png").exists()
+
+
+def test_batches_and_checkpoints_and_the_single_pair_give_the_same_bytes(plan):
+    pairs, content = plan.config.pairs, artefacts(FOLDER)
+    work(make_plan(Path("single"), pairs, pairs_per_job=1))
+    assert artefacts(Path("single/hierarchical")) == content
+    work(make_plan(Path("whole"), pairs, checkpoint="pair"))
+    run_pair(pairs[0].a, pairs[0].b_prime, Path("alone"), resolve(DRAFT))
+    results = {name: data for name, data in content.items() if "level" not in name}
+    assert artefacts(Path("whole/hierarchical")) == results
+    assert artefacts(Path("alone")) == {
+        Path(name).name: data for name, data in results.items() if name.startswith("pair1")
+    }
+
+
+def test_reconstructed_latents_survive_their_files(pairs):
+    """With iterations of the deconvolution, and in one direction."""
+    settings = {"deconvolution": 2, "directions": "ab", "feature_dtype": "float32"}
+    by_level = make_plan(RESULTS, pairs[:1], settings=settings)
+    work(by_level)
+    run_pair(pairs[0].a, pairs[0].b_prime, Path("alone"), resolve({**DRAFT, **settings}))
+    together = artefacts(Path("alone"))
+    assert "b.png" not in together
+    assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
+
+
+def test_a_broken_picture_costs_its_own_pair_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = write_pairs(Path("pictures"), 3)
+    whole = Path("pictures/a2.png").read_bytes()
+    Path("pictures/a2.png").write_bytes(whole[:300])
+    plan = make_plan(RESULTS, pairs, pairs_per_job=3)
+    work(plan)
+    failed = summarise(plan).failed["hierarchical"]
+    assert failed.keys() == {"pair2"}
+    assert failed["pair2"].stage == "features"
+    assert "pictures/a2.png" in failed["pair2"].reason
+    assert summarise(plan).made["hierarchical"].keys() == {"pair1", "pair3"}
+    assert not (FOLDER / "pair2").exists()
+
+    forget_failures(plan)
+    assert not list(RESULTS.glob("receipts/**/*.json"))
+    before = times(RESULTS)
+    Path("pictures/a2.png").write_bytes(whole)
+    work(plan)
+    assert summarise(plan).failed == {"hierarchical": {}}
+    assert not any("pair1" in name or "pair3" in name for name in rewritten(before))
+
+
+def test_any_error_of_a_pair_is_recorded_with_its_kind(pairs, monkeypatch):
+    plan = make_plan(RESULTS, pairs, pairs_per_job=2)
+    make = stages.PairWork.make
+
+    def exhausted(self, stage):
+        if self.pair.name == "pair1":
+            raise MemoryError("12 GB asked for")
+        return make(self, stage)
+
+    monkeypatch.setattr(stages.PairWork, "make", exhausted)
+    receipt = work_batch(plan, "features", "hierarchical", "0001")
+    assert receipt.failed["pair1"].reason == "MemoryError: 12 GB asked for"
+    assert receipt.made.keys() == {"pair2"}
+    assert Receipt.read(plan.receipt("features", "hierarchical", "0001")) == receipt
+
+
+def test_a_full_disk_ends_the_job_and_leaves_nothing_half_done(pairs, monkeypatch):
+    plan = make_plan(RESULTS, pairs, pairs_per_job=2)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        work_batch(plan, "features", "hierarchical", "0001")
+    assert not plan.receipt("features", "hierarchical", "0001").exists()
+    assert list((RESULTS / "features").iterdir()) == []
+
+
+def test_a_run_never_mixes_weights(pairs):
+    plan = make_plan(RESULTS, pairs)
+    record = Backbone.read(plan.weights("vgg16"))
+    replace(record, digest="0" * 64).write(plan.weights("vgg16"))
+    with pytest.raises(JobError, match="not the vgg16 weights that this run began with"):
+        work_batch(plan, "features", "hierarchical", "0001")
+
+
+@pytest.mark.parametrize(
+    ("victim", "files_made"),
+    [("features", "features/*"), ("level5", "*/*/level5.h5"), ("aggregate", "*/*/*.[pnf]*")],
+)
+def test_a_stage_killed_while_it_writes_is_made_up_for(plan, victim, files_made):
+    content = artefacts(RESULTS)
+    receipt = plan.receipt(victim, "hierarchical", "0001")
+    for path in [receipt, *RESULTS.glob(files_made)]:
+        path.unlink()
+    code = f"""
+import os, signal
+from dia_pipeline import files
+from dia_pipeline.plan import Plan
+from dia_pipeline.stages import work_batch
+written, fsync = [], os.fsync
+
+def die_at_the_second(descriptor):
+    written.append(descriptor)
+    fsync(descriptor) if len(written) < 2 else os.kill(os.getpid(), signal.SIGKILL)
+
+files.os.fsync = die_at_the_second
+work_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
+"""
+    process = subprocess.run([sys.executable, "-c", code], check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert not receipt.exists()
+    assert artefacts(RESULTS) != content
+    work_batch(plan, victim, "hierarchical", "0001")
+    left = artefacts(RESULTS)
+    assert {name: left[name] for name in left if not Path(name).name.startswith(".")} == content
