@@ -1,0 +1,197 @@
+"""The workflow itself, through Snakemake as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import yaml
+from examples import DRAFT, artefacts, times, write_pairs, write_picture
+
+from dia_pipeline.config import Pair
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages import run_pair
+
+SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
+STAGES = ("features", "level5", "level4", "level3", "level2", "level1", "aggregate")
+RESULTS = Path("results")
+
+
+def command(*options: str) -> list[str]:
+    """Snakemake over the configuration in the working directory."""
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
+    return [*snakemake, "--configfile", "config.yaml", "--cores", "4", *options]
+
+
+def snakemake(*options: str) -> subprocess.CompletedProcess:
+    """Run Snakemake; stdout holds all it says."""
+    return subprocess.run(
+        command(*options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+
+
+def would_run() -> set[tuple[str, str]]:
+    """Stage and batch of every job that a call would run now."""
+    dry_run = snakemake("--dry-run")
+    assert dry_run.returncode == 0, dry_run.stdout
+    return set(re.findall(r"output: results/receipts/(\w+)/\w+/(\d+)\.json", dry_run.stdout))
+
+
+def write_config(pairs: tuple[Pair, ...], settings: dict | None = None, **fields) -> None:
+    """Write config.yaml, and the table of pairs with a column for every option that is used."""
+    names = sorted({name for pair in pairs for name in pair.options})
+    rows = [["name", "a", "b_prime", *names]]
+    for pair in pairs:
+        rows.append([pair.name, pair.a, pair.b_prime, *(pair.options.get(n, "") for n in names)])
+    Path("pairs.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    config = {"pairs": "pairs.tsv", "settings": {**DRAFT, **(settings or {})}, **fields}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the workflow has run over two pairs, one a job; and the pairs."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        pairs = write_pairs(Path("pictures"), 2)
+        write_config(pairs)
+        result = snakemake()
+    assert result.returncode == 0, result.stdout
+    return folder, pairs
+
+
+@pytest.fixture
+def pairs(finished, tmp_path, monkeypatch):
+    """The two pairs, in a copy of the finished folder that may be changed."""
+    folder, pairs = finished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return pairs
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_second_call_has_nothing_to_do(pairs):
+    result = snakemake()
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout
+
+
+def test_the_workflow_and_a_single_run_give_the_same_bytes(pairs):
+    run_pair(pairs[0].a, pairs[0].b_prime, Path("alone"), resolve(DRAFT))
+    folder = RESULTS / "hierarchical" / "pair1"
+    for name, content in artefacts(Path("alone")).items():
+        assert (folder / name).read_bytes() == content, name
+
+
+@pytest.mark.parametrize(
+    ("settings", "stages"),
+    [
+        ({"deconvolution": 0}, ()),  # what draft means
+        ({"refine": True}, ("aggregate",)),
+        ({"alphas": [0.9, 0.8, 0.7, 0.1]}, STAGES[4:]),
+        ({"initial": "random"}, STAGES[1:]),
+        ({"ratio": 0.9}, STAGES),
+    ],
+)
+def test_a_changed_setting_reruns_the_stages_it_affects(pairs, settings, stages):
+    write_config(pairs, settings)
+    assert would_run() == {(stage, batch) for stage in stages for batch in ("0001", "0002")}
+
+
+def test_a_changed_row_reruns_its_own_pair(pairs):
+    changed = Pair(**{**asdict(pairs[1]), "options": {"blend_map": "sigmoid"}})
+    write_config((pairs[0], changed))
+    assert would_run() == {(stage, "0002") for stage in STAGES[1:]}
+
+
+def test_a_new_row_runs_its_own_pair(pairs):
+    new = Pair("new", write_picture(Path("pictures/new.png"), 7), pairs[0].b_prime)
+    write_config((*pairs, new))
+    assert would_run() == {(stage, "0003") for stage in STAGES}
+
+
+def test_a_new_variant_shares_the_features(pairs):
+    write_config(pairs, variants={"hierarchical": {}, "late": {"blend_map": "sigmoid"}})
+    new = {(stage, batch) for stage in STAGES[1:] for batch in ("0001", "0002")}
+    assert would_run() == new
+
+
+def test_a_changed_picture_reruns_its_own_pair(pairs):
+    write_picture(Path(pairs[0].a), 5)
+    assert would_run() == {(stage, "0001") for stage in STAGES}
+
+
+def test_a_picture_that_was_only_touched_reruns_nothing(pairs):
+    os.utime(pairs[0].a)
+    assert would_run() == set()
+
+
+def test_a_wrong_configuration_is_explained_without_a_traceback(pairs):
+    write_config((Pair("x", "none.png", pairs[0].b_prime),), pair_per_job=2)
+    result = snakemake()
+    assert result.returncode != 0
+    assert "config.yaml, pair_per_job: there is no such field; did you mean" in result.stdout
+    assert "pairs.tsv, row 2 (pair 'x'), a: there is no file 'none.png'" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_a_failed_pair_is_named_and_tried_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = write_pairs(Path("pictures"), 3)
+    whole = Path(pairs[1].a).read_bytes()
+    Path(pairs[1].a).write_bytes(whole[:200])
+    write_config(pairs, pairs_per_job=3, checkpoint="pair")
+    result = snakemake()
+    assert result.returncode != 0
+    assert "hierarchical/pair2: failed in pair: pictures/a2.png: " in result.stdout
+    assert not (RESULTS / "summary.json").exists()
+    before = times(RESULTS / "hierarchical")
+    assert {name.split("/")[0] for name in before} == {"pair1", "pair3"}
+
+    Path(pairs[1].a).write_bytes(whole)
+    result = snakemake()
+    assert result.returncode == 0, result.stdout
+    after = times(RESULTS / "hierarchical")
+    assert {name.split("/")[0] for name in after.keys() - before.keys()} == {"pair2"}
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_killed_run_is_taken_up_again_with_the_same_bytes(finished, tmp_path, monkeypatch):
+    folder, pairs = finished
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "pictures", "pictures")
+    write_config(pairs[:1])
+    process = subprocess.Popen(
+        command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    begun = RESULTS / "hierarchical" / "pair1" / "level4.h5"
+    deadline = time.monotonic() + 120
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert begun.exists()
+    before = times(RESULTS / "features")
+
+    assert snakemake("--unlock").returncode == 0
+    result = snakemake("--rerun-incomplete")
+    assert result.returncode == 0, result.stdout
+    assert times(RESULTS / "features") == before
+    made, expected = (
+        artefacts(RESULTS / "hierarchical"),
+        artefacts(folder / RESULTS / "hierarchical"),
+    )
+    whole = {name for name in made if not Path(name).name.startswith(".")}
+    assert whole == {name for name in expected if name.startswith("pair1")}
+    assert all(made[name] == expected[name] for name in whole)
