@@ -73,9 +73,9 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by defaul
 
 
 @app.callback()
-def prepare(verbose: Annotated[bool, typer.Option(help="Show where failures arose.")] = False):
+def prepare():
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("dia").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("dia").setLevel(logging.INFO)
 
 
 @app.command(rich_help_panel="One pair")

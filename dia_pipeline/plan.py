@@ -77,7 +77,15 @@ class Plan:
 
     def settings(self, variant: str, pair: Pair) -> Settings:
         """The settings of a pair in a variant."""
-        return pair_settings(self.config, variant, pair)
+        key = variant, json.dumps(pair.options)
+        if key not in self._settings:
+            self._settings[key] = pair_settings(self.config, variant, pair)
+        return self._settings[key]
+
+    @cached_property
+    def _settings(self) -> dict[tuple[str, str], Settings]:
+        """Settings by variant and row options, for the many pairs that have the same."""
+        return {}
 
     def backbones(self, variant: str, batch: str) -> list[str]:
         """The backbones that a batch asks for, `auto` among them."""
@@ -102,7 +110,11 @@ class Plan:
     def features_variant(self, variant: str, batch: str) -> str:
         """The first variant whose features of a batch are the same: its job makes them for all."""
         wanted = self.decides("features", variant, batch)
-        return next(v for v in self.variants if self.decides("features", v, batch) == wanted)
+        return next(
+            other
+            for other in self.variants
+            if other == variant or self.decides("features", other, batch) == wanted
+        )
 
     def previous_receipt(self, stage: str, variant: str, batch: str) -> Path | None:
         """The receipt of the stage before, None for the first."""

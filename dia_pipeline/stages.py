@@ -309,8 +309,15 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
             raise
         except Exception as error:
             receipt.failed[pair.name] = Failure(stage, describe(error))
-            log.error("%s %s/%s FAILED: %s", stage, variant, pair.name, describe(error))
-            log.debug("", exc_info=error)
+            expected = isinstance(error, (ImageError, MemoryError))
+            log.error(
+                "%s %s/%s FAILED: %s",
+                stage,
+                variant,
+                pair.name,
+                describe(error),
+                exc_info=None if expected else error,
+            )
         else:
             seconds = time.perf_counter() - start
             log.info("%s %s/%s done in %.1f s", stage, variant, pair.name, seconds)

