@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import dia_pipeline  # noqa: F401  before torch, whose threads it tames
+
 
 @pytest.fixture(scope="session")
 def network():
