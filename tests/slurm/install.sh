@@ -1,11 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Slurm that the tests start, from Debian's or Ubuntu's packages. Needs root.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin
-for program in munged slurmctld slurmd sbatch; do
-    command -v $program >/dev/null || missing=yes
-done
-[ "${missing:-}" ] || exit 0
+packages="munge slurmctld slurmd slurm-client"
+dpkg --status $packages >/dev/null 2>&1 && exit
 export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet
-apt-get install --quiet --yes --no-install-recommends munge slurmctld slurmd slurm-client
+apt-get install --quiet --yes --no-install-recommends $packages

@@ -7,8 +7,8 @@ from collections import defaultdict
 from itertools import pairwise
 
 import pytest
+from checkout import PAIRS, Checkout
 from cluster import GPUS, wait_until
-from conftest import PAIRS
 from examples import times
 
 pytestmark = pytest.mark.slurm
@@ -34,8 +34,6 @@ def fields(checkout) -> int:
 @pytest.fixture(scope="module")
 def undisturbed(cluster, tmp_path_factory):
     """A run with every level kept, in four batches, while there are GPUs for three."""
-    from conftest import Checkout
-
     checkout = Checkout(tmp_path_factory.mktemp("undisturbed"), cluster.environment)
     checkout.configure(pairs_per_job=2)
     seen = len(cluster.trace())
