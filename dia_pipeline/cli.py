@@ -42,7 +42,7 @@ class Commands(TyperGroup):
         except Exception as error:
             if not _is_expected(error):
                 raise
-            typer.secho(f"error: {error}", fg="red", err=True)
+            typer.secho(f"error: {_message(error)}", fg="red", err=True)
             raise typer.Exit(2) from error
 
 
@@ -51,9 +51,16 @@ def _is_expected(error: Exception) -> bool:
     if isinstance(error, (SettingsError, OSError)):
         return True
     from .images import ImageError
-    from .stages import JobError
+    from .stages import JobError, out_of_memory
 
-    return isinstance(error, (ImageError, JobError))
+    return isinstance(error, (ImageError, JobError)) or out_of_memory(error)
+
+
+def _message(error: Exception) -> str:
+    """What an error says, and what to do about it."""
+    from .stages import describe, out_of_memory
+
+    return describe(error) if out_of_memory(error) else str(error)
 
 
 app = typer.Typer(

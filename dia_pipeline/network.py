@@ -76,7 +76,7 @@ class Network:
                 values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
             weight, bias = self._convolutions[block, number]
             values = F.relu(F.conv2d(values, weight, bias, padding=1), inplace=True)
-        return values[0].to(features.dtype)
+        return values[0].to(features.dtype).contiguous()
 
 
 def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:

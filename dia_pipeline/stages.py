@@ -309,7 +309,7 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
             raise
         except Exception as error:
             receipt.failed[pair.name] = Failure(stage, describe(error))
-            expected = isinstance(error, (ImageError, MemoryError))
+            expected = isinstance(error, ImageError) or out_of_memory(error)
             log.error(
                 "%s %s/%s FAILED: %s",
                 stage,
@@ -352,7 +352,17 @@ def describe(error: Exception) -> str:
     """An error as the reason of a failure: its message, and its kind where that is no word."""
     if isinstance(error, ImageError):
         return str(error)
+    if out_of_memory(error):
+        return "the memory does not suffice for this pair; lower its max_side or ratio"
     return f"{type(error).__name__}: {error}"
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says so; torch has a kind of its own for GPUs and none for the CPU."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("out of memory", "can't allocate memory"))
+    )
 
 
 def run_pair(

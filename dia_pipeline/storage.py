@@ -25,10 +25,9 @@ def pack_features(pyramid: Pyramid, feature_dtype: str) -> Arrays:
 
 def unpack_features(arrays: Arrays, device: torch.device) -> Pyramid:
     """The inverse of `pack_features`, in float32."""
-    pyramid = {int(name.removeprefix("level")): array for name, array in arrays.items()}
     return {
-        level: _features(array, device) if level else torch.from_numpy(array).to(device)
-        for level, array in pyramid.items()
+        int(name.removeprefix("level")): torch.from_numpy(array).to(device).float()
+        for name, array in arrays.items()
     }
 
 
@@ -42,12 +41,11 @@ def pack_level(level: Level, feature_dtype: str) -> Arrays:
 
 def unpack_level(arrays: Arrays, device: torch.device | str = "cpu") -> Level:
     """The inverse of `pack_level`, latents in float32."""
+    tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
     return Level(
         **{
-            name: _features(array, device)
-            if name.startswith("latent")
-            else torch.from_numpy(array).to(device)
-            for name, array in arrays.items()
+            name: tensor.float() if name.startswith("latent") else tensor
+            for name, tensor in tensors.items()
         }
     )
 
@@ -74,12 +72,3 @@ def unpack_levels(arrays: Arrays) -> dict[int, Level]:
 def _arrays(level: Level) -> Arrays:
     tensors = {field.name: getattr(level, field.name) for field in fields(level)}
     return {name: tensor.cpu().numpy() for name, tensor in tensors.items() if tensor is not None}
-
-
-def _features(array: np.ndarray, device: torch.device | str) -> torch.Tensor:
-    """Features (C, H, W) float32, laid out channels-last as the network leaves them.
-
-    The order in which sums over channels are taken follows the layout, and their last bit it.
-    """
-    channels_last = np.ascontiguousarray(array.transpose(1, 2, 0), dtype=np.float32)
-    return torch.from_numpy(channels_last).permute(2, 0, 1).to(device)

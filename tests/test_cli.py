@@ -90,3 +90,33 @@ def test_help_needs_no_heavy_library():
         "assert not {'torch', 'numba', 'numpy', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_too_little_memory_is_one_clear_line(tmp_path):
+    """A real shortage: the process may have 1 GB more than Python and torch take."""
+    picture = write_picture(tmp_path / "a.png", 1, (900, 1200))
+    limits = (
+        "import resource, sys, torch, numba; from dia_pipeline.cli import app;"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, used + 2**30));"
+        "app(sys.argv[1:])"
+    )
+    options = ["--quality", "draft", "--max-side", "1200", "--backbone", "vgg16"]
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            limits,
+            "run",
+            picture,
+            picture,
+            "-o",
+            str(tmp_path / "out"),
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert "lower its max_side or ratio" in result.stderr
+    assert "Traceback" not in result.stderr
