@@ -13,7 +13,7 @@ from examples import times
 
 pytestmark = pytest.mark.slurm
 
-COMMAND = ("snakemake", "--profile", "slurm")
+COMMAND = "snakemake --profile slurm".split()
 
 
 def running(cluster) -> list[tuple[str, str]]:

@@ -1,0 +1,131 @@
+"""What the workflow adds to the bare computation of a pair: `python -m benchmarks.overhead`.
+
+Jobs run on the Slurm of `tests/slurm`; the time of a job is from its start on the node to its end.
+The bare computation is one process that works all pairs in memory and writes their results. The
+pairs have the size of the demo's, but settings that compute as little as possible: whatever is
+added weighs the more.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import typer
+import yaml
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.append(str(REPOSITORY / "tests" / "slurm"))
+
+SIDE = 448
+SETTINGS = {"quality": "draft", "ratio": 0.5, "backbone": "vgg16", "iterations": 1}
+THREADS = 2
+
+
+def main(
+    pairs: Annotated[int, typer.Option(help="Pairs of the larger job.")] = 64,
+    bare: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Print a table of the seconds per pair, for jobs of one pair and of many."""
+    if bare:
+        work_bare()
+        return
+    table = Table("pairs per job", "checkpoint", "bare, s/pair", "job, s/pair", "added, s/pair")
+    for count in (1, pairs):
+        with TemporaryDirectory() as folder:
+            checkout = Path(folder)
+            prepare(checkout, count)
+            alone = time_bare(checkout) / count
+            for checkpoint in ("level", "pair"):
+                job = time_job(checkout, count, checkpoint) / count
+                numbers = (alone, job, job - alone)
+                table.add_row(str(count), checkpoint, *(f"{number:.2f}" for number in numbers))
+    Console().print(table)
+
+
+def prepare(folder: Path, pairs: int) -> None:
+    """Write a checkout with `pairs` pairs of smooth noise."""
+    for name in ("Snakefile", "workflow", "slurm"):
+        (folder / name).symlink_to(REPOSITORY / name)
+    for name in ("config", "pictures"):
+        (folder / name).mkdir()
+    random = np.random.default_rng(0)
+    rows = ["name\ta\tb_prime"]
+    for number in range(pairs):
+        paths = [f"pictures/{role}{number}.png" for role in ("a", "b_prime")]
+        for path in paths:
+            small = random.integers(0, 256, (14, 14, 3), dtype=np.uint8)
+            Image.fromarray(small).resize((SIDE, SIDE), Image.BICUBIC).save(folder / path)
+        rows.append("\t".join((f"pair{number}", *paths)))
+    (folder / "config/pairs.tsv").write_text("\n".join(rows) + "\n")
+
+
+def time_bare(folder: Path) -> float:
+    """Seconds of a process that does nothing but work the pairs."""
+    command = [sys.executable, "-m", "benchmarks.overhead", "--bare"]
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(THREADS))
+    begin = time.perf_counter()
+    subprocess.run(
+        command, cwd=folder, check=True, env=os.environ | limits | {"PYTHONPATH": str(REPOSITORY)}
+    )
+    return time.perf_counter() - begin
+
+
+def work_bare() -> None:
+    """Work all pairs in the working directory in memory; write what `dia run` does."""
+    from dia_pipeline.analogy import analogy
+    from dia_pipeline.images import read_image
+    from dia_pipeline.outputs import write_outputs
+    from dia_pipeline.provenance import circumstances
+    from dia_pipeline.settings import resolve
+    from dia_pipeline.stages import find_backbone, load_network
+
+    settings = resolve(SETTINGS)
+    backbone, weights = find_backbone(settings.backbone)
+    network = load_network(weights, "auto", settings.precision)
+    for a in sorted(Path("pictures").glob("a*.png")):
+        paths = str(a), str(a.with_name(a.name.replace("a", "b_prime", 1)))
+        pictures = read_image(paths[0]), read_image(paths[1])
+        result = analogy(*pictures, network, settings)
+        folder = Path("bare", a.stem)
+        folder.mkdir(parents=True)
+        (folder / "nnf.h5").touch()
+        made_by = circumstances(backbone, network)
+        write_outputs(folder, paths, pictures, result, settings, {}, made_by)
+
+
+def time_job(folder: Path, pairs: int, checkpoint: str) -> float:
+    """Seconds that the one job of all pairs holds its node."""
+    from cluster import Cluster
+
+    shutil.rmtree(folder / "results", ignore_errors=True)
+    config = {
+        "pairs": "config/pairs.tsv",
+        "pairs_per_job": pairs,
+        "checkpoint": checkpoint,
+        "settings": SETTINGS,
+    }
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
+    with TemporaryDirectory(prefix="slurm-") as own, Cluster(Path(own), {"n1": 1}) as cluster:
+        command = [Path(sys.executable).with_name("snakemake"), "--profile", "slurm", "--quiet"]
+        subprocess.run(command, cwd=folder, env=cluster.environment, check=True)
+        spans = defaultdict(list)
+        for _, moment, job, *_ in cluster.trace():
+            spans[job].append(float(moment))
+    (moments,) = spans.values()
+    return max(moments) - min(moments)
+
+
+if __name__ == "__main__":
+    typer.run(main)
