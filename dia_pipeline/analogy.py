@@ -22,6 +22,9 @@ from .voting import vote
 Progress = Callable[[int, str], None]
 """Told the level and the step (`match`, `reconstruct`) that begins."""
 
+LOYALTY = 0.02
+"""By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
+
 Pyramid = dict[int, torch.Tensor]
 """Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
 
@@ -97,15 +100,18 @@ def work_level(
     network: Network,
     settings: Settings,
     progress: Progress = lambda level, step: None,
+    earlier: Level | None = None,
 ) -> Level:
     """One level: match both ways, then estimate the latent features of the next level.
 
     Args:
         features_a, features_b_prime: levels L, L-1 and L-2 are needed.
         previous: what level L+1 left; None at level 5.
+        earlier: what this level left for a similar pair, the frame before; the search then starts
+            from its fields and keeps their matches wherever it finds no clearly better ones.
     """
     progress(level, "match")
-    result = _match(level, features_a, features_b_prime, previous, settings)
+    result = _match(level, features_a, features_b_prime, previous, settings, earlier)
     if level == 1:
         return result
     progress(level, "reconstruct")
@@ -142,21 +148,23 @@ def _match(
     features_b_prime: Pyramid,
     previous: Level | None,
     settings: Settings,
+    earlier: Level | None,
 ) -> Level:
     """The fields of one level and their energies."""
     a, b_prime = features_a[level], features_b_prime[level]
     latent_a_prime = previous.latent_a_prime if previous else a
+    field_ab, field_ba = (earlier.nnf_ab, earlier.nnf_ba) if earlier else (None, None)
     if settings.directions == "ab":
         target = stack(b_prime)
         first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0))
+        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0, field_ab))
     latent_b = previous.latent_b if previous else b_prime
     source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
     first_ab = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
     first_ba = _first_field(b_prime, a, previous and previous.nnf_ba, settings, 1)
     return Level(
-        *_search(level, source, target, first_ab, settings, 0),
-        *_search(level, target, source, first_ba, settings, 1),
+        *_search(level, source, target, first_ab, settings, 0, field_ab),
+        *_search(level, target, source, first_ba, settings, 1, field_ba),
     )
 
 
@@ -183,10 +191,16 @@ def _search(
     first: torch.Tensor,
     settings: Settings,
     direction: int,
+    earlier: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     radius = RADIUS.get(level, max(target.shape[:2]))  # at level 5 the whole map
     seed = _seed(settings, level, direction)
-    return search(source, target, first, PATCH[level], radius, settings.iterations, seed)
+    if earlier is None:
+        return search(source, target, first, PATCH[level], radius, settings.iterations, seed)
+    nnf, energy = search(source, target, earlier, PATCH[level], radius, settings.iterations, seed)
+    _, before = search(source, target, earlier, PATCH[level], radius, 0, seed)
+    better = energy < before - LOYALTY
+    return torch.where(better[..., None], nnf, earlier), torch.where(better, energy, before)
 
 
 def _seed(settings: Settings, level: int, direction: int) -> int:

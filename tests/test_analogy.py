@@ -9,7 +9,8 @@ import torch
 
 import dia_pipeline
 from dia_pipeline.aggregation import preview
-from dia_pipeline.analogy import analogy
+from dia_pipeline.analogy import LOYALTY, analogy, work_level
+from dia_pipeline.features import extract
 from dia_pipeline.images import resize_image
 from dia_pipeline.photographs import night, photograph, sampled, warped
 from dia_pipeline.settings import LEVELS, resolve
@@ -171,3 +172,23 @@ def test_one_call_takes_arrays_and_paths(small, tmp_path, network):
     result = dia_pipeline.run(tmp_path / "a.png", b_prime, device="cpu", **options)
     expected = analogy(a, b_prime, network, resolve(options))
     np.testing.assert_array_equal(result.a_prime, expected.a_prime)
+
+
+def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
+    """The matches of the frame before stay, unless the pictures say clearly otherwise."""
+    a, b_prime = small
+    settings = resolve({"quality": "draft"})
+    darker = (b_prime * 0.9).astype(np.uint8)
+    first = analogy(a, b_prime, network, settings)
+    pyramids = [extract(p, network, settings.feature_dtype) for p in (a, darker)]
+    levels = {}
+    for level in LEVELS:
+        levels[level] = work_level(
+            level, *pyramids, levels.get(level + 1), network, settings, earlier=first.levels[level]
+        )
+    alone = analogy(a, darker, network, settings)
+    field, earlier = levels[1].nnf_ab, first.levels[1].nnf_ab
+    kept = (field == earlier).all(dim=-1).float().mean()
+    assert kept > 0.9
+    assert kept > (alone.levels[1].nnf_ab == earlier).all(dim=-1).float().mean() + 0.1
+    assert levels[1].energy_ab.mean() < alone.levels[1].energy_ab.mean() + LOYALTY
