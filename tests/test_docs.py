@@ -1,0 +1,73 @@
+"""The documentation: its commands run, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from examples import write_picture
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+RUN_ELSEWHERE = {
+    "make demo": ".ci/run",
+    "make test": ".ci/run",
+    "snakemake --profile slurm": "tests/slurm/test_slurm.py",
+}
+"""Commands that other checks run: where."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of what a user's checkout holds, with two pictures and a table that lists them."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("workflow", "config"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "Snakefile", folder)
+    write_picture(folder / "A.jpg", 1, (48, 64))
+    write_picture(folder / "B_prime.jpg", 2, (48, 64))
+    with (folder / "config" / "pairs.tsv").open("a") as table:
+        table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
+    return folder
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_commands_of_the_readme_run(checkout):
+    """In their order: later ones look at what earlier ones made."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    commands = [line for block in blocks(ROOT / "README.md", "sh") for line in block.splitlines()]
+    assert commands
+    for command in commands:
+        if command in RUN_ELSEWHERE:
+            assert command in (ROOT / RUN_ELSEWHERE[command]).read_text()
+            continue
+        result = subprocess.run(
+            command.split(), cwd=checkout, env={**os.environ, "PATH": path}, capture_output=True
+        )
+        assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    assert (checkout / "out" / "a_prime.png").exists()
+    assert (checkout / "results" / "hierarchical" / "first" / "overview.png").exists()
+
+
+def test_the_python_of_the_readme_runs(checkout, monkeypatch):
+    monkeypatch.chdir(checkout)
+    (example,) = blocks(ROOT / "README.md", "python")
+    names: dict = {}
+    exec(example, names)
+    assert names["result"].a_prime.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    for link in links:
+        assert link.startswith("https://") or (page.parent / link).exists(), link
