@@ -118,8 +118,11 @@ def time_job(folder: Path, pairs: int, checkpoint: str) -> float:
     }
     (folder / "config/config.yaml").write_text(yaml.safe_dump(config))
     with TemporaryDirectory(prefix="slurm-") as own, Cluster(Path(own), {"n1": 1}) as cluster:
-        command = [Path(sys.executable).with_name("snakemake"), "--profile", "slurm", "--quiet"]
-        subprocess.run(command, cwd=folder, env=cluster.environment, check=True)
+        command = [Path(sys.executable).with_name("snakemake"), "--profile", "slurm"]
+        command += ["--quiet", "all"]
+        subprocess.run(
+            command, cwd=folder, env=cluster.environment, check=True, capture_output=True
+        )
         spans = defaultdict(list)
         for _, moment, job, *_ in cluster.trace():
             spans[job].append(float(moment))

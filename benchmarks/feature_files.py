@@ -1,0 +1,109 @@
+"""What keeping features in float16 saves and changes: `python -m benchmarks.feature_files`.
+
+The demo's pairs are worked with float16 and with float32 features. Shown are the size of what is
+kept and how far the results are from those with float32: the A' in grey values of 255, and the
+share of the finest field's pixels that point to the same place or within two pixels of it. Another
+seed of the random search, with float32, is the measure of what a difference means.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import h5py
+import numpy as np
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from dia_pipeline.config import Config, Pair
+from dia_pipeline.demo import demo_pairs
+from dia_pipeline.plan import Plan
+from dia_pipeline.stages import Networks, PairWork, find_backbone, work_batch
+
+RUNS = {
+    "float32": {"feature_dtype": "float32"},
+    "float16": {"feature_dtype": "float16"},
+    "another seed": {"feature_dtype": "float32", "seed": 1},
+}
+MEGABYTE = 1e6
+
+
+def main(quality: Annotated[str, typer.Option()] = "standard", backbone: str = "vgg16") -> None:
+    """Print a table of sizes and differences."""
+    table = Table("pair", "features", "features MB", "levels MB", "results MB")
+    for column in ("difference of A'", "energy", "same place", "within 2 px"):
+        table.add_column(column)
+    with TemporaryDirectory() as folder:
+        os.chdir(folder)
+        pairs = read_pairs(demo_pairs(Path("demo")))
+        plans = []
+        for name, own in RUNS.items():
+            settings = {"quality": quality, "backbone": backbone, **own}
+            config = Config(pairs, results=name, pairs_per_job=len(pairs), settings=settings)
+            plans.append(Plan(config))
+            work(plans[-1])
+        for pair in pairs:
+            for plan, name in zip(plans, RUNS, strict=True):
+                table.add_row(pair.name, name, *sizes(plan, pair), *differences(name, pair))
+    Console(width=140).print(table)
+
+
+def read_pairs(table: Path) -> tuple[Pair, ...]:
+    """The pairs of the demo's table."""
+    with table.open(newline="") as file:
+        return tuple(
+            Pair(row["name"], row["a"], row["b_prime"], options(row))
+            for row in csv.DictReader(file, delimiter="\t")
+        )
+
+
+def options(row: dict[str, str]) -> dict[str, object]:
+    return {"preset": row["preset"], "ratio": float(row["ratio"])}
+
+
+def work(plan: Plan) -> None:
+    """Work all stages in this process."""
+    for backbone in plan.backbones("hierarchical", "0001"):
+        find_backbone(backbone)[0].write(plan.weights(backbone))
+    for stage in plan.stages:
+        assert not work_batch(plan, stage, "hierarchical", "0001").failed
+
+
+def sizes(plan: Plan, pair: Pair) -> list[str]:
+    """Megabytes of both feature files, of the level files and of the rest."""
+    work = PairWork(plan, "hierarchical", pair, Networks())
+    features = [work.features_file(picture) for picture in (pair.a, pair.b_prime)]
+    levels = list(work.folder.glob("level*.h5"))
+    results = [path for path in work.folder.iterdir() if path not in levels]
+    return [
+        f"{sum(path.stat().st_size for path in paths) / MEGABYTE:.1f}"
+        for paths in (features, levels, results)
+    ]
+
+
+def differences(run: str, pair: Pair) -> list[str]:
+    """How far the results are from those with float32."""
+    pictures, fields, energies = [], [], []
+    for name in ("float32", run):
+        folder = Path(name, "hierarchical", pair.name)
+        pictures.append(np.asarray(Image.open(folder / "a_prime.png"), np.float32))
+        with h5py.File(folder / "nnf.h5") as file:
+            fields.append(file["level1/nnf_ab"][:])
+            energies.append(file["level1/energy_ab"][:].mean())
+    distance = np.abs(fields[1] - fields[0]).max(-1)
+    return [
+        f"{np.abs(pictures[1] - pictures[0]).mean():.2f}",
+        f"{energies[1]:.5f}",
+        f"{(distance == 0).mean():.1%}",
+        f"{(distance <= 2).mean():.1%}",
+    ]
+
+
+if __name__ == "__main__":
+    typer.run(main)
