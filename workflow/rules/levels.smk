@@ -38,7 +38,7 @@ rule level:
     resources:
         gpu=GPU,
         mem_mb=megabytes(6000),
-        runtime=minutes(per_pair=5),
+        runtime=minutes(per_pair=1),
     params:
         settings=settings("level{level}"),
     shell:
@@ -61,7 +61,7 @@ rule pair:
     resources:
         gpu=GPU,
         mem_mb=megabytes(6000),
-        runtime=minutes(per_pair=10),
+        runtime=minutes(per_pair=5),
     params:
         settings=settings("pair"),
     shell:

@@ -18,7 +18,7 @@ rule aggregate:
     resources:
         gpu=0,
         mem_mb=megabytes(4000),
-        runtime=minutes(per_pair=2),
+        runtime=minutes(per_pair=1),
     params:
         settings=settings("aggregate"),
     shell:
