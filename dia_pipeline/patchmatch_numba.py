@@ -8,28 +8,32 @@ import torch
 
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
+MEMORY = 4
+"""A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice."""
 REORDER = {"reassoc", "contract"}
 """The freedom the compiler needs to vectorise a dot product; the order is fixed once compiled."""
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed):
     """See `patchmatch.search`; tensors on the CPU."""
-    shape, target_shape = tuple(source.shape), tuple(target.shape)
     bound = np.float32(source.square().sum(dim=-1).max().item() * 1.0001)
-    maps = (source.numpy().ravel(), target.numpy().ravel(), shape, target_shape, patch // 2)
+    sides = (*source.shape, *target.shape[:2], patch // 2)
+    maps = (source.numpy().ravel(), target.numpy().ravel(), bound)
     field = nnf.numpy()
-    best = evaluate(*maps, field)
-    changed = np.zeros(shape[:2], np.int32)
-    now = 0
-    for iteration in range(iterations):
-        for jump in jumps:
-            now += 1
-            before = now - len(jumps) - 1  # the pass that last tried this jump
-            field, best, changed = _propagate(*maps, field, best, changed, jump, now, before, bound)
-        now += 1
-        for trial, radius in enumerate(radii):
-            step = iteration * len(radii) + trial
-            _search_randomly(*maps, field, best, changed, radius, seed, step, now, bound)
+    best = evaluate(maps, sides, field)
+    changed = np.zeros(field.shape[:2], np.int32)
+    tried = np.full((*field.shape[:2], MEMORY * MEMORY), -1, np.int32)
+    for now in range(iterations * len(jumps)):
+        iteration, turn = divmod(now, len(jumps))
+        windows = np.array(radii if turn == len(jumps) - 1 else (), np.int64)
+        field, best, changed = _pass(
+            maps,
+            sides,
+            (field, best, changed),
+            tried,
+            (jumps[turn], now, now - len(jumps)),
+            (windows, seed, iteration * len(radii)),
+        )
     return torch.from_numpy(field.copy()), torch.from_numpy(-best)
 
 
@@ -48,13 +52,13 @@ def _pick(random, low, high):
 
 
 @numba.njit(fastmath=REORDER)
-def _similarity(source, target, shape, target_shape, radius, y, x, ty, tx, beat, bound):
+def _similarity(maps, sides, y, x, ty, tx, beat):
     """The mean dot product of two patches; `beat` itself as soon as it cannot be exceeded.
 
-    `bound` is the largest dot product there can be: the rows still to come add no more than that.
+    The rows still to come add no more than `bound`, the largest dot product there can be, a pixel.
     """
-    height, width, depth = shape
-    target_height, target_width, _ = target_shape
+    source, target, bound = maps
+    height, width, depth, target_height, target_width, radius = sides
     top = min(radius, y, ty)
     left = min(radius, x, tx)
     bottom = min(radius, height - 1 - y, target_height - 1 - ty)
@@ -80,27 +84,50 @@ def _similarity(source, target, shape, target_shape, radius, y, x, ty, tx, beat,
 
 
 @numba.njit(parallel=True, cache=True)
-def evaluate(source, target, shape, target_shape, radius, field):
+def evaluate(maps, sides, field):
     """The similarity (H, W) float32 of every match of a field; minus the energy."""
     best = np.empty(field.shape[:2], np.float32)
     for y in numba.prange(field.shape[0]):
         for x in range(field.shape[1]):
             ty, tx = field[y, x]
-            best[y, x] = _similarity(
-                source, target, shape, target_shape, radius, y, x, ty, tx, WORST, np.float32(0)
-            )
+            best[y, x] = _similarity(maps, sides, y, x, ty, tx, WORST)
     return best
 
 
-@numba.njit(parallel=True, cache=True)
-def _propagate(
-    source, target, shape, target_shape, radius, field, best, changed, jump, now, before, bound
-):
-    """One pass: every pixel tries the matches of its four neighbours at `jump`.
+@numba.njit
+def _improves(maps, sides, field, best, tried, y, x, ty, tx):
+    """Whether a candidate inside the target is better than the match, whose place it then takes.
 
-    A neighbour whose match has not changed since this jump was last tried is not tried again.
+    The best only rises: a candidate that was tried before need not be tried again.
     """
-    height, width = field.shape[:2]
+    if ty == field[y, x, 0] and tx == field[y, x, 1]:
+        return False
+    cell = ty % MEMORY * MEMORY + tx % MEMORY
+    candidate = ty * sides[4] + tx
+    if tried[y, x, cell] == candidate:
+        return False
+    tried[y, x, cell] = candidate
+    similarity = _similarity(maps, sides, y, x, ty, tx, best[y, x])
+    if similarity <= best[y, x]:
+        return False
+    best[y, x] = similarity
+    field[y, x, 0] = ty
+    field[y, x, 1] = tx
+    return True
+
+
+@numba.njit(parallel=True, cache=True)
+def _pass(maps, sides, state, tried, turn, trials):
+    """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
+
+    A neighbour whose match has not changed since this jump was last tried, in the pass `before`, is
+    not tried again. The random matches depend on nothing but the pixel itself.
+    """
+    height, width, _, target_height, target_width, _ = sides
+    field, best, changed = state
+    jump, now, before = turn
+    windows, seed, step = trials
+    seed_hash = _hash(np.uint64(seed))
     new_field, new_best, new_changed = field.copy(), best.copy(), changed.copy()
     for y in numba.prange(height):
         for x in range(width):
@@ -111,62 +138,20 @@ def _propagate(
                     continue
                 ty = field[y + dy, x + dx, 0] - dy
                 tx = field[y + dy, x + dx, 1] - dx
-                if not (0 <= ty < target_shape[0] and 0 <= tx < target_shape[1]):
+                if not (0 <= ty < target_height and 0 <= tx < target_width):
                     continue
-                if ty == new_field[y, x, 0] and tx == new_field[y, x, 1]:
-                    continue
-                beat = new_best[y, x]
-                similarity = _similarity(
-                    source, target, shape, target_shape, radius, y, x, ty, tx, beat, bound
-                )
-                if similarity > beat:
-                    new_best[y, x] = similarity
-                    new_field[y, x, 0] = ty
-                    new_field[y, x, 1] = tx
+                if _improves(maps, sides, new_field, new_best, tried, y, x, ty, tx):
+                    new_changed[y, x] = now
+            for trial in range(len(windows)):
+                window = windows[trial]
+                key = _hash(np.uint64(step + trial) ^ seed_hash)
+                random = _hash(np.uint64(y * width + x) ^ key)
+                low = max(new_field[y, x, 0] - window, 0)
+                high = min(new_field[y, x, 0] + window, target_height - 1)
+                ty = _pick(random, low, high)
+                low = max(new_field[y, x, 1] - window, 0)
+                high = min(new_field[y, x, 1] + window, target_width - 1)
+                tx = _pick(_hash(random), low, high)
+                if _improves(maps, sides, new_field, new_best, tried, y, x, ty, tx):
                     new_changed[y, x] = now
     return new_field, new_best, new_changed
-
-
-@numba.njit(parallel=True, cache=True)
-def _search_randomly(
-    source,
-    target,
-    shape,
-    target_shape,
-    radius,
-    field,
-    best,
-    changed,
-    window,
-    seed,
-    step,
-    now,
-    bound,
-):
-    """One pass, in place: every pixel tries one random match at most `window` from its best."""
-    height, width = field.shape[:2]
-    key = _hash(np.uint64(step) ^ _hash(np.uint64(seed)))
-    for y in numba.prange(height):
-        for x in range(width):
-            random = _hash(np.uint64(y * width + x) ^ key)
-            low, high = (
-                max(field[y, x, 0] - window, 0),
-                min(field[y, x, 0] + window, target_shape[0] - 1),
-            )
-            ty = _pick(random, low, high)
-            low, high = (
-                max(field[y, x, 1] - window, 0),
-                min(field[y, x, 1] + window, target_shape[1] - 1),
-            )
-            tx = _pick(_hash(random), low, high)
-            if ty == field[y, x, 0] and tx == field[y, x, 1]:
-                continue
-            beat = best[y, x]
-            similarity = _similarity(
-                source, target, shape, target_shape, radius, y, x, ty, tx, beat, bound
-            )
-            if similarity > beat:
-                best[y, x] = similarity
-                field[y, x, 0] = ty
-                field[y, x, 1] = tx
-                changed[y, x] = now
