@@ -36,13 +36,28 @@ def deconvolve(
 def reconstruct(
     warped: torch.Tensor, start: torch.Tensor, level: int, network: Network, iterations: int
 ) -> Minimum:
-    """Minimise || CNN(R) - warped ||^2 over the features R of level - 2."""
+    """Minimise || CNN(R) - warped ||^2 over the features R of level - 2.
+
+    Points are kept (H, W, C), which is how the network's convolutions want them.
+    """
+    target = _channels_last(warped)
 
     def objective(point: torch.Tensor) -> tuple[float, torch.Tensor]:
         point = point.detach().requires_grad_()
-        error = network.forward(point, level - 2, level) - warped
-        (gradient,) = torch.autograd.grad(error, point, 2 * error.detach())
-        error = error.detach()
+        result = _channels_last(network.forward(_channels_first(point), level - 2, level))
+        error = result.detach() - target
+        (gradient,) = torch.autograd.grad(result, point, 2 * error)
         return dot(error, error), gradient
 
-    return minimise(objective, start, iterations, HISTORY, TOLERANCE)
+    found = minimise(objective, _channels_last(start), iterations, HISTORY, TOLERANCE)
+    return Minimum(_channels_first(found.point), found.values)
+
+
+def _channels_last(features: torch.Tensor) -> torch.Tensor:
+    """(C, H, W) to (H, W, C)."""
+    return features.permute(1, 2, 0).contiguous()
+
+
+def _channels_first(features: torch.Tensor) -> torch.Tensor:
+    """(H, W, C) to (C, H, W), without a copy."""
+    return features.permute(2, 0, 1)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 Function = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
-"""Value and gradient at a point; point and gradient have the same shape, of at least 2 axes."""
+"""Value and gradient at a point; both contiguous, of the same shape, with at least 2 axes."""
 
 DECREASE = 1e-4
 CURVATURE = 0.9
@@ -54,7 +54,7 @@ def minimise(
 
     Args:
         function: see `Function`.
-        start: the first point, (C, ...).
+        start: the first point, (N, ...).
         iterations: most line searches.
         history: pairs of steps and gradient changes remembered.
         tolerance: stop when the gradient's norm has fallen to this share of the first one's.
@@ -94,7 +94,7 @@ def minimise(
 
 
 def dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Sum of products, the same whatever the number of threads: channel by channel, then double."""
+    """Sum of products, the same whatever the number of threads: row by row, then in double."""
     return (a * b).flatten(1).sum(dim=1).double().sum().item()
 
 

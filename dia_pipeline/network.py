@@ -38,7 +38,8 @@ class Network:
     """A frozen VGG on one device.
 
     Convolutions run in `precision` and channels-last, which is what the CPU and GPU libraries are
-    fastest in; what goes in and comes out is float32 (or float64, for tests of the gradient).
+    fastest in; what goes in and comes out is float32 (or float64, for tests of the gradient), in
+    any layout.
     """
 
     def __init__(self, weights: Weights, device: torch.device | str, precision: str = "auto"):
@@ -76,7 +77,7 @@ class Network:
                 values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
             weight, bias = self._convolutions[block, number]
             values = F.relu(F.conv2d(values, weight, bias, padding=1), inplace=True)
-        return values[0].to(features.dtype).contiguous()
+        return values[0].to(features.dtype)
 
 
 def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 
+BAND = 2**20
+"""Values worked at a time, so that they stay in the cache and large pictures need little more."""
+
 
 def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
     """Warp `source` by a field; overlapping patches are averaged.
@@ -21,29 +24,38 @@ def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
         (C, H, W) map, same dtype as `source`.
     """
     height, width = nnf.shape[:2]
-    channels, target_height, target_width = source.shape
-    rows = source.permute(1, 2, 0).reshape(-1, channels)
-    total = source.new_zeros(height, width, channels)
-    count = source.new_zeros(height, width, 1)
-    radius = patch // 2
+    channels = source.shape[0]
+    values = source.permute(1, 2, 0).contiguous()
+    result = source.new_empty(height, width, channels)
+    band = max(1, BAND // (width * channels))
+    for top in range(0, height, band):
+        bottom = min(top + band, height)
+        result[top:bottom] = _vote_band(values, nnf, patch // 2, top, bottom)
+    return result.permute(2, 0, 1).contiguous()
+
+
+def _vote_band(
+    source: torch.Tensor, nnf: torch.Tensor, radius: int, top: int, bottom: int
+) -> torch.Tensor:
+    """The rows from `top` to `bottom` of the map, (rows, W, C), from `source` (h, w, C)."""
+    height, width = nnf.shape[:2]
+    target_height, target_width, channels = source.shape
+    rows = source.reshape(-1, channels)
+    total = source.new_zeros(bottom - top, width, channels)
+    count = source.new_zeros(bottom - top, width, 1)
     for dy in range(-radius, radius + 1):
         for dx in range(-radius, radius + 1):
-            at = _window(height, width, dy, dx)  # the p whose centre p - o is inside
-            centre = _window(height, width, -dy, -dx)
-            y = nnf[centre][..., 0].long() + dy
-            x = nnf[centre][..., 1].long() + dx
+            # The positions p of the band whose patch centre p - o is inside the map.
+            first, last = max(top, dy), min(bottom, height + dy)
+            left, right = max(0, dx), min(width, width + dx)
+            if first >= last or left >= right:
+                continue
+            votes_for = nnf[first - dy : last - dy, left - dx : right - dx]
+            y, x = votes_for[..., 0].long() + dy, votes_for[..., 1].long() + dx
             inside = (y >= 0) & (y < target_height) & (x >= 0) & (x < target_width)
             index = y.clamp(0, target_height - 1) * target_width + x.clamp(0, target_width - 1)
             votes = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, channels)
             inside = inside[..., None].to(source.dtype)
-            total[at] += votes * inside
-            count[at] += inside
-    return (total / count).permute(2, 0, 1).contiguous()
-
-
-def _window(height: int, width: int, dy: int, dx: int) -> tuple[slice, slice]:
-    """The positions p inside a map for which p - (dy, dx) is inside too."""
-    return (
-        slice(max(dy, 0), height + min(dy, 0)),
-        slice(max(dx, 0), width + min(dx, 0)),
-    )
+            total[first - top : last - top, left:right] += votes * inside
+            count[first - top : last - top, left:right] += inside
+    return total / count

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from dia_pipeline import voting
 from dia_pipeline.nnf import identity, uniform
 from dia_pipeline.voting import vote
 
@@ -29,11 +30,13 @@ def brute_vote(source, nnf, patch):
     return (total / count).transpose(2, 0, 1)
 
 
+@pytest.mark.parametrize("band", [1, 100, 2**20])
 @pytest.mark.parametrize("patch", [1, 3, 5])
 @pytest.mark.parametrize(
     ("shape", "target"), [((7, 9), (8, 6)), ((2, 3), (5, 5)), ((6, 6), (1, 2))]
 )
-def test_voting_is_its_definition(patch, shape, target):
+def test_voting_is_its_definition(patch, shape, target, band, monkeypatch):
+    monkeypatch.setattr(voting, "BAND", band)
     source = torch.rand(4, *target)
     nnf = uniform(shape, target, seed=patch)
     np.testing.assert_allclose(vote(source, nnf, patch), brute_vote(source, nnf, patch), atol=1e-6)

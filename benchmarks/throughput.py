@@ -1,0 +1,84 @@
+"""Pairs a minute with one or more pairs in flight: `python -m benchmarks.throughput`.
+
+The packaged portraits, 448 x 448, over and over. Every pair in flight is a process of its own that
+keeps its network, as the jobs of the workflow do, with an equal share of the CPU's threads. What
+starting the processes takes is left out: they begin together once all are ready.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .pair import portraits
+
+
+def main(
+    pairs: Annotated[int, typer.Option(help="Pairs that every process works.")] = 3,
+    flight: Annotated[list[int], typer.Option(help="Pairs in flight.")] = (1, 2),
+    runs: Annotated[int, typer.Option(help="Runs of which the median is shown.")] = 5,
+    ratio: float = 0.5,
+    quality: str = "standard",
+    device: str = "auto",
+) -> None:
+    """Print the throughput; the first number in flight is the baseline."""
+    portraits()  # made once, before the processes look for them
+    table = Table("in flight", "threads each", "pairs/minute", "vs. baseline", "s/pair")
+    baseline = None
+    for count in flight:
+        threads = max(1, len(os.sched_getaffinity(0)) // count)
+        seconds = median(
+            measure(count, threads, pairs, ratio, quality, device) for _ in range(runs)
+        )
+        rate = 60 * pairs * count / seconds
+        baseline = baseline or rate
+        row = (f"{rate:.2f}", f"{rate / baseline:.2f}", f"{60 / rate:.2f}")
+        table.add_row(str(count), str(threads), *row)
+    Console().print(table)
+
+
+def measure(count: int, threads: int, pairs: int, ratio: float, quality: str, device: str) -> float:
+    """Seconds from the moment that all processes are ready to the last pair's end."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(count + 1)
+    arguments = (ready, threads, pairs, ratio, quality, device)
+    workers = [context.Process(target=work, args=arguments) for _ in range(count)]
+    for worker in workers:
+        worker.start()
+    ready.wait()
+    begin = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - begin
+
+
+def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: str) -> None:
+    """Get ready, wait for the others, work the pairs."""
+    import numba
+    import torch
+
+    from dia_pipeline.analogy import analogy
+    from dia_pipeline.network import Network, pick_device
+    from dia_pipeline.settings import resolve
+    from dia_pipeline.weights import find_weights
+
+    torch.set_num_threads(threads)
+    numba.set_num_threads(threads)
+    settings = resolve({"ratio": ratio, "quality": quality})
+    network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
+    pair = portraits()
+    analogy(*pair, network, resolve({"ratio": 0.25, "quality": "draft"}))  # compiles the kernels
+    ready.wait()
+    for _ in range(pairs):
+        analogy(*pair, network, settings)
+
+
+if __name__ == "__main__":
+    typer.run(main)

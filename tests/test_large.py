@@ -1,0 +1,31 @@
+"""Pictures as large as cameras make them."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dia_pipeline.images import read_image
+from dia_pipeline.photographs import night, photograph
+
+
+@pytest.mark.slow
+def test_twelve_megapixels_stay_under_six_gigabytes(tmp_path):
+    """Worked at max_side, put out at full size, refined: the most memory there is to take."""
+    day = photograph("china")
+    Image.fromarray(day).resize((4000, 3000)).save(tmp_path / "a.jpg")
+    Image.fromarray(night(day)).save(tmp_path / "b_prime.jpg")
+    dia = str(Path(sys.executable).with_name("dia"))
+    command = [dia, "run", "a.jpg", "b_prime.jpg", "-o", "out"]
+    options = ["--preset", "photo-to-photo", "--quality", "draft", "--backbone", "vgg16"]
+    subprocess.run([*command, *options], cwd=tmp_path, check=True)
+    gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
+    assert gigabytes < 6
+    for name in ("a_prime", "a_prime_refined"):
+        assert read_image(tmp_path / "out" / f"{name}.png").shape == (3000, 4000, 3)
+    assert read_image(tmp_path / "out" / "b.png").shape == day.shape
