@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from . import exact
 from .aggregation import full_field, rebuild
 from .deconvolution import deconvolve
 from .features import extract, round_features, working_image, working_size
 from .fusion import fuse
 from .network import Network
 from .nnf import identity, uniform, upsample_levels
-from .patchmatch import search, stack
+from .patchmatch import most_candidates, search, stack
 from .refinement import refine
 from .settings import LEVELS, PATCH, RADIUS, Settings
 from .voting import vote
@@ -195,12 +196,23 @@ def _search(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     radius = RADIUS.get(level, max(target.shape[:2]))  # at level 5 the whole map
     seed = _seed(settings, level, direction)
+    start = first if earlier is None else earlier
+    if _is_exact(target, PATCH[level], radius, settings):
+        nnf, energy = exact.search(source, target, start, PATCH[level])
+    else:
+        nnf, energy = search(source, target, start, PATCH[level], radius, settings.iterations, seed)
     if earlier is None:
-        return search(source, target, first, PATCH[level], radius, settings.iterations, seed)
-    nnf, energy = search(source, target, earlier, PATCH[level], radius, settings.iterations, seed)
+        return nnf, energy
     _, before = search(source, target, earlier, PATCH[level], radius, 0, seed)
     better = energy < before - LOYALTY
     return torch.where(better[..., None], nnf, earlier), torch.where(better, energy, before)
+
+
+def _is_exact(target: torch.Tensor, patch: int, radius: int, settings: Settings) -> bool:
+    """Whether to search exactly; for `auto`, where that takes no more dot products a pixel."""
+    dot_products = target.shape[0] * target.shape[1]
+    most = most_candidates(radius, settings.iterations) * patch**2
+    return settings.search == "exact" or (settings.search == "auto" and dot_products <= most)
 
 
 def _seed(settings: Settings, level: int, direction: int) -> int:

@@ -119,6 +119,9 @@ def run(
     initial: Annotated[
         Literal[CHOICES["initial"]] | None, typer.Option(help="First field at level 5.")
     ] = None,
+    search: Annotated[
+        Literal[CHOICES["search"]] | None, typer.Option(help="How matches are found.")
+    ] = None,
     iterations: Annotated[
         int | None, typer.Option(help="PatchMatch iterations at each level.")
     ] = None,

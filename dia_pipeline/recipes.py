@@ -34,7 +34,7 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
     elif stage == "aggregate":
         names = ("refine",)
     else:
-        names = ("directions", "iterations", "seed")
+        names = ("directions", "search", "iterations", "seed")
         if stage == "level5":
             names += ("initial",)
         if stage != "level1":

@@ -35,6 +35,7 @@ PRESET: dict[str, dict[str, Any]] = {
 CHOICES = {
     "blend_map": ("step", "sigmoid"),
     "initial": ("identity", "random"),
+    "search": ("patchmatch", "exact", "auto"),
     "directions": ("both", "ab"),
     "backbone": ("auto", "vgg19", "vgg16"),
     "precision": ("auto", "float32", "bfloat16"),
@@ -58,6 +59,8 @@ class Settings:
         deconvolution: most L-BFGS iterations of each deconvolution; 0 resamples only.
         blend_map: `step` (the authors' code) or `sigmoid` (the paper).
         initial: first field at level 5, `identity` or `random`.
+        search: `patchmatch`, `exact`, or `auto`: exact at the levels where it takes no more dot
+            products than PatchMatch can, the coarse ones.
         iterations: PatchMatch iterations at each level.
         directions: `both`, or `ab` for A' alone, matched without the bidirectional term.
         refine: weighted-least-squares refinement of the outputs (photo to photo).
@@ -73,6 +76,7 @@ class Settings:
     deconvolution: int = QUALITY["standard"]
     blend_map: str = "step"
     initial: str = "identity"
+    search: str = "patchmatch"
     iterations: int = 10
     directions: str = "both"
     refine: bool = False

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import dia_pipeline
+from dia_pipeline import exact
 from dia_pipeline.aggregation import preview
 from dia_pipeline.analogy import LOYALTY, analogy, work_level
 from dia_pipeline.features import extract
@@ -47,7 +48,7 @@ def test_a_picture_with_itself_is_left_as_it_is(network, cat):
 def test_a_shift_is_recovered(network, cat):
     """90 % of the pixels within 2 px (measured: 90.3 %)."""
     result = analogy(window(cat), window(cat, 13, 32), network, resolve({"quality": "draft"}))
-    assert share_within(result.nnf_ab, GRID + (7, -12), 2) >= 0.88
+    assert share_within(result.nnf_ab, np.add(GRID, (7, -12)), 2) >= 0.88
 
 
 def test_a_scale_is_recovered(network, cat):
@@ -96,6 +97,18 @@ def test_any_sizes_work_and_the_output_keeps_them(network, small):
     assert all(torch.isfinite(result.levels[level].energy_ab).all() for level in LEVELS)
 
 
+def test_auto_searches_exactly_at_the_coarse_levels_alone(network, small, monkeypatch):
+    depths = []
+    search = exact.search
+    monkeypatch.setattr(
+        exact,
+        "search",
+        lambda source, *rest: depths.append(source.shape[2]) or search(source, *rest),
+    )
+    analogy(*small, network, resolve({"quality": "draft", "search": "auto", "iterations": 1}))
+    assert depths == 4 * [1024]  # levels 5 and 4, both ways
+
+
 def test_thumbnails_work(network, cat):
     a, b_prime = resize_image(cat, (40, 40)), resize_image(cat, (23, 40))
     result = analogy(a, b_prime, network, resolve({"deconvolution": 1, "ratio": 0.5}))
@@ -121,7 +134,9 @@ def test_refinement_is_part_of_photo_to_photo(network, small):
     assert not np.array_equal(result.a_prime_refined, result.a_prime)
 
 
-@pytest.mark.parametrize("options", [{"initial": "random"}, {"blend_map": "sigmoid"}, {"blend": 1}])
+@pytest.mark.parametrize(
+    "options", [{"initial": "random"}, {"search": "exact"}, {"blend_map": "sigmoid"}, {"blend": 1}]
+)
 def test_every_choice_matters(network, small, options):
     usual, other = (
         analogy(*small, network, resolve({"deconvolution": 1, "iterations": 0, **more}))

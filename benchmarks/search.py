@@ -1,0 +1,99 @@
+"""What exact search is worth: `python -m benchmarks.search`.
+
+Pairs whose true correspondence is known: a window of a packaged photograph, and the same window
+bent by a smooth warp, by day and by night, or seen shifted. For each search it shows how many
+matches lie within 1, 2 and 5 pixels of the truth, the energies of the coarsest and the finest
+level, and the CPU seconds of matching. Means over the pairs and both looks.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dia_pipeline import analogy as algorithm
+from dia_pipeline.images import resize_image
+from dia_pipeline.network import Network, pick_device
+from dia_pipeline.photographs import night, photograph, warped
+from dia_pipeline.settings import resolve
+from dia_pipeline.weights import find_weights
+
+HEIGHT, WIDTH = 160, 176
+GRID = np.stack(np.mgrid[:HEIGHT, :WIDTH], axis=-1).astype(float)
+PHOTOGRAPHS = ("chelsea", "astronaut", "coffee", "motorcycle")
+DISTANCES = (1, 2, 5)
+
+
+def main(
+    search: Annotated[list[str], typer.Option(help="Searches to compare.")] = (
+        "patchmatch",
+        "auto",
+    ),
+    quality: str = "draft",
+    device: str = "auto",
+) -> None:
+    """Print accuracy, energies and time of each search."""
+    table = Table("search", "pair", *(f"within {d} px" for d in DISTANCES))
+    for column in ("energy L5", "energy L1", "matching, CPU s"):
+        table.add_column(column)
+    settings = {name: resolve({"quality": quality, "search": name}) for name in search}
+    backbone = find_weights(next(iter(settings.values())).backbone)
+    network = Network(backbone, pick_device(device), "auto")
+    for kind, pairs in known_pairs().items():
+        for name in search:
+            figures = [measure(*pair, network, settings[name]) for pair in pairs]
+            table.add_row(name, kind, *cells(np.mean(figures, axis=0)))
+    Console(width=120).print(table)
+
+
+def known_pairs() -> dict[str, list[tuple]]:
+    """By kind, pairs A and B' with the true position in A of every pixel of B'."""
+    pairs = {"warp": [], "warp by night": [], "shift": []}
+    for seed, name in enumerate(PHOTOGRAPHS):
+        picture = resize_image(photograph(name), (200, 300))
+        a = window(picture, 20, 20)
+        bent, displacement = warped(a, amount=6, seed=seed)
+        pairs["warp"].append((a, bent, GRID + displacement))
+        pairs["warp by night"].append((a, night(bent), GRID + displacement))
+        pairs["shift"].append((a, window(picture, 13, 32), np.add(GRID, (-7, 12))))
+    return pairs
+
+
+def window(picture: np.ndarray, y: int, x: int) -> np.ndarray:
+    """What a pair shows of a photograph."""
+    return np.ascontiguousarray(picture[y : y + HEIGHT, x : x + WIDTH])
+
+
+def measure(a, b_prime, truth, network, settings) -> list[float]:
+    """Shares of the field within DISTANCES of the truth, energies, and CPU seconds of matching."""
+    seconds, began = {}, [("", time.process_time())]
+
+    def progress(level: int, step: str) -> None:
+        now = time.process_time()
+        previous, since = began.pop()
+        seconds[previous] = seconds.get(previous, 0) + now - since
+        began.append((step, now))
+
+    aggregate = algorithm.aggregate
+    algorithm.aggregate = lambda *arguments: (progress(0, ""), aggregate(*arguments))[1]
+    result = algorithm.analogy(a, b_prime, network, settings, progress)
+    algorithm.aggregate = aggregate
+    inside = ((truth >= 0) & (truth <= (HEIGHT - 1, WIDTH - 1))).all(axis=-1)
+    distance = np.linalg.norm(result.nnf_ba - truth, axis=-1)[inside]
+    energies = (result.levels[level].energy_ba.mean().item() for level in (5, 1))
+    return [*((distance <= d).mean() for d in DISTANCES), *energies, seconds["match"]]
+
+
+def cells(figures: np.ndarray) -> list[str]:
+    """The figures of a row as text."""
+    *shares, coarse, fine, seconds = figures
+    return [*(f"{share:.1%}" for share in shares), f"{coarse:.4f}", f"{fine:.4f}", f"{seconds:.2f}"]
+
+
+if __name__ == "__main__":
+    typer.run(main)

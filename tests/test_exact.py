@@ -1,0 +1,64 @@
+"""Exact search against brute force, and against the random search it can stand for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from test_patchmatch import exhaustive, smooth_maps
+
+from dia_pipeline import exact, patchmatch_numba
+from dia_pipeline.nnf import identity, uniform
+from dia_pipeline.patchmatch import JUMPS, search
+
+SHAPE, TARGET_SHAPE = (13, 19), (17, 12)
+
+
+@pytest.fixture(params=[2**27, 2**16, 1], ids=["one block", "blocks", "single pixels"])
+def block_bytes(request, monkeypatch):
+    monkeypatch.setattr(exact, "BLOCK_BYTES", request.param)
+
+
+@pytest.mark.parametrize("patch", [3, 5])
+def test_every_match_is_the_best_there_is(patch, block_bytes):
+    source, target = smooth_maps(SHAPE, TARGET_SHAPE)
+    field, energy = exact.search(source, target, uniform(SHAPE, TARGET_SHAPE, seed=0), patch)
+    best = torch.from_numpy(exhaustive(source, target, patch)).float()
+    torch.testing.assert_close(energy, best, rtol=0, atol=1e-5)
+    _, of_field = patchmatch_numba.search(source, target, field, patch, (), JUMPS, 0, 0)
+    torch.testing.assert_close(of_field, best, rtol=0, atol=1e-5)
+
+
+def test_random_search_finds_nothing_better():
+    source, target = smooth_maps((20, 20), (20, 20))
+    start = identity((20, 20), (20, 20))
+    _, energy = exact.search(source, target, start, 3)
+    _, found = search(source, target, start, 3, 20, 10, seed=0)
+    assert (energy <= found + 1e-5).all()
+    assert (found - energy).mean() < 0.01
+
+
+def test_of_equally_good_matches_the_one_at_hand_is_kept_else_the_first_taken():
+    source = torch.zeros(5, 6, 4)
+    start = uniform((5, 6), (7, 8), seed=1)
+    field, _ = exact.search(source, torch.zeros(7, 8, 4), start, 3)
+    assert torch.equal(field, start)
+    target = torch.zeros(7, 8, 4)
+    target[3:, :, 0] = 1
+    source[..., 0] = 1
+    field, energy = exact.search(source, target, torch.zeros_like(start), 3)
+    assert (energy == -1).all()
+    assert (field[0] == torch.tensor([3, 0])).all()  # the patches of row 0 have no row above it
+    assert (field[1:] == torch.tensor([4, 0])).all()
+
+
+def test_the_number_of_threads_does_not_change_a_byte():
+    source, target = smooth_maps((30, 33), (35, 28), channels=64)
+    start = identity((30, 33), (35, 28))
+    before = torch.get_num_threads()
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        results.append(exact.search(source, target, start, 3))
+    torch.set_num_threads(before)
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
