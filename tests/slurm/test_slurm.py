@@ -1,4 +1,4 @@
-"""Runs of the workflow on a real Slurm, undisturbed and through every fault we can think of."""
+"""`snakemake --profile slurm` on a real Slurm, undisturbed and through every fault we know of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples import times
 
 pytestmark = pytest.mark.slurm
 
-COMMAND = "snakemake --profile slurm".split()
+COMMAND = ["snakemake", "--profile", "slurm"]
 
 
 def running(cluster) -> list[tuple[str, str]]:
