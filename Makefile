@@ -38,6 +38,7 @@ lock:
 	$(PYTHON) -m venv --clear $(VENV)
 	$(IN_VENV) pip install torch==2.13.0 '.[workflow,demo,dev]'
 	$(IN_VENV) { grep '^#' requirements.lock; \
-		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda|triton)' | sed 's/+cpu$$//'; \
+		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda)' \
+		| sed 's/+cpu$$//; s/^triton.*/&; platform_system == "Linux"/'; \
 	} > requirements.new
 	mv requirements.new requirements.lock

@@ -12,6 +12,9 @@ depends neither on the number of threads nor on the order in which pixels are vi
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from types import ModuleType
+
 import torch
 
 from . import patchmatch_numba, patchmatch_torch
@@ -61,8 +64,19 @@ def search(
     Returns:
         The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
     """
-    form = patchmatch_numba if source.device.type == "cpu" else patchmatch_torch
+    form = _form(source.device)
     return form.search(source, target, nnf, patch, radii(radius), JUMPS, iterations, seed)
+
+
+def _form(device: torch.device) -> ModuleType:
+    """The fastest form of the search there is for a device."""
+    if device.type == "cpu":
+        return patchmatch_numba
+    if device.type == "cuda" and find_spec("triton"):
+        from . import patchmatch_triton
+
+        return patchmatch_triton
+    return patchmatch_torch
 
 
 def radii(radius: int) -> tuple[int, ...]:

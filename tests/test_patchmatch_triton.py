@@ -1,0 +1,65 @@
+"""The CUDA kernels without CUDA: run by Triton's interpreter, and compiled for a GPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+triton = pytest.importorskip("triton")
+
+INTERPRETED = """
+import sys
+import torch
+from dia_pipeline import patchmatch_numba, patchmatch_triton
+from dia_pipeline.nnf import uniform
+from dia_pipeline.patchmatch import JUMPS, radii
+from test_patchmatch import smooth_maps
+
+patchmatch_triton.BLOCK, patchmatch_triton.CHANNELS = 64, 16
+patch, radius, *sides = map(int, sys.argv[1:])
+shape, target_shape = sides[:2], sides[2:]
+source, target = smooth_maps(shape, target_shape, channels=12)
+start = uniform(shape, target_shape, seed=3)
+arguments = source, target, start, patch, radii(radius), JUMPS, 2, 2**34 + 5
+field, energy = patchmatch_triton.search(*arguments)
+expected, expected_energy = patchmatch_numba.search(*arguments)
+assert (start != expected).any(dim=-1).float().mean() > 0.5
+assert field.dtype == expected.dtype and torch.equal(field, expected)
+torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
+"""
+
+
+@pytest.mark.parametrize("arguments", ["3 9 9 11 12 7", "5 2 11 8 6 13"])
+def test_the_kernels_give_the_field_of_the_cpu(arguments):
+    folder = Path(__file__).parent
+    paths = os.pathsep.join((str(folder), str(folder.parent)))
+    environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": paths}
+    command = [sys.executable, "-c", INTERPRETED, *arguments.split()]
+    subprocess.run(command, env=environment, check=True)
+
+
+MAPS = ("*fp32", "*fp32", "i32", "i32", "i32", "i32")
+FIELD = {"field": "*i32", "best": "*fp32"}
+KERNELS = {
+    "_evaluate": FIELD,
+    "_propagate": {**FIELD, "new_field": "*i32", "new_best": "*fp32", "jump": "i32"},
+    "_search_randomly": {**FIELD, "window": "i32", "key": "i32"},
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_kernels_compile_for_a_gpu(name, tmp_path, monkeypatch):
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from dia_pipeline import patchmatch_triton
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    signature = {"maps": MAPS, **KERNELS[name], "sizes": "constexpr"}
+    sizes = {(len(signature) - 1,): (128, 2, patchmatch_triton.BLOCK, patchmatch_triton.CHANNELS)}
+    source = ASTSource(getattr(patchmatch_triton, name), signature, sizes)
+    assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
