@@ -29,6 +29,9 @@ LOYALTY = 0.02
 Pyramid = dict[int, torch.Tensor]
 """Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
 
+Fields = tuple[torch.Tensor, torch.Tensor | None]
+"""nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
+
 
 @dataclass
 class Level:
@@ -101,15 +104,15 @@ def work_level(
     network: Network,
     settings: Settings,
     progress: Progress = lambda level, step: None,
-    earlier: Level | None = None,
+    earlier: Fields | None = None,
 ) -> Level:
     """One level: match both ways, then estimate the latent features of the next level.
 
     Args:
         features_a, features_b_prime: levels L, L-1 and L-2 are needed.
         previous: what level L+1 left; None at level 5.
-        earlier: what this level left for a similar pair, the frame before; the search then starts
-            from its fields and keeps their matches wherever it finds no clearly better ones.
+        earlier: the fields of this level for a similar pair, the frame before; the search then
+            starts from them and keeps their matches wherever it finds no clearly better ones.
     """
     progress(level, "match")
     result = _match(level, features_a, features_b_prime, previous, settings, earlier)
@@ -149,12 +152,12 @@ def _match(
     features_b_prime: Pyramid,
     previous: Level | None,
     settings: Settings,
-    earlier: Level | None,
+    earlier: Fields | None,
 ) -> Level:
     """The fields of one level and their energies."""
     a, b_prime = features_a[level], features_b_prime[level]
     latent_a_prime = previous.latent_a_prime if previous else a
-    field_ab, field_ba = (earlier.nnf_ab, earlier.nnf_ba) if earlier else (None, None)
+    field_ab, field_ba = earlier or (None, None)
     if settings.directions == "ab":
         target = stack(b_prime)
         first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)

@@ -17,11 +17,14 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from .sequences import COHERENCE
 from .settings import BLEND, CHOICES, PRESET, QUALITY, SettingsError, resolve
+from .sources import SequenceError
 
 if TYPE_CHECKING:
     from .analogy import Progress
     from .plan import Plan
+    from .sequence_stages import FrameProgress
     from .status import Status
     from .summary import Summary
 
@@ -48,7 +51,7 @@ class Commands(TyperGroup):
 
 def _is_expected(error: Exception) -> bool:
     """Whether the message of an error is meant for the person at the terminal."""
-    if isinstance(error, (SettingsError, OSError)):
+    if isinstance(error, (SettingsError, SequenceError, OSError)):
         return True
     from .images import ImageError
     from .stages import JobError, out_of_memory
@@ -164,6 +167,74 @@ OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvo
 """The options of `run` that are settings."""
 
 
+@app.command(rich_help_panel="One sequence")
+def timelapse(
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="The picture, or the video, whose structure is kept."),
+    ],
+    b_prime: Annotated[
+        str,
+        typer.Argument(
+            metavar="B_PRIME",
+            help="Whose look is taken: frames in a folder, a 'pattern*.jpg', a list.txt or a "
+            "video; for a content video a picture, or keyframes 0=FILE,60=FILE.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
+    start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
+    stop: Annotated[int | None, typer.Option(min=1, help="Frame before which to stop.")] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
+    frame_rate: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 24,
+    coherence: Annotated[
+        Literal[COHERENCE], typer.Option(help="How the frames hang together.")
+    ] = "warm-start",
+    keyframe: Annotated[
+        list[int] | None, typer.Option(help="locked: match this frame, not the median.")
+    ] = None,
+    preset: Annotated[
+        Literal[tuple(PRESET)], typer.Option(help="Kind of the pairs.")
+    ] = "photo-to-photo",
+    quality: Annotated[
+        Literal[tuple(QUALITY)] | None, typer.Option(help="Iterations of the deconvolution.")
+    ] = None,
+    blend: Annotated[
+        int | None,
+        typer.Option(min=min(BLEND), max=max(BLEND), help="1: look of B', 3: structure of A."),
+    ] = None,
+    ratio: Annotated[float | None, typer.Option(help="Scale before the network.")] = None,
+    max_side: Annotated[
+        int | None, typer.Option(help="Longest side on which the network works.")
+    ] = None,
+    refine: Annotated[bool | None, typer.Option(help="Refine the frames.")] = None,
+    backbone: Annotated[
+        Literal[CHOICES["backbone"]] | None, typer.Option(help="Network that is matched with.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Relight a picture by many references, or restyle a video: frame by frame, and as a film.
+
+    The same command takes up a run that was ended, and makes what is missing.
+    """
+    names = ("preset", "quality", "blend", "ratio", "max_side", "refine", "backbone")
+    settings = resolve({name: value for name, value in locals().items() if name in names})
+    _limit_threads(threads)
+    from .sequence_stages import run_sequence
+    from .sequences import Sequence, find_frames
+
+    keyframes = tuple(sorted(keyframe or ()))
+    moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
+    with _frame_display() as progress:
+        gaps = run_sequence(find_frames(moving), output, settings, device, progress)
+    console.print(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
+    if gaps:
+        for frame, reason in gaps.items():
+            typer.secho(f"frame {frame + 1} is missing: {reason}", fg="red", err=True)
+        typer.secho("The same command fills the gaps once these can be read.", err=True)
+        raise typer.Exit(1)
+
+
 @app.command(rich_help_panel="One pair")
 def weights(
     backbone: Annotated[
@@ -225,6 +296,23 @@ def aggregate(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads =
 
 
 @app.command(rich_help_panel="Stages of the workflow")
+def sequence(
+    stage: Annotated[Literal["prepare", "match", "frames", "film"], typer.Argument()],
+    plan: PlanPath,
+    variant: Variant,
+    sequence: Annotated[str, typer.Option(help="Name of the sequence.")],
+    chunk: Annotated[str, typer.Option(help="Name of the chunk, for match and frames.")] = "",
+    threads: Threads = None,
+):
+    """Work one stage of a sequence, or of one of its chunks."""
+    _limit_threads(threads)
+    from .plan import Plan
+    from .sequence_stages import work_sequence
+
+    work_sequence(Plan.read(plan), stage, variant, sequence, chunk)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
 def summary(plan: PlanPath):
     """Say what a run made; name every failed pair, and let the next run try those again."""
     from .plan import Plan
@@ -248,7 +336,7 @@ def summary(plan: PlanPath):
 
 
 def _table(plan: Plan, outcome: Summary) -> Table:
-    table = Table("variant", "pairs made", "failed", "results")
+    table = Table("variant", "made", "failed", "results")
     for variant in plan.variants:
         made, failed = outcome.made[variant], outcome.failed[variant]
         table.add_row(variant, str(len(made)), str(len(failed)), f"{plan.results / variant}")
@@ -349,3 +437,20 @@ def _level_display() -> Iterator[Progress]:
         display.add_task("weights and features", total=1)
         yield begin
         finish()
+
+
+@contextmanager
+def _frame_display() -> Iterator[FrameProgress]:
+    """A bar for every stage of a sequence, with the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console) as display:
+        bars: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, count: int) -> None:
+            if stage not in bars:
+                bars[stage] = display.add_task(stage, total=count)
+            display.update(bars[stage], completed=done, total=count)
+
+        yield advance

@@ -1,4 +1,4 @@
-"""The workflow's configuration and its table of pairs: read, validated, in one piece.
+"""The workflow's configuration and its tables: read, validated, in one piece.
 
 Everything wrong is reported at once, before anything runs, with file, row and field.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -18,7 +18,9 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
+from .sequences import Sequence, find_frames
 from .settings import Settings, SettingsError, resolve
+from .sources import SequenceError
 
 Options = dict[str, Any]
 """Settings as a user writes them: presets, qualities and blend levels by name."""
@@ -52,7 +54,8 @@ class Pair:
 class Config:
     """A valid configuration; `config/README.md` explains the fields."""
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
     results: str = "results"
     pairs_per_job: int = 1
     checkpoint: str = "level"
@@ -63,7 +66,7 @@ class Config:
 
 
 def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -> Config:
-    """Validate the configuration and the table that it names.
+    """Validate the configuration and the tables that it names.
 
     Args:
         values: the configuration as read from YAML.
@@ -76,13 +79,17 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
     validators = _validators(schemas)
     values = {name: value for name, value in values.items() if value is not None}
     problems = [f"{source}, {text}" for text in _problems(values, validators["config"])]
-    pairs: list[Pair] = []
-    if isinstance(values.get("pairs"), str):
-        pairs, table_problems = _read_pairs(values["pairs"], validators)
-        problems += table_problems
+    tables: dict[str, tuple[Pair | Sequence, ...]] = {}
+    if not {"pairs", "sequences"} & values.keys():
+        problems.append(f"{source}, pairs: is missing; give the path of a table, or `sequences`")
+    for kind, read in (("pairs", _read_pairs), ("sequences", _read_sequences)):
+        if isinstance(values.get(kind), str):
+            rows, table_problems = read(values[kind], validators)
+            tables[kind] = tuple(rows)
+            problems += table_problems
     if not problems:
-        config = Config(**{**values, "pairs": tuple(pairs)})
-        problems = list(_impossible_settings(config, source))
+        config = Config(**{**values, **tables})
+        problems = [*_shared_names(config), *_impossible_settings(config, source)]
     if problems:
         raise ConfigError(_report(problems))
     return config
@@ -102,8 +109,8 @@ def merge(*layers: Options) -> Options:
     return merged
 
 
-def pair_settings(config: Config, variant: str, pair: Pair) -> Settings:
-    """The settings of a pair: the configuration's, then the row's, then the variant's."""
+def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settings:
+    """The settings of a row: the configuration's, then the row's, then the variant's."""
     return resolve(merge(config.settings, pair.options, config.variants[variant]))
 
 
@@ -116,11 +123,18 @@ def _report(problems: list[str]) -> str:
     return "\n".join(lines)
 
 
+def _shared_names(config: Config) -> Iterator[str]:
+    pairs = {pair.name.casefold() for pair in config.pairs}
+    for sequence in config.sequences:
+        if sequence.name.casefold() in pairs:
+            yield f"sequence {sequence.name!r}: a pair has the name too; their folders would be one"
+
+
 def _impossible_settings(config: Config, source: str) -> Iterator[str]:
     """What single fields do not show: options that are wrong together."""
     tried: set[str] = set()
     for variant in config.variants:
-        for pair in config.pairs:
+        for pair in (*config.pairs, *config.sequences):
             combination = json.dumps([variant, pair.options])
             if combination in tried:
                 continue
@@ -128,13 +142,13 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
             try:
                 pair_settings(config, variant, pair)
             except SettingsError as error:
-                yield f"{source}, variant {variant!r} with pair {pair.name!r}: {error}"
+                yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
 
 
 def _validators(schemas: Path) -> dict[str, Validator]:
     contents = {
         name: json.loads((schemas / f"{name}.schema.json").read_text(encoding="utf-8"))
-        for name in ("config", "pairs", "settings")
+        for name in ("config", "pairs", "sequences", "settings")
     }
     registry = Registry().with_resources(
         (schema["$id"], Resource.from_contents(schema)) for schema in contents.values()
@@ -146,19 +160,54 @@ def _validators(schemas: Path) -> dict[str, Validator]:
 
 def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair], list[str]]:
     """The pairs of a table, and everything that is wrong with it."""
+    rows, problems = _read_rows(table, "pairs", validators, _missing_pictures)
+    return [
+        Pair(row.pop("name"), row.pop("a"), row.pop("b_prime"), row) for row in rows.values()
+    ], problems
+
+
+def _read_sequences(
+    table: str, validators: dict[str, Validator]
+) -> tuple[list[Sequence], list[str]]:
+    """The sequences of a table with their frames, and everything that is wrong with it."""
+    rows, problems = _read_rows(table, "sequences", validators)
+    options = validators["settings"].schema["properties"]
+    sequences = []
+    for number, row in rows.items():
+        own = {name: row.pop(name) for name in options if name in row}
+        row["keyframes"] = tuple(row.get("keyframes", ()))
+        try:
+            sequences.append(find_frames(Sequence(**row, options=own)))
+        except SequenceError as error:
+            problems.append(_in_row(table, number, "sequence", row["name"], str(error)))
+    return sequences, problems
+
+
+def _in_row(table: str, number: int, kind: str, name: str, text: str) -> str:
+    return f"{table}, row {number} ({kind} {name!r}), {text}"
+
+
+def _read_rows(
+    table: str,
+    kind: str,
+    validators: dict[str, Validator],
+    check: Callable[[Options], Iterable[str]] = lambda row: (),
+) -> tuple[dict[int, Options], list[str]]:
+    """The valid rows of a table by number, and everything that is wrong with the others."""
     try:
         header, rows = _read_table(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
-        return [], [f"{table}: the table of pairs cannot be read ({reason}); check `pairs`"]
-    validator = validators["pairs"]
+        return {}, [f"{table}: the table of {kind} cannot be read ({reason}); check `{kind}`"]
+    validator = validators[kind]
     columns = validator.schema["properties"] | validators["settings"].schema["properties"]
     problems = [f"{table}, {text}" for text in _bad_header(header, columns, validator)]
     if problems:
-        return [], problems
+        return {}, problems
     if not rows:
-        return [], [f"{table}: there are no pairs yet; add a row for each ({', '.join(header)})"]
-    pairs = []
+        return {}, [f"{table}: there are no {kind} yet; add a row for each ({', '.join(header)})"]
+    one = kind.removesuffix("s")
+    valid: dict[int, Options] = {}
     seen: dict[str, int] = {}
     for number, cells in rows.items():
         row = {
@@ -166,15 +215,15 @@ def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair
             for name, cell in zip(header, cells, strict=False)
             if cell != ""
         }
-        found = list(_bad_row(row, len(cells) - len(header), validator))
+        found = [*_bad_row(row, len(cells) - len(header), validator), *check(row)]
         name = row.get("name", "")
         first = seen.setdefault(name.casefold(), number) if name else number
         if first != number:
-            found.append(f"name: row {first} has it too; give every pair a name of its own")
-        problems += [f"{table}, row {number} (pair {name!r}), {text}" for text in found]
+            found.append(f"name: row {first} has it too; give every {one} a name of its own")
+        problems += [_in_row(table, number, one, name, text) for text in found]
         if not found:
-            pairs.append(Pair(row.pop("name"), row.pop("a"), row.pop("b_prime"), row))
-    return pairs, problems
+            valid[number] = row
+    return valid, problems
 
 
 def _read_table(table: str) -> tuple[list[str], dict[int, list[str]]]:
@@ -204,6 +253,9 @@ def _bad_row(row: Options, surplus: int, validator: Validator) -> Iterator[str]:
     if surplus > 0:
         yield f"{surplus} cells more than there are columns; check the tabs"
     yield from _problems(row, validator)
+
+
+def _missing_pictures(row: Options) -> Iterator[str]:
     for name in ("a", "b_prime"):
         if name in row and not Path(row[name]).is_file():
             yield (

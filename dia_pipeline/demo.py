@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .photographs import night, painted, photograph, warped
+from .photographs import night, painted, photograph, sunset, warped
 
 LONGEST_SIDE = 448
 COLUMNS = ("name", "a", "b_prime", "preset", "ratio")
@@ -54,6 +54,19 @@ def temple() -> tuple[np.ndarray, np.ndarray]:
     day = photograph("china")
     closer = warped(day[:390, 15:600], 10)[0]
     return fitted(day), night(fitted(closer))
+
+
+def day_to_night(count: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The temple by day, and `count` frames of its closer view: day, sunset, night."""
+    day, closer = photograph("china"), warped(photograph("china")[:390, 15:600], 10)[0]
+    closer = fitted(closer)
+    looks = [closer, sunset(closer), night(closer)]
+    frames = []
+    for time in np.linspace(0, 2, count):
+        later = time - min(int(time), 1)
+        pair = looks[min(int(time), 1) :]
+        frames.append(np.rint((1 - later) * pair[0] + later * pair[1]).astype(np.uint8))
+    return fitted(day), frames
 
 
 def cat() -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ is valid if it names the expected key and every digest holds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +35,7 @@ def outputs_valid(folder: Path, recipe: Recipe) -> bool:
 
 def output_faults(folder: Path, recipe: Recipe) -> Iterator[str]:
     """Each file of the folder that is missing, damaged or not made by `recipe`."""
-    provenance = _read_provenance(folder)
+    provenance = read_provenance(folder)
     if provenance.get("key") != digest(recipe):
         outdated = "made from other inputs or with other settings"
         yield f"{folder / PROVENANCE}: {outdated if provenance else 'missing or damaged'}"
@@ -67,21 +67,29 @@ def write_outputs(
         OSError: a result cannot be written.
     """
     from .provenance import describe_picture
-    from .receipts import write_json
 
-    outdated = _read_provenance(folder).get("outputs", {})
+    outdated = read_provenance(folder).get("outputs", {})
     (folder / PROVENANCE).unlink(missing_ok=True)
     names = [*_write_images(folder, *pictures, result, settings), *_write_flows(folder, result)]
     names.append("nnf.h5")
     for name in outdated.keys() - names:
         (folder / name).unlink(missing_ok=True)
-    provenance = {
-        "key": digest(recipe),
+    about = {
         "inputs": dict(zip(("a", "b_prime"), map(describe_picture, paths), strict=True)),
         "settings": asdict(settings),
         **circumstances,
-        "outputs": {name: digest_file(folder / name) for name in names},
     }
+    write_provenance(folder, recipe, about, names)
+
+
+def write_provenance(
+    folder: Path, recipe: Recipe, about: dict[str, Any], names: Iterable[str]
+) -> None:
+    """File what the files `names` of a folder are made by, and their digests."""
+    from .receipts import write_json
+
+    outputs = {name: digest_file(folder / name) for name in names}
+    provenance = {"key": digest(recipe), **about, "outputs": outputs}
     write_json(folder / PROVENANCE, {**provenance, "digest": digest(provenance)})
 
 
@@ -143,7 +151,7 @@ def _previews(
     }
 
 
-def _read_provenance(folder: Path) -> dict[str, Any]:
+def read_provenance(folder: Path) -> dict[str, Any]:
     """The provenance of a folder, empty if it is missing or damaged."""
     with suppress(FileNotFoundError, ValueError, KeyError):
         provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))

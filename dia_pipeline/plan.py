@@ -1,4 +1,4 @@
-"""The plan of a run: which pairs a job works, what decides them, and where everything lies.
+"""The plan of a run: what a job works, what decides it, and where everything lies.
 
 A plan is nothing but a valid configuration, frozen in a file that is named by its digest: jobs
 that are already running keep theirs when somebody edits the configuration.
@@ -14,6 +14,7 @@ from pathlib import Path
 from .config import Config, Pair, pair_settings
 from .receipts import write_json
 from .recipes import STAGES, digest, stage_settings
+from .sequences import Sequence
 from .settings import Settings
 
 
@@ -28,7 +29,8 @@ class Plan:
         """Read a plan that `write` wrote."""
         values = json.loads(Path(path).read_text(encoding="utf-8"))
         pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
-        return cls(Config(pairs=pairs, **values))
+        sequences = tuple(Sequence(**sequence) for sequence in values.pop("sequences"))
+        return cls(Config(pairs=pairs, sequences=sequences, **values))
 
     @classmethod
     def latest(cls, results: str | Path) -> Plan:
@@ -75,8 +77,13 @@ class Plan:
             f"{number:04d}": pairs[start : start + count] for number, start in enumerate(starts, 1)
         }
 
-    def settings(self, variant: str, pair: Pair) -> Settings:
-        """The settings of a pair in a variant."""
+    @property
+    def sequences(self) -> dict[str, Sequence]:
+        """The sequences by name."""
+        return {sequence.name: sequence for sequence in self.config.sequences}
+
+    def settings(self, variant: str, pair: Pair | Sequence) -> Settings:
+        """The settings of a pair or sequence in a variant."""
         key = variant, json.dumps(pair.options)
         if key not in self._settings:
             self._settings[key] = pair_settings(self.config, variant, pair)
@@ -129,6 +136,30 @@ class Plan:
             variant = self.features_variant(variant, batch)
         return self.results / "receipts" / stage / variant / f"{batch}.json"
 
+    def sequence_decides(self, variant: str, name: str) -> str:
+        """A digest of whatever decides a sequence, apart from what its pictures hold."""
+        sequence = self.sequences[name]
+        return digest([asdict(sequence), asdict(self.settings(variant, sequence))])
+
+    def sequence_receipt(self, stage: str, variant: str, name: str, chunk: str = "") -> Path:
+        """The receipt of a stage of a sequence, or of one of its chunks."""
+        return self.results / "receipts" / stage / variant / name / f"{chunk or 'all'}.json"
+
+    def sequence_receipts_before(
+        self, stage: str, variant: str, name: str, chunk: str = ""
+    ) -> list[Path]:
+        """The receipts of the stage before that a stage of a sequence or chunk builds on."""
+        sequence = self.sequences[name]
+        position = sequence.stages.index(stage)
+        if position == 0:
+            return []
+        before, chunks = sequence.stages[position - 1], [""]
+        if stage == "film":
+            chunks = list(sequence.chunks)
+        elif before == "match":
+            chunks = list(sequence.shares(sequence.chunks[chunk].start))
+        return [self.sequence_receipt(before, variant, name, each) for each in chunks]
+
     def log(self, stage: str, variant: str, batch: str) -> Path:
         """What the job of a stage of a batch has printed."""
         return self.results / "logs" / stage / variant / f"{batch}.log"
@@ -141,8 +172,8 @@ class Plan:
         """The features of one picture, shared by all pairs and variants that use it."""
         return self.results / "features" / f"{key}.h5"
 
-    def folder(self, variant: str, pair: Pair) -> Path:
-        """The results of one pair."""
+    def folder(self, variant: str, pair: Pair | Sequence) -> Path:
+        """The results of one pair or sequence."""
         return self.results / variant / pair.name
 
     @property

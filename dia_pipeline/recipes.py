@@ -49,7 +49,7 @@ def features_recipe(image: str, weights: str, settings: Settings) -> Recipe:
     """The features of a picture; both arguments are SHA-256 digests of files."""
     chosen = stage_settings("features", settings)
     del chosen["backbone"]  # the weights say it, also where the setting is `auto`
-    return _recipe("features", chosen, image=image, weights=weights)
+    return recipe("features", chosen, image=image, weights=weights)
 
 
 def level_recipe(level: int, a: str, b_prime: str, weights: str, settings: Settings) -> Recipe:
@@ -63,21 +63,22 @@ def level_recipe(level: int, a: str, b_prime: str, weights: str, settings: Setti
     else:
         previous = level_recipe(level + 1, a, b_prime, weights, settings)
         inputs = {"previous": digest(previous)}
-    return _recipe(stage, stage_settings(stage, settings), **inputs)
+    return recipe(stage, stage_settings(stage, settings), **inputs)
 
 
 def nnf_recipe(a: str, b_prime: str, weights: str, settings: Settings) -> Recipe:
     """The fields and energies of all levels together."""
     finest = level_recipe(LEVELS[-1], a, b_prime, weights, settings)
-    return _recipe("nnf", {}, finest=digest(finest))
+    return recipe("nnf", {}, finest=digest(finest))
 
 
 def aggregate_recipe(a: str, b_prime: str, weights: str, settings: Settings) -> Recipe:
     """The pictures and whatever else a pair's folder holds."""
     nnf = digest(nnf_recipe(a, b_prime, weights, settings))
     chosen = stage_settings("aggregate", settings)
-    return _recipe("aggregate", chosen, nnf=nnf, a=a, b_prime=b_prime)
+    return recipe("aggregate", chosen, nnf=nnf, a=a, b_prime=b_prime)
 
 
-def _recipe(stage: str, settings: dict[str, Any], **inputs: str) -> Recipe:
+def recipe(stage: str, settings: dict[str, Any], **inputs: str) -> Recipe:
+    """What a stage makes of inputs, which are given by their digests or keys."""
     return {"format": FORMAT, "stage": stage, "settings": settings, "inputs": inputs}

@@ -153,7 +153,7 @@ class PairWork:
 
             return self._content(pack_features(self._extract(picture), self.settings.feature_dtype))
 
-        return _stored(self.features_file(picture), self._features_recipe(picture), make)
+        return stored(self.features_file(picture), self._features_recipe(picture), make)
 
     def level(self, number: int) -> Content:
         """What one level leaves behind."""
@@ -171,7 +171,7 @@ class PairWork:
             return self._content(pack_level(made, self.settings.feature_dtype))
 
         path = self.folder / f"level{number}.h5"
-        return _stored(path, level_recipe(number, *self._sources), make)
+        return stored(path, level_recipe(number, *self._sources), make)
 
     def nnf(self) -> Content:
         """The fields and energies of all levels."""
@@ -197,7 +197,7 @@ class PairWork:
 
         by_level = self._plan.config.checkpoint == "level"
         path = self.folder / "nnf.h5"
-        return _stored(path, nnf_recipe(*self._sources), gather if by_level else make)
+        return stored(path, nnf_recipe(*self._sources), gather if by_level else make)
 
     def aggregate(self) -> None:
         """The pair's folder of results."""
@@ -264,7 +264,7 @@ class PairWork:
         return Content(arrays, circumstances(self.backbone, self._network))
 
 
-def _stored(path: Path, recipe: Recipe, make: Callable[[], Content]) -> Content:
+def stored(path: Path, recipe: Recipe, make: Callable[[], Content]) -> Content:
     """The content of an artefact: read if it is valid, otherwise made and filed."""
     with suppress(ArtefactError):
         return Content(*read_artefact(path, recipe))

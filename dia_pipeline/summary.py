@@ -10,7 +10,7 @@ from .receipts import Failure, Receipt, write_json
 
 @dataclass(frozen=True)
 class Summary:
-    """By variant and pair: the key of its results, or its failure."""
+    """By variant and pair or sequence: the key of its results, or its failure."""
 
     made: dict[str, dict[str, str]]
     failed: dict[str, dict[str, Failure]]
@@ -25,15 +25,16 @@ def summarise(plan: Plan) -> Summary:
     summary = Summary({}, {})
     for variant in plan.variants:
         receipts = [_last_receipt(plan, variant, batch) for batch in plan.batches]
+        receipts += [_film_receipt(plan, variant, name) for name in plan.sequences]
         summary.made[variant] = {k: v for receipt in receipts for k, v in receipt.made.items()}
         summary.failed[variant] = {k: v for receipt in receipts for k, v in receipt.failed.items()}
     return summary
 
 
 def forget_failures(plan: Plan) -> None:
-    """Remove the receipts of batches with failed pairs, so that the next run tries those again.
+    """Remove the receipts of failed pairs and frames, so that the next run tries those again.
 
-    The artefacts of the other pairs stay, and are found valid then.
+    The artefacts of the others stay, and are found valid then.
     """
     for variant in plan.variants:
         for batch in plan.batches:
@@ -43,6 +44,14 @@ def forget_failures(plan: Plan) -> None:
                 path = plan.receipt(stage, variant, batch)
                 if path.exists() and Receipt.read(path).failed:
                     path.unlink()
+        for name in plan.sequences:
+            if _film_receipt(plan, variant, name).failed:
+                for path in (plan.results / "receipts").glob(f"*/{variant}/{name}/*.json"):
+                    path.unlink()
+
+
+def _film_receipt(plan: Plan, variant: str, name: str) -> Receipt:
+    return Receipt.read(plan.sequence_receipt("film", variant, name))
 
 
 def _last_receipt(plan: Plan, variant: str, batch: str) -> Receipt:

@@ -198,8 +198,9 @@ def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
     pyramids = [extract(p, network, settings.feature_dtype) for p in (a, darker)]
     levels = {}
     for level in LEVELS:
+        earlier = first.levels[level].nnf_ab, first.levels[level].nnf_ba
         levels[level] = work_level(
-            level, *pyramids, levels.get(level + 1), network, settings, earlier=first.levels[level]
+            level, *pyramids, levels.get(level + 1), network, settings, earlier=earlier
         )
     alone = analogy(a, darker, network, settings)
     field, earlier = levels[1].nnf_ab, first.levels[1].nnf_ab

@@ -8,6 +8,7 @@ import pytest
 
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.config import Config, ConfigError, Pair, load_config, merge, pair_settings
+from dia_pipeline.sequences import COHERENCE, Sequence
 
 SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
 
@@ -153,6 +154,10 @@ def test_the_schemas_speak_of_the_settings_there_are():
     assert {name: tuple(s["enum"]) for name, s in schema.items() if "enum" in s} == choices
     columns = json.loads((SCHEMAS / "pairs.schema.json").read_text())["properties"]
     assert set(columns) == set(schema) | {"name", "a", "b_prime"}
+    columns = json.loads((SCHEMAS / "sequences.schema.json").read_text())["properties"]
+    own = {field.name for field in fields(Sequence)} - {"options", "frames"}
+    assert set(columns) == set(schema) | own
+    assert tuple(columns["coherence"]["enum"]) == COHERENCE
 
 
 def test_the_schema_states_the_defaults_of_the_configuration():
@@ -160,11 +165,11 @@ def test_the_schema_states_the_defaults_of_the_configuration():
     config = Config(())
     stated = {name: field["default"] for name, field in schema.items() if "default" in field}
     assert stated == {name: getattr(config, name) for name in stated}
-    assert set(schema) - set(stated) == {"pairs"}
+    assert set(schema) - set(stated) == {"pairs", "sequences"}
 
 
 def test_the_shipped_configuration_is_explained_field_by_field():
     readme = (SCHEMAS.parents[1] / "config" / "README.md").read_text()
-    for name in ("config", "settings"):
+    for name in ("config", "sequences", "settings"):
         for field in json.loads((SCHEMAS / f"{name}.schema.json").read_text())["properties"]:
             assert f"| `{field}` |" in readme

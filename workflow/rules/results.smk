@@ -26,13 +26,18 @@ rule aggregate:
         " --threads {threads} 2>&1 | tee {log}"
 
 
-# Fails if a pair failed, after naming every such pair and letting the next run try it again.
+# Fails if a pair or frame failed, after naming every such one and letting the next run try it again.
 rule summary:
     input:
         [
             PLAN.receipt("aggregate", variant, batch)
             for variant in PLAN.variants
             for batch in PLAN.batches
+        ],
+        [
+            PLAN.sequence_receipt("film", variant, sequence)
+            for variant in PLAN.variants
+            for sequence in PLAN.sequences
         ],
     output:
         PLAN.summary,

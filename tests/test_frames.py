@@ -1,0 +1,128 @@
+"""The frames of a sequence, wherever they come from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from examples import write_picture
+
+from dia_pipeline.frames import frame_fault, read_sized, write_frame
+from dia_pipeline.images import ImageError
+from dia_pipeline.sources import SequenceError, list_frames
+from dia_pipeline.video import count_frames, decode_frames, write_video
+
+SIZE = (33, 47)
+
+
+@pytest.fixture
+def pictures():
+    """Six smooth frames of an odd size that differ."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    waves = [np.stack([np.sin((x + y * k) / 20 + n) for k in range(3)], -1) for n in range(6)]
+    return [(wave * 60 + 128).astype(np.uint8) for wave in waves]
+
+
+def names(frames):
+    return [frame.rsplit("/", 1)[1] for frame in frames]
+
+
+def test_a_folder_is_in_the_order_of_its_numbers(tmp_path):
+    for number in (10, 9, 8, 11):
+        write_picture(tmp_path / f"f{number}.png", 1)
+    (tmp_path / "notes.md").touch()
+    assert names(list_frames(str(tmp_path))) == ["f8.png", "f9.png", "f10.png", "f11.png"]
+    assert names(list_frames(f"{tmp_path}/f?.png")) == ["f8.png", "f9.png"]
+    assert names(list_frames(str(tmp_path), start=1, stop=4, stride=2)) == ["f9.png", "f11.png"]
+
+
+def test_a_hole_in_even_numbers_is_a_frame_that_lacks(tmp_path):
+    for number in (0, 10, 30, 40):
+        write_picture(tmp_path / f"f{number:03d}.png", 1)
+    found = list_frames(str(tmp_path))
+    assert names(found) == ["f000.png", "f010.png", "f020.png", "f030.png", "f040.png"]
+    with pytest.raises(ImageError, match=r"f020.png: there is no such file"):
+        read_sized(found[2], None)
+
+
+def test_uneven_numbers_have_no_holes(tmp_path):
+    for number in (0, 3, 7):
+        write_picture(tmp_path / f"f{number}.png", 1)
+    assert names(list_frames(str(tmp_path))) == ["f0.png", "f3.png", "f7.png"]
+
+
+def test_a_list_keeps_its_order_and_the_pictures_that_lack(tmp_path):
+    write_picture(tmp_path / "late.png", 1)
+    (tmp_path / "day.txt").write_text("# a day\nlate.png\nnone.png\nlate.png\n")
+    found = list_frames(str(tmp_path / "day.txt"))
+    assert names(found) == ["late.png", "none.png", "late.png"]
+
+
+@pytest.mark.parametrize("source", ["none", "none*.png", "none.mp4", "none.txt"])
+def test_no_frames_are_explained(tmp_path, source):
+    with pytest.raises(SequenceError, match="none"):
+        list_frames(str(tmp_path / source))
+
+
+def test_a_frame_of_another_size_is_named(tmp_path):
+    path = write_picture(tmp_path / "small.png", 1, (20, 30))
+    with pytest.raises(ImageError, match=r"small.png: the frame has 30x20 pixels, .* 47x33"):
+        read_sized(path, SIZE)
+
+
+def test_a_frame_says_what_it_was_made_of_and_whether_it_is_whole(tmp_path, pictures):
+    path = tmp_path / "frame.png"
+    assert "no such file" in frame_fault(path, "key")
+    write_frame(path, pictures[0], "key")
+    assert frame_fault(path, "key") is None
+    assert "other settings" in frame_fault(path, "another")
+    np.testing.assert_array_equal(read_sized(path, SIZE), pictures[0])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert "damaged" in frame_fault(path, "key")
+    path.write_bytes(content[:100])
+    assert "damaged" in frame_fault(path, "key")
+
+
+def test_a_video_plays_in_browsers_and_comes_back(tmp_path, pictures):
+    import av
+
+    path = tmp_path / "video.mp4"
+    write_video(path, pictures, 12.5)
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert (stream.height, stream.width) == (34, 48)
+        assert stream.average_rate == 12.5
+        assert stream.codec_context.colorspace == stream.codec_context.color_trc == 1  # BT.709
+    content = path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    found = list(decode_frames(path))
+    assert count_frames(path) == len(found) == len(pictures)
+    for frame, picture in zip(found, pictures, strict=True):
+        error = np.abs(frame[: SIZE[0], : SIZE[1]].astype(int) - picture)
+        assert error.mean() < 4  # half the resolution for colours
+        np.testing.assert_allclose(frame[-1].astype(int), frame[-2], atol=12)
+    assert list_frames(str(path), 4) == [f"{path}#4", f"{path}#5"]
+
+
+def test_the_same_frames_give_the_same_video(tmp_path):
+    """Of a size that is no multiple of the encoder's blocks, with memory used in between."""
+    y, x = np.mgrid[:76, :112]
+    frames = [
+        np.stack([np.sin(x * y / 300 + n + k) for k in range(3)], -1) * 100 + 128 for n in range(8)
+    ]
+    found = set()
+    for _ in range(6):
+        write_video(tmp_path / "video.mp4", [frame.astype(np.uint8) for frame in frames], 24)
+        found.add((tmp_path / "video.mp4").read_bytes())
+        np.random.default_rng(0).random((5, 500, 100))
+    assert len(found) == 1
+
+
+def test_what_is_no_video_is_explained(tmp_path):
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"no video" * 100)
+    with pytest.raises(ImageError, match=r"video.mp4: the video cannot be read"):
+        count_frames(path)

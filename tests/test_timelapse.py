@@ -1,0 +1,297 @@
+"""Whole sequences: what hangs together, what is taken up again, and what is said to be missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from dia_pipeline.cli import app
+from dia_pipeline.demo import day_to_night
+from dia_pipeline.images import read_image, resize_image, write_image
+from dia_pipeline.photographs import photograph
+from dia_pipeline.sequence_stages import run_sequence
+from dia_pipeline.sequences import Sequence, find_frames
+from dia_pipeline.settings import resolve
+from dia_pipeline.sources import SequenceError
+from dia_pipeline.video import write_video
+
+SETTINGS = resolve({"quality": "draft", "backbone": "vgg16", "precision": "float32"})
+SIZE = (51, 77)  # odd, for the video
+COUNT = 6
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder with a temple by day, a.png, and six references, from day to night, of a view."""
+    folder = tmp_path_factory.mktemp("pictures")
+    a, frames = day_to_night(COUNT)
+    write_image(folder / "a.png", resize_image(a, SIZE))
+    for number, frame in enumerate(frames, 1):
+        write_image(folder / f"day/{number:02d}.png", resize_image(frame, (48, 72)))
+    return folder
+
+
+def sequence(folder, b_prime="day", a="a.png", **fields):
+    return find_frames(Sequence("day", f"{folder}/{a}", f"{folder}/{b_prime}", **fields))
+
+
+def provenance(folder):
+    return json.loads((folder / "provenance.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def made(pictures, tmp_path_factory):
+    """The folders of the same sequence, by its coherence."""
+    folder = tmp_path_factory.mktemp("made")
+    for coherence in ("independent", "warm-start", "locked"):
+        moving = sequence(pictures, coherence=coherence)
+        assert run_sequence(moving, folder / coherence, SETTINGS, "cpu") == {}
+    return folder
+
+
+def test_locked_does_not_flicker_and_warm_start_does_less(made):
+    flicker = {folder.name: provenance(folder)["mean"]["flicker"] for folder in made.iterdir()}
+    assert flicker["independent"] > 0.5
+    assert flicker["warm-start"] <= 0.5 * flicker["independent"]
+    assert flicker["locked"] == 0
+
+
+def test_every_way_follows_the_light_of_the_references(made, pictures):
+    references = [read_image(path).mean() for path in sorted((pictures / "day").iterdir())]
+    for folder in made.iterdir():
+        light = [read_image(path).mean() for path in sorted((folder / "frames").iterdir())]
+        assert len(light) == COUNT
+        np.testing.assert_allclose(light, references, atol=25)
+
+
+def test_the_results_can_be_played_and_seen(made):
+    folder = made / "locked"
+    with av.open(folder / "video.mp4") as container:
+        assert sum(1 for _ in container.decode(video=0)) == COUNT
+    with Image.open(folder / "preview.webp") as preview:
+        assert preview.n_frames == COUNT
+    assert (folder / "flicker.png").stat().st_size > 0
+    sheet = read_image(folder / "contact_sheet.png")
+    assert sheet.shape[1] > 6 * 200
+
+
+def files(folder):
+    """Every file by its path, with its bytes and when it was written."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("coherence", ["warm-start", "locked"])
+def test_an_ended_run_is_taken_up_at_the_frame_with_the_same_bytes(
+    made, pictures, tmp_path, coherence
+):
+    whole = files(made / coherence)
+    folder = tmp_path / "half"
+
+    class KilledError(Exception):
+        pass
+
+    stage_to_stop = "match" if coherence == "warm-start" else "frames"
+
+    def kill(stage, done, count):
+        if (stage, done) == (stage_to_stop, 3):
+            raise KilledError
+
+    moving = sequence(pictures, coherence=coherence)
+    with pytest.raises(KilledError):
+        run_sequence(moving, folder, SETTINGS, "cpu", kill)
+    before = files(folder)
+    assert sum("000" in Path(name).stem for name in before) >= 3
+    run_sequence(moving, folder, SETTINGS, "cpu")
+    after = files(folder)
+    assert {name: content for name, (content, _) in after.items()} == {
+        name: content for name, (content, _) in whole.items()
+    }
+    assert {name: after[name] for name in before} == before
+    run_sequence(moving, folder, SETTINGS, "cpu")
+    assert files(folder) == after
+
+
+def test_a_damaged_frame_alone_is_made_again(made, pictures, tmp_path):
+    folder = shutil.copytree(made / "locked", tmp_path / "copy")
+    before = files(folder)
+    (folder / "frames/0003.png").write_bytes(b"damaged")
+    run_sequence(sequence(pictures, coherence="locked"), folder, SETTINGS, "cpu")
+    after = files(folder)
+    assert {name: content for name, (content, _) in after.items()} == {
+        name: content for name, (content, _) in before.items()
+    }
+    assert after["frames/0002.png"] == before["frames/0002.png"]
+
+
+def test_a_gap_is_named_and_shown_and_the_rest_goes_on(pictures, tmp_path, capsys):
+    """Missing, broken and differently sized; then repaired."""
+    from typer.testing import CliRunner
+
+    shutil.copytree(pictures, tmp_path, dirs_exist_ok=True)
+    day, whole = tmp_path / "day", tmp_path / "whole"
+    shutil.copytree(day, whole)
+    (day / "02.png").unlink()
+    (day / "04.png").write_bytes((whole / "04.png").read_bytes()[:300])
+    write_image(day / "05.png", np.zeros((20, 30, 3), np.uint8))
+    options = ["--quality", "draft", "--backbone", "vgg16", "--coherence", "warm-start"]
+    command = ["timelapse", f"{tmp_path}/a.png", str(day), "-o", f"{tmp_path}/out", *options]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    for text in (
+        "frame 2 is missing:",
+        "02.png: there is no such file",
+        "04.png: the picture cannot be decoded",
+        "05.png: the frame has 30x20 pixels, the first one 72x48",
+    ):
+        assert text in result.output.replace("\n", " ")
+    out = tmp_path / "out"
+    assert set(provenance(out)["gaps"]) == {"2", "4", "5"}
+    assert {path.name for path in (out / "frames").iterdir()} == {
+        "0001.png",
+        "0003.png",
+        "0006.png",
+    }
+    with av.open(out / "video.mp4") as container:
+        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(shown) == COUNT
+    for number in (1, 3, 4):  # a slate: dark grey, but for the letters
+        assert np.abs(np.median(shown[number], axis=(0, 1)) - 40).max() < 6
+    assert provenance(out)["measures"]["flicker"].count(None) == COUNT
+
+    shutil.copytree(whole, day, dirs_exist_ok=True)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert provenance(out)["gaps"] == {}
+    assert len(list((out / "frames").iterdir())) == COUNT
+
+
+def test_a_cut_begins_anew(pictures, tmp_path):
+    """A warm start from another scene would keep matches that mean nothing."""
+    cat = resize_image(photograph("chelsea"), (48, 72))
+    lines = [*sorted((pictures / "day").iterdir())[:2], tmp_path / "cat.png"]
+    write_image(tmp_path / "cat.png", cat)
+    (tmp_path / "list.txt").write_text("\n".join(map(str, lines)))
+    moving = find_frames(Sequence("cut", f"{pictures}/a.png", str(tmp_path / "list.txt")))
+    run_sequence(moving, tmp_path / "warm", SETTINGS, "cpu")
+    found = provenance(tmp_path / "warm")
+    assert found["scenes"] == [1, 3]
+    assert found["measures"]["flicker"][2] is None
+    (tmp_path / "list.txt").write_text(str(lines[2]))
+    alone = find_frames(Sequence("cut", f"{pictures}/a.png", str(tmp_path / "list.txt")))
+    run_sequence(alone, tmp_path / "alone", SETTINGS, "cpu")
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "warm/frames/0003.png"),
+        read_image(tmp_path / "alone/frames/0001.png"),
+    )
+
+
+def test_chunks_are_blended_where_they_overlap(pictures, made, tmp_path):
+    moving = sequence(pictures, chunk=3, overlap=1)
+    assert moving.shares(2) == {"0001": 1.0}
+    assert moving.shares(3) == {"0001": 0.5, "0002": 0.5}
+    run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
+    frames = {
+        name: [read_image(folder / f"frames/{n:04d}.png").astype(int) for n in range(1, 7)]
+        for name, folder in (
+            ("chunks", tmp_path / "out"),
+            ("warm", made / "warm-start"),
+            ("fresh", made / "independent"),
+        )
+    }
+    for n in range(3):
+        np.testing.assert_array_equal(frames["chunks"][n], frames["warm"][n])
+    mean = (frames["warm"][3] + frames["fresh"][3]) / 2
+    np.testing.assert_allclose(frames["chunks"][3], mean, atol=1)
+
+
+def test_locked_on_keyframes_passes_from_one_to_the_next(pictures, tmp_path):
+    run_sequence(
+        sequence(pictures, coherence="locked", keyframes=(0, 4)), tmp_path / "out", SETTINGS, "cpu"
+    )
+    assert {path.name for path in (tmp_path / "out/fields/locked").iterdir()} == {
+        "0001.h5",
+        "0005.h5",
+    }
+    change = provenance(tmp_path / "out")["measures"]["flicker"]
+    assert all(change[1:5]) and change[5] == 0
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """A folder with a video of a cat that passes by, and two references."""
+    folder = tmp_path_factory.mktemp("video")
+    cat = resize_image(photograph("chelsea"), (70, 105))
+    frames = [np.ascontiguousarray(cat[:60, 2 * n : 2 * n + 80]) for n in range(5)]
+    write_video(folder / "cat.mp4", frames, 24)
+    write_image(folder / "blue.png", cat[..., ::-1])
+    write_image(folder / "grey.png", cat.mean(axis=-1, keepdims=True).repeat(3, -1).astype("u1"))
+    return folder
+
+
+def test_a_video_is_restyled_along_its_motion(video, tmp_path):
+    flicker = {}
+    for coherence in ("independent", "propagated"):
+        moving = sequence(video, "blue.png", "cat.mp4", coherence=coherence)
+        run_sequence(moving, tmp_path / coherence, SETTINGS, "cpu")
+        found = provenance(tmp_path / coherence)
+        assert found["scenes"] == [1]
+        flicker[coherence] = found["mean"]["flicker"]
+    assert flicker["propagated"] < 0.8 * flicker["independent"]
+    last = read_image(tmp_path / "propagated/frames/0005.png").mean(axis=(0, 1))
+    assert last[2] > last[0] + 10  # blue
+
+
+def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
+    references = f"0={video}/blue.png, 3={video}/grey.png"
+    moving = Sequence("v", f"{video}/cat.mp4", references, coherence="propagated", overlap=1)
+    moving = find_frames(moving)
+    run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
+    colour = [
+        np.ptp(read_image(tmp_path / f"out/frames/{n:04d}.png").mean(axis=(0, 1)))
+        for n in range(1, 6)
+    ]
+    assert min(colour[:3]) > 20 and max(colour[4:]) < 5
+    assert colour[4] < colour[3] < colour[2]  # blended
+
+
+def test_a_video_that_ends_early_has_gaps(video, tmp_path):
+    content = (video / "cat.mp4").read_bytes()
+    (tmp_path / "cat.mp4").write_bytes(content[:-40])
+    shutil.copy(video / "blue.png", tmp_path)
+    moving = sequence(tmp_path, "blue.png", "cat.mp4", coherence="independent")
+    gaps = run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
+    assert 4 in gaps and 0 not in gaps
+    assert "cat.mp4#4: the frame cannot be decoded" in gaps[4]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"a": "cat.mp4", "b_prime": "blue.png", "coherence": "locked"}, "stands still"),
+        ({"a": "blue.png", "b_prime": "grey.png"}, "one of the two must be a sequence"),
+        ({"a": "blue.png", "b_prime": "cat.mp4", "coherence": "propagated"}, "'locked' or"),
+        ({"a": "none.png", "b_prime": "cat.mp4"}, "there is no file"),
+        ({"a": "cat.mp4", "b_prime": "none.png"}, "there is no file"),
+        ({"a": "blue.png", "b_prime": "cat.mp4", "keyframes": (1,)}, "only 'locked' has them"),
+        ({"a": "blue.png", "b_prime": "cat.mp4", "start": 99}, "there are no frames"),
+    ],
+)
+def test_what_does_not_go_together_is_explained(video, fields, reason):
+    with pytest.raises(SequenceError, match=reason):
+        sequence(video, **fields)
+
+
+@pytest.mark.parametrize("written", ["0=a.png,b.png", "5=a.png", "0=a.png,9=b.png,4=c.png"])
+def test_keyframes_are_in_order_from_the_first_frame(video, written):
+    with pytest.raises(SequenceError, match="b_prime"):
+        find_frames(Sequence("v", f"{video}/cat.mp4", written, coherence="propagated"))

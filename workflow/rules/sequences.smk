@@ -1,0 +1,134 @@
+# Sequences of frames: every stage of a sequence, or of one of its chunks, leaves one receipt.
+
+RECEIPT = f"{PLAN.results}/receipts/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.json"
+LOG = f"{PLAN.results}/logs/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.log"
+BENCHMARK = f"{PLAN.results}/benchmarks/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.tsv"
+DIA_SEQUENCE = (
+    "dia sequence {rule} --plan {PLAN_FILE} --variant {wildcards.variant}"
+    " --sequence {wildcards.sequence} --threads {threads}"
+)
+
+
+wildcard_constraints:
+    sequence="|".join(map(re.escape, PLAN.sequences)) or "(?!)",
+    chunk=r"\d+",
+
+
+def sequence_pictures(wildcards):
+    """What of a sequence's pictures there is; what lacks is a gap in the film."""
+    return [path for path in PLAN.sequences[wildcards.sequence].files if os.path.exists(path)]
+
+
+def sequence_weights(wildcards):
+    sequence = PLAN.sequences[wildcards.sequence]
+    return PLAN.weights(PLAN.settings(wildcards.variant, sequence).backbone)
+
+
+def sequence_before(stage):
+    """The receipts that a stage of a sequence, or of a chunk, builds on."""
+    return lambda wildcards: PLAN.sequence_receipts_before(stage, **wildcards_of(wildcards))
+
+
+def wildcards_of(wildcards):
+    return {
+        "variant": wildcards.variant,
+        "name": wildcards.sequence,
+        "chunk": wildcards.get("chunk", ""),
+    }
+
+
+def sequence_settings(wildcards):
+    return PLAN.sequence_decides(wildcards.variant, wildcards.sequence)
+
+
+def sequence_minutes(per_frame):
+    """The time limit for a job's frames, doubled with every attempt."""
+
+    def limit(wildcards, attempt):
+        sequence = PLAN.sequences[wildcards.sequence]
+        chunk = sequence.chunks.get(wildcards.get("chunk"))
+        count = chunk.end - chunk.start if chunk else len(sequence.frames)
+        return int((10 + per_frame * count) * 2 ** (attempt - 1))
+
+    return limit
+
+
+rule prepare:
+    input:
+        weights=sequence_weights,
+        pictures=sequence_pictures,
+    output:
+        RECEIPT.format(stage="prepare", chunk="all"),
+    log:
+        LOG.format(stage="prepare", chunk="all"),
+    benchmark:
+        BENCHMARK.format(stage="prepare", chunk="all")
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=megabytes(6000),
+        runtime=sequence_minutes(per_frame=0.1),
+    params:
+        settings=sequence_settings,
+    shell:
+        DIA_SEQUENCE + " 2>&1 | tee {log}"
+
+
+rule match:
+    input:
+        previous=sequence_before("match"),
+    output:
+        RECEIPT.format(stage="match", chunk="{chunk}"),
+    log:
+        LOG.format(stage="match", chunk="{chunk}"),
+    benchmark:
+        BENCHMARK.format(stage="match", chunk="{chunk}")
+    threads: 2
+    resources:
+        gpu=GPU,
+        mem_mb=megabytes(6000),
+        runtime=sequence_minutes(per_frame=5),
+    params:
+        settings=sequence_settings,
+    shell:
+        DIA_SEQUENCE + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
+
+
+rule frames:
+    input:
+        previous=sequence_before("frames"),
+    output:
+        RECEIPT.format(stage="frames", chunk="{chunk}"),
+    log:
+        LOG.format(stage="frames", chunk="{chunk}"),
+    benchmark:
+        BENCHMARK.format(stage="frames", chunk="{chunk}")
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=sequence_minutes(per_frame=1),
+    params:
+        settings=sequence_settings,
+    shell:
+        DIA_SEQUENCE + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
+
+
+rule film:
+    input:
+        previous=sequence_before("film"),
+    output:
+        RECEIPT.format(stage="film", chunk="all"),
+    log:
+        LOG.format(stage="film", chunk="all"),
+    benchmark:
+        BENCHMARK.format(stage="film", chunk="all")
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=sequence_minutes(per_frame=0.1),
+    params:
+        settings=sequence_settings,
+    shell:
+        DIA_SEQUENCE + " 2>&1 | tee {log}"
