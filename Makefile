@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 demo: venv
 	$(IN_VENV) dia demo demo
 	$(IN_VENV) snakemake --cores all --configfile demo/config.yaml
-	@echo "The pictures:" && find $(CURDIR)/demo/results -name overview.png
+	@echo "The pictures:" && find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
 
 test: venv
 	$(IN_VENV) pytest

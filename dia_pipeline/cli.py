@@ -259,10 +259,11 @@ def weights(
 
 @app.command(rich_help_panel="One pair")
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
-    """Write example pairs, made from photographs that installed packages carry."""
-    from .demo import demo_pairs
+    """Write example pairs and a sequence, made from photographs that installed packages carry."""
+    from .demo import demo_pairs, demo_sequence
 
     console.print(f"The table of pairs: {demo_pairs(folder)}")
+    console.print(f"The table of sequences: {demo_sequence(folder)}")
 
 
 @app.command(rich_help_panel="Stages of the workflow")

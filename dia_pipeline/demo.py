@@ -1,4 +1,4 @@
-"""The demo's image pairs, made from photographs that installed packages carry."""
+"""The demo's image pairs and its sequence, made from photographs that installed packages carry."""
 
 from __future__ import annotations
 
@@ -42,6 +42,29 @@ def demo_pairs(folder: Path) -> Path:
     return table
 
 
+def demo_sequence(folder: Path, frames: int = 24) -> Path:
+    """Write the temple and its references from day to night, and the table of the sequence.
+
+    Returns:
+        The table, `folder`/sequences.tsv.
+
+    Raises:
+        FileNotFoundError: the package that carries the photograph is not installed.
+    """
+    a, references = day_to_night(frames)
+    day = folder / "pictures" / "day_to_night"
+    day.mkdir(parents=True, exist_ok=True)
+    for number, reference in enumerate(references, 1):
+        Image.fromarray(reference).save(day / f"{number:04d}.png")
+    content = folder / "pictures" / "day_to_night_a.png"
+    Image.fromarray(a).save(content)
+    row = ("day_to_night", content.as_posix(), day.as_posix(), "locked", "photo-to-photo", 0.5)
+    table = folder / "sequences.tsv"
+    lines = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
+    table.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
+    return table
+
+
 def portrait() -> tuple[np.ndarray, np.ndarray]:
     """Two people: Eileen Collins as photographed, Grace Hopper in oil."""
     collins = photograph("astronaut")[:270, 88:358]
@@ -57,16 +80,22 @@ def temple() -> tuple[np.ndarray, np.ndarray]:
 
 
 def day_to_night(count: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The temple by day, and `count` frames of its closer view: day, sunset, night."""
-    day, closer = photograph("china"), warped(photograph("china")[:390, 15:600], 10)[0]
-    closer = fitted(closer)
-    looks = [closer, sunset(closer), night(closer)]
+    """The temple by day, and `count` frames from day to night of its closer view."""
+    day, _ = temple()
+    closer = warped(photograph("china")[:390, 15:600], 10)[0]
+    return day, graded(fitted(closer), count)
+
+
+def graded(image: np.ndarray, count: int) -> list[np.ndarray]:
+    """The picture in the light of `count` times from day over sunset to night."""
+    looks = [image, sunset(image), night(image)]
     frames = []
     for time in np.linspace(0, 2, count):
-        later = time - min(int(time), 1)
-        pair = looks[min(int(time), 1) :]
-        frames.append(np.rint((1 - later) * pair[0] + later * pair[1]).astype(np.uint8))
-    return fitted(day), frames
+        earlier = min(int(time), 1)
+        share = time - earlier
+        mixed = (1 - share) * looks[earlier] + share * looks[earlier + 1]
+        frames.append(np.rint(mixed).astype(np.uint8))
+    return frames
 
 
 def cat() -> tuple[np.ndarray, np.ndarray]:
