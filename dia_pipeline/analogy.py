@@ -23,7 +23,7 @@ from .voting import vote
 Progress = Callable[[int, str], None]
 """Told the level and the step (`match`, `reconstruct`) that begins."""
 
-LOYALTY = 0.02
+LOYALTY = 0.04
 """By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
 
 Pyramid = dict[int, torch.Tensor]
@@ -86,14 +86,34 @@ def analogy(
         extract(working_image(picture, *limits), network, settings.feature_dtype)
         for picture in (a, b_prime)
     )
-    levels: dict[int, Level] = {}
-    for level in LEVELS:
-        levels[level] = work_level(
-            level, features_a, features_b_prime, levels.get(level + 1), network, settings, progress
-        )
+    levels = work_levels(features_a, features_b_prime, network, settings, progress)
     result = aggregate(a, b_prime, levels[1], settings)
     result.levels = levels
     return result
+
+
+def work_levels(
+    features_a: Pyramid,
+    features_b_prime: Pyramid,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+    earlier: dict[int, Fields] | None = None,
+) -> dict[int, Level]:
+    """All levels, coarse to fine; for the arguments see `work_level`."""
+    levels: dict[int, Level] = {}
+    for level in LEVELS:
+        levels[level] = work_level(
+            level,
+            features_a,
+            features_b_prime,
+            levels.get(level + 1),
+            network,
+            settings,
+            progress,
+            earlier[level] if earlier else None,
+        )
+    return levels
 
 
 def work_level(

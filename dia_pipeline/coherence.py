@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .aggregation import full_field, rebuild
-from .analogy import Fields, Level, Pyramid, work_level
+from .analogy import Fields, Pyramid, work_levels
 from .features import working_size
 from .motion import flow_between, grid, trusted
 from .network import Network
@@ -28,17 +28,7 @@ def match_frame(
 ) -> LevelFields:
     """Match one frame, afresh or, with fewer iterations, from the fields of the frame before."""
     settings = fewer_iterations(settings) if earlier else settings
-    levels: dict[int, Level] = {}
-    for level in LEVELS:
-        levels[level] = work_level(
-            level,
-            features_a,
-            features_b_prime,
-            levels.get(level + 1),
-            network,
-            settings,
-            earlier=earlier[level] if earlier else None,
-        )
+    levels = work_levels(features_a, features_b_prime, network, settings, earlier=earlier)
     return {number: (level.nnf_ab, level.nnf_ba) for number, level in levels.items()}
 
 

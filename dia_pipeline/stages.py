@@ -27,7 +27,7 @@ from .recipes import Recipe, aggregate_recipe, digest, features_recipe, level_re
 from .settings import LEVELS, Settings
 
 if TYPE_CHECKING:
-    from .analogy import Level, Progress, Pyramid
+    from .analogy import Progress, Pyramid
     from .network import Network
     from .storage import Arrays
     from .weights import Weights
@@ -184,15 +184,11 @@ class PairWork:
             return Content(arrays, levels[LEVELS[-1]].attributes)
 
         def make() -> Content:
-            from .analogy import work_level
+            from .analogy import work_levels
             from .storage import pack_levels
 
             pyramids = [self._extract(picture) for picture in self._pictures]
-            levels: dict[int, Level] = {}
-            for number in LEVELS:
-                levels[number] = work_level(
-                    number, *pyramids, levels.get(number + 1), self._network, self.settings
-                )
+            levels = work_levels(*pyramids, self._network, self.settings)
             return self._content(pack_levels(levels))
 
         by_level = self._plan.config.checkpoint == "level"

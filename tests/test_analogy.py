@@ -208,3 +208,20 @@ def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
     assert kept > 0.9
     assert kept > (alone.levels[1].nnf_ab == earlier).all(dim=-1).float().mean() + 0.1
     assert levels[1].energy_ab.mean() < alone.levels[1].energy_ab.mean() + LOYALTY
+
+
+def test_bfloat16_finds_what_float32_finds(network, cat):
+    """The share of matches within 2 px may differ by two percent at most."""
+    from dia_pipeline.network import Network
+    from dia_pipeline.weights import find_weights
+
+    rough = Network(find_weights("vgg16"), "cpu", "bfloat16")
+    bent, displacement = warped(window(cat), amount=6, seed=1)
+    settings = resolve({"deconvolution": 3})
+    exact, close = (
+        share_within(
+            analogy(window(cat), night(bent), one, settings).nnf_ba, GRID + displacement, 2
+        )
+        for one in (network, rough)
+    )
+    assert close > exact - 0.02
