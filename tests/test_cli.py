@@ -120,3 +120,14 @@ def test_too_little_memory_is_one_clear_line(tmp_path):
     assert result.returncode == 2
     assert "lower its max_side or ratio" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_the_number_of_threads_changes_no_byte_of_the_results(pictures):
+    command = [str(Path(sys.executable).with_name("dia")), "run", *pictures]
+    options = [*DRAFT, "--deconvolution", "2"]
+    for threads in ("1", "2"):
+        subprocess.run([*command, "-o", threads, *options, "--threads", threads], check=True)
+    one, two = (
+        {path.name: path.read_bytes() for path in Path(folder).iterdir()} for folder in ("1", "2")
+    )
+    assert "a_prime.png" in one and one == two
