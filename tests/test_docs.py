@@ -25,7 +25,7 @@ RUN_ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of what a user's checkout holds, with two pictures and a table that lists them."""
+    """A copy of what a user's checkout holds, with two pictures, a table and some references."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("workflow", "config"):
         shutil.copytree(ROOT / name, folder / name)
@@ -34,6 +34,9 @@ def checkout(tmp_path_factory):
     write_picture(folder / "B_prime.jpg", 2, (48, 64))
     with (folder / "config" / "pairs.tsv").open("a") as table:
         table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
+    (folder / "references").mkdir()
+    for number in range(3):
+        write_picture(folder / "references" / f"{number}.png", number, (48, 64))
     return folder
 
 
@@ -55,6 +58,7 @@ def test_the_commands_of_the_readme_run(checkout):
         )
         assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     assert (checkout / "out" / "a_prime.png").exists()
+    assert (checkout / "day" / "video.mp4").exists()
     assert (checkout / "results" / "hierarchical" / "first" / "overview.png").exists()
 
 
