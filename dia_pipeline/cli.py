@@ -393,8 +393,7 @@ def verify(results: Results = Path("results")):
 
     the_plan = Plan.latest(results)
     faults = list(find_faults(the_plan))
-    for fault in faults:
-        withdraw_receipts(the_plan, fault)
+    withdraw_receipts(the_plan, faults)
     reasons = list(dict.fromkeys(fault.reason for fault in faults))
     for reason in reasons:
         typer.secho(reason, fg="red", err=True)

@@ -19,7 +19,7 @@ from .artefacts import read_artefact
 from .files import digest_file
 from .frames import frame_fault, read_sized, write_frame
 from .images import ImageError, read_image
-from .outputs import outputs_valid, read_provenance, write_provenance
+from .outputs import output_faults, outputs_valid, read_provenance, write_provenance
 from .plan import Plan
 from .provenance import Backbone, circumstances
 from .receipts import Failure, Receipt
@@ -439,8 +439,7 @@ class SequenceWork:
 
         sequence = self.sequence
         count = len(sequence.frames)
-        keys = [digest(self._frame_recipe(n)) for n in range(count) if n not in self.gaps]
-        made_by = recipe("film", {"frame_rate": sequence.frame_rate}, frames=digest(keys))
+        made_by = self._film_recipe
         if outputs_valid(self.folder, made_by):
             return digest(made_by)
         measures = self._measure()
@@ -455,6 +454,16 @@ class SequenceWork:
                 path.unlink()
         write_provenance(self.folder, made_by, self._about(measures), files)
         return digest(made_by)
+
+    def faults(self) -> Iterator[str]:
+        """Each file of the film and its frames that is missing, damaged or outdated."""
+        yield from output_faults(self.folder, self._film_recipe)
+
+    @property
+    def _film_recipe(self) -> Recipe:
+        frames = (n for n in range(len(self.sequence.frames)) if n not in self.gaps)
+        keys = [digest(self._frame_recipe(frame)) for frame in frames]
+        return recipe("film", {"frame_rate": self.sequence.frame_rate}, frames=digest(keys))
 
     def _about(self, measures: dict[str, list[float | None]]) -> dict[str, Any]:
         sequence = asdict(self.sequence)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from .images import ImageError
 from .plan import Plan
@@ -13,12 +14,10 @@ from .stages import Networks, PairWork
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that the next run has to make again, and the stage of a batch that does."""
+    """Something to be made again, and the receipts without which the next run does that."""
 
     reason: str
-    stage: str
-    variant: str
-    batch: str
+    receipts: tuple[Path, ...]
 
 
 def find_faults(plan: Plan) -> Iterator[Fault]:
@@ -26,15 +25,23 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
     for variant in plan.variants:
         for batch in plan.batches:
             for stage in _lasting_stages(plan):
+                later = plan.stages[plan.stages.index(stage) :]
+                receipts = tuple(plan.receipt(each, variant, batch) for each in later)
                 for reason in _faults(plan, stage, variant, batch):
-                    yield Fault(reason, stage, variant, batch)
+                    yield Fault(reason, receipts)
+        for name in plan.sequences:
+            chunks = plan.sequence_receipts_before("film", variant, name)
+            receipts = (*chunks, plan.sequence_receipt("film", variant, name))
+            for reason in _sequence_faults(plan, variant, name):
+                yield Fault(reason, receipts)
 
 
-def withdraw_receipts(plan: Plan, fault: Fault) -> None:
-    """Remove the receipts from a fault on, so that the next run makes again what is faulty."""
-    for stage in plan.stages[plan.stages.index(fault.stage) :]:
-        plan.receipt(stage, fault.variant, fault.batch).unlink(missing_ok=True)
-    plan.summary.unlink(missing_ok=True)
+def withdraw_receipts(plan: Plan, faults: Iterable[Fault]) -> None:
+    """Remove the receipts of faults, so that the next run makes again what is faulty."""
+    for fault in faults:
+        for receipt in fault.receipts:
+            receipt.unlink(missing_ok=True)
+        plan.summary.unlink(missing_ok=True)
 
 
 def _lasting_stages(plan: Plan) -> list[str]:
@@ -43,13 +50,9 @@ def _lasting_stages(plan: Plan) -> list[str]:
 
 
 def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
-    path = plan.receipt(stage, variant, batch)
-    if not path.exists():
-        return
-    try:
-        made = Receipt.read(path).made
-    except (ValueError, TypeError, KeyError, AttributeError):
-        yield f"{path}: the receipt is damaged"
+    made = _made(plan.receipt(stage, variant, batch))
+    if made is None:
+        yield f"{plan.receipt(stage, variant, batch)}: the receipt is damaged"
         return
     for pair in plan.batches[batch]:
         if pair.name in made:
@@ -57,3 +60,22 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
                 yield from PairWork(plan, variant, pair, Networks()).faults(stage)
             except ImageError as error:
                 yield str(error)
+
+
+def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
+    from .sequence_stages import SequenceWork
+
+    receipt = plan.sequence_receipt("film", variant, name)
+    made = _made(receipt)
+    if made is None:
+        yield f"{receipt}: the receipt is damaged"
+    elif name in made:
+        yield from SequenceWork.of_plan(plan, variant, name).faults()
+
+
+def _made(receipt: Path) -> dict[str, str] | None:
+    """What a receipt says was made; nothing if there is none yet, None if it is damaged."""
+    try:
+        return Receipt.read(receipt).made if receipt.exists() else {}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

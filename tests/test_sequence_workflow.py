@@ -12,9 +12,11 @@ from examples import DRAFT, times, write_pairs, write_picture
 from test_workflow import RESULTS, snakemake
 
 from dia_pipeline.images import read_image, write_image
+from dia_pipeline.plan import Plan
 from dia_pipeline.sequence_stages import run_sequence
 from dia_pipeline.sequences import Sequence, find_frames
 from dia_pipeline.settings import resolve
+from dia_pipeline.verification import find_faults, withdraw_receipts
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +81,26 @@ def test_pairs_and_sequences_run_together_and_a_gap_is_named_and_filled(day):
         for file in ("video.mp4", "contact_sheet.png", "provenance.json"):
             expected = (Path("alone") / name / file).read_bytes()
             assert (RESULTS / "hierarchical" / name / file).read_bytes() == expected, file
+
+
+def test_a_damaged_frame_is_found_and_made_again(day):
+    write_config([("still", "a.png", "day", "locked", 2, 1)])
+    assert snakemake().returncode == 0
+    folder = RESULTS / "hierarchical" / "still"
+    whole = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    plan = Plan.latest(RESULTS)
+    assert not list(find_faults(plan))
+
+    damaged = bytearray(whole["0002.png"])
+    damaged[len(damaged) // 2] ^= 1
+    (folder / "frames" / "0002.png").write_bytes(damaged)
+    (folder / "video.mp4").unlink()
+    faults = list(find_faults(plan))
+    named = {Path(fault.reason.split(":")[0]).name for fault in faults}
+    assert named == {"video.mp4", "0002.png"}
+    withdraw_receipts(plan, faults)
+    assert snakemake().returncode == 0
+    assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
 
 
 def test_a_sequence_that_cannot_be_worked_is_explained_before_anything_runs(day):
