@@ -74,6 +74,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")]
+Preset = Annotated[Literal[tuple(PRESET)] | None, typer.Option(help="Kind of the pair.")]
+Quality = Annotated[
+    Literal[tuple(QUALITY)] | None, typer.Option(help="Iterations of the deconvolution.")
+]
+Blend = Annotated[
+    int | None,
+    typer.Option(min=min(BLEND), max=max(BLEND), help="1: look of B', 3: structure of A."),
+]
+Ratio = Annotated[float | None, typer.Option(help="Scale before the network; 0.5 suits portraits.")]
+MaxSide = Annotated[int | None, typer.Option(help="Longest side on which the network works.")]
+Refine = Annotated[bool | None, typer.Option(help="Refine the outputs (photo to photo).")]
+BackboneName = Annotated[
+    Literal[CHOICES["backbone"]] | None, typer.Option(help="Network that is matched with.")
+]
 PlanPath = Annotated[Path, typer.Option("--plan", help="The plan that the workflow wrote.")]
 Variant = Annotated[str, typer.Option(help="Name of the variant.")]
 Batch = Annotated[str, typer.Option(help="Name of the batch, such as 0001.")]
@@ -94,25 +109,16 @@ def run(
     b_prime: Annotated[
         Path, typer.Argument(metavar="B_PRIME", help="The picture whose look is taken.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
-    preset: Annotated[Literal[tuple(PRESET)] | None, typer.Option(help="Kind of the pair.")] = None,
-    quality: Annotated[
-        Literal[tuple(QUALITY)] | None, typer.Option(help="Iterations of the deconvolution.")
-    ] = None,
-    blend: Annotated[
-        int | None,
-        typer.Option(min=min(BLEND), max=max(BLEND), help="1: look of B', 3: structure of A."),
-    ] = None,
+    output: Output,
+    preset: Preset = None,
+    quality: Quality = None,
+    blend: Blend = None,
     alphas: Annotated[
         tuple[float, float, float, float] | None,
         typer.Option(help="Weights of A's own features at levels 4, 3, 2, 1."),
     ] = None,
-    ratio: Annotated[
-        float | None, typer.Option(help="Scale before the network; 0.5 suits portraits.")
-    ] = None,
-    max_side: Annotated[
-        int | None, typer.Option(help="Longest side on which the network works.")
-    ] = None,
+    ratio: Ratio = None,
+    max_side: MaxSide = None,
     deconvolution: Annotated[
         int | None, typer.Option(help="Most iterations of each deconvolution.")
     ] = None,
@@ -131,13 +137,9 @@ def run(
     directions: Annotated[
         Literal[CHOICES["directions"]] | None, typer.Option(help="ab makes A' alone.")
     ] = None,
-    refine: Annotated[
-        bool | None, typer.Option(help="Refine the outputs (photo to photo).")
-    ] = None,
+    refine: Refine = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random search.")] = None,
-    backbone: Annotated[
-        Literal[CHOICES["backbone"]] | None, typer.Option(help="Network that is matched with.")
-    ] = None,
+    backbone: BackboneName = None,
     precision: Annotated[
         Literal[CHOICES["precision"]] | None, typer.Option(help="Arithmetic of the network.")
     ] = None,
@@ -181,7 +183,7 @@ def timelapse(
             "video; for a content video a picture, or keyframes 0=FILE,60=FILE.",
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")],
+    output: Output,
     start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
     stop: Annotated[int | None, typer.Option(min=1, help="Frame before which to stop.")] = None,
     stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
@@ -192,24 +194,13 @@ def timelapse(
     keyframe: Annotated[
         list[int] | None, typer.Option(help="locked: match this frame, not the median.")
     ] = None,
-    preset: Annotated[
-        Literal[tuple(PRESET)], typer.Option(help="Kind of the pairs.")
-    ] = "photo-to-photo",
-    quality: Annotated[
-        Literal[tuple(QUALITY)] | None, typer.Option(help="Iterations of the deconvolution.")
-    ] = None,
-    blend: Annotated[
-        int | None,
-        typer.Option(min=min(BLEND), max=max(BLEND), help="1: look of B', 3: structure of A."),
-    ] = None,
-    ratio: Annotated[float | None, typer.Option(help="Scale before the network.")] = None,
-    max_side: Annotated[
-        int | None, typer.Option(help="Longest side on which the network works.")
-    ] = None,
-    refine: Annotated[bool | None, typer.Option(help="Refine the frames.")] = None,
-    backbone: Annotated[
-        Literal[CHOICES["backbone"]] | None, typer.Option(help="Network that is matched with.")
-    ] = None,
+    preset: Preset = "photo-to-photo",
+    quality: Quality = None,
+    blend: Blend = None,
+    ratio: Ratio = None,
+    max_side: MaxSide = None,
+    refine: Refine = None,
+    backbone: BackboneName = None,
     device: Device = "auto",
     threads: Threads = None,
 ):
