@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from .weights import CONVOLUTIONS, Weights
+from .weights import Weights, convolutions
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,7 @@ class Network:
 
 def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:
     """The (block, number) of the convolutions from level `start` to level `end`, in order."""
-    counts = enumerate(CONVOLUTIONS[backbone], start=1)
-    order = [(block, number) for block, count in counts for number in range(1, count + 1)]
-    return [place for place in order if (start, 1) < place <= (end, 1)]
+    return [place for place in convolutions(backbone) if (start, 1) < place <= (end, 1)]
 
 
 def fast_precision(device: torch.device) -> str:

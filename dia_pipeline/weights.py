@@ -236,7 +236,7 @@ def _fetch_vgg16(path: Path) -> None:
             model = onnx.load_from_string(archive.read(_MODEL))
     initialisers = {tensor.name: tensor for tensor in model.graph.initializer}
     parameters = {}
-    for block, number in _convolutions("vgg16"):
+    for block, number in convolutions("vgg16"):
         for part, pattern in _INITIALISER.items():
             tensor = initialisers[pattern.format(block=block, number=number)]
             parameters[f"conv{block}_{number}.{part}"] = onnx.numpy_helper.to_array(tensor)
@@ -284,7 +284,7 @@ def _shapes(backbone: str) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter by its name."""
     shapes = {}
     inputs = 3
-    for block, number in _convolutions(backbone):
+    for block, number in convolutions(backbone):
         outputs = CHANNELS[block - 1]
         shapes[f"conv{block}_{number}.weight"] = (outputs, inputs, 3, 3)
         shapes[f"conv{block}_{number}.bias"] = (outputs,)
@@ -292,7 +292,7 @@ def _shapes(backbone: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _convolutions(backbone: str) -> Iterator[tuple[int, int]]:
+def convolutions(backbone: str) -> Iterator[tuple[int, int]]:
     """The (block, number) of every convolution up to conv5_1, in order."""
     for block, count in enumerate(CONVOLUTIONS[backbone], start=1):
         for number in range(1, count + 1):
