@@ -1,0 +1,41 @@
+"""Other ways to match two pictures, to compare the deep image analogy with.
+
+A matcher is a module of this package with a function
+
+    match(a, b_prime, a_prime, settings) -> (nnf_ab, nnf_ba)
+
+    a, b_prime: (H, W, 3) and (h, w, 3) uint8 RGB, pictures at their working size.
+    a_prime: the given A', like `a`, or None where the pair has none.
+    settings: Settings; a matcher takes from them what it needs, the seed above all.
+
+    nnf_ab, nnf_ba: (H, W, 2) and (h, w, 2) int32 fields, the absolute coordinates (y, x) in the
+    other picture of every pixel; all lie inside it.
+
+The same pictures and settings always give the same fields, whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+MATCHERS = {
+    "identity": "identity",
+    "optical-flow": "optical_flow",
+}
+"""The module of every matcher, by the name that the setting `matcher` gives it."""
+
+
+class MatcherError(ValueError):
+    """A matcher cannot work a pair; the message says what it needs."""
+
+
+def find_matcher(name: str) -> Callable:
+    """The function `match` of the matcher of that name.
+
+    Raises:
+        KeyError: there is no matcher of that name.
+    """
+    if name not in MATCHERS:
+        raise KeyError(f"no matcher {name!r}; there are {', '.join(MATCHERS)}")
+    return import_module(f".{MATCHERS[name]}", __package__).match
