@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from dia_pipeline.images import resize_image
-from dia_pipeline.matchers import MATCHERS, find_matcher
+from dia_pipeline.matchers import MATCHERS, find_matcher, patchmatch_rgb
 from dia_pipeline.motion import grid
 from dia_pipeline.photographs import photograph, warped
 from dia_pipeline.settings import Settings
 
 SETTINGS = Settings()
-FOLLOWERS = ["optical-flow"]
+FOLLOWERS = ["optical-flow", "patchmatch-rgb"]
 """The matchers that follow what is seen, at least within one look."""
 
 
@@ -76,3 +76,11 @@ def test_fields_stay_inside_pictures_of_other_sizes(name, size, cat):
         if name in FOLLOWERS:  # the scaled picture matches itself at the scaled place
             truth = (grid(source.shape[:2]) + 0.5) * np.divide(target.shape, source.shape)[:2] - 0.5
             assert np.median(distances(nnf, truth)) <= 1.5
+
+
+def test_rgb_matching_maps_multiply_to_the_squared_difference():
+    source, target = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3), np.uint8)
+    s, t = patchmatch_rgb._matching_maps(source, target)
+    difference = source[:, :, None, None] / 255 - target / 255
+    expected = -(difference**2).sum(axis=-1)
+    np.testing.assert_allclose(np.einsum("ijk,mnk->ijmn", s, t), expected, atol=1e-6)

@@ -22,6 +22,7 @@ from importlib import import_module
 MATCHERS = {
     "identity": "identity",
     "optical-flow": "optical_flow",
+    "patchmatch-rgb": "patchmatch_rgb",
 }
 """The module of every matcher, by the name that the setting `matcher` gives it."""
 
