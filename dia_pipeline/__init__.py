@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ __version__ = "0.1.0"
 # work shares spinning makes everything several times slower; on an idle one it gains nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+
+# When it leaves, Python looks for garbage among all that torch and numba have made: half a second.
+atexit.register(gc.freeze)
 
 def run(
     a: np.ndarray | str | Path,
