@@ -1,0 +1,211 @@
+"""The making of synthetic pairs: a view of a photograph in another look, with its exact truth.
+
+The photograph is a little larger than what A shows of it, so that a view that looks past the
+border of A sees what is really there. Positions are (y, x) in pixels.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from ..flow import write_flo
+from ..images import resize_image, write_image
+from ..photographs import LUMA, night, painted, pencil, photograph, sampled
+from .synthetic import SUBJECTS, split_name
+
+MARGIN = 1 / 12
+"""How much of the photograph lies beyond A on every side, as a share of the photograph's side."""
+
+CLOSED = 0.01
+"""Pixels within which the way to the other picture and back must end where it began."""
+
+TEXTURE = 1 / 75
+"""What is finer than this share of the longest side is the texture in which instances differ."""
+
+
+def make_pair(row: dict[str, Any], side: int, seed: int) -> None:
+    """Write the pictures, flows and masks of one pair.
+
+    Args:
+        row: as `synthetic.synthetic_pairs` gives it.
+        side: longest side of A and B' in pixels.
+        seed: decides, together with the pair's name, all that is random.
+
+    Raises:
+        FileNotFoundError: the package that carries the photograph is not installed.
+    """
+    subject, view, look = split_name(row["name"])
+    random = np.random.default_rng([seed, zlib.crc32(row["name"].encode())])
+    strokes = int(random.integers(2**31))
+    source, inner = _source(subject, side)
+    a = source[inner]
+    displacement = _displacement(view, a.shape[:2], random)
+    if view == "instance":
+        source = another_instance(source, _another_photograph(subject, source, random), random)
+    to_a = _grid(a.shape[:2]) + displacement
+    seen = sampled(source, to_a + [axis.start for axis in inner])
+    mask = foreground(a)
+    mask_b_prime = ndimage.map_coordinates(mask, np.moveaxis(to_a, -1, 0), order=0)
+    map_ab, map_ba = maps(displacement)
+    if view == "mirrored":
+        seen, mask_b_prime, map_ba = seen[:, ::-1], mask_b_prime[:, ::-1], map_ba[:, ::-1]
+        map_ab[..., 1] = a.shape[1] - 1 - map_ab[..., 1]
+    write_image(row["a"], a)
+    write_image(row["b_prime"], in_look(look, seen, strokes))
+    write_image(row["a_prime"], in_look(look, source[inner], strokes))
+    write_image(row["mask_a"], mask.astype(np.uint8) * 255)
+    write_image(row["mask_b_prime"], mask_b_prime.astype(np.uint8) * 255)
+    write_flo(row["flow_ab"], (map_ab - _grid(a.shape[:2]))[..., ::-1])
+    write_flo(row["flow_ba"], (map_ba - _grid(a.shape[:2]))[..., ::-1])
+
+
+def maps(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where every pixel of either picture lies in the other.
+
+    Args:
+        displacement: (H, W, 2) (y, x): pixel p of B' shows position p + displacement[p] of A. It
+            is linear between the pixels.
+
+    Returns:
+        The maps A to B' and B' to A, (H, W, 2) float64 (y, x), exact to a fraction of a pixel;
+        NaN where a position lies outside the other picture or the way back ends elsewhere.
+    """
+    grid = _grid(displacement.shape[:2])
+    map_ba = grid + displacement
+    map_ab = _inverse(displacement, grid)
+    there_and_back = _inverse(displacement, map_ba)
+    back_and_there = map_ab + _at(displacement, map_ab)
+    for map_, closing in ((map_ab, back_and_there), (map_ba, there_and_back)):
+        inside = (map_ >= 0) & (map_ <= np.array(map_.shape[:2]) - 1)
+        closed = np.abs(closing - grid) < CLOSED
+        map_[~(inside & closed).all(axis=-1)] = np.nan
+    return map_ab, map_ba
+
+
+def _inverse(displacement: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The positions p with p + displacement[p] = positions, by fixed-point iteration."""
+    found = positions
+    for _ in range(40):
+        found = positions - _at(displacement, found)
+    return found
+
+
+def _at(displacement: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    where = np.moveaxis(positions, -1, 0)
+    parts = [
+        ndimage.map_coordinates(part, where, order=1, mode="nearest")
+        for part in np.moveaxis(displacement, -1, 0)
+    ]
+    return np.stack(parts, axis=-1)
+
+
+def foreground(image: np.ndarray) -> np.ndarray:
+    """The half of the picture that is most central and textured, (H, W) bool."""
+    grey = image @ LUMA
+    spread = max(grey.shape) / 20
+    texture = ndimage.gaussian_filter(ndimage.gaussian_gradient_magnitude(grey, 1), spread)
+    axes = [np.linspace(-1, 1, side) for side in grey.shape]
+    distance = np.hypot(*np.meshgrid(*axes, indexing="ij"))
+    interest = texture * np.exp(-2 * distance**2)
+    return interest > np.median(interest)
+
+
+def another_instance(
+    image: np.ndarray, other: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """The picture as if of another thing of its kind: other local colours and fine texture.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        other: the picture of the same size whose fine texture is mixed in. Its phases are made
+            random, so that it brings its texture and not its things (random phase noise:
+            Galerne, Gousseau and Morel, "Random Phase Textures", 2011).
+    """
+    own, texture = _fine(image / 255), _fine(_random_phase(other / 255, random))
+    coarse = image / 255 - own
+    gain = np.exp(0.5 * _smooth(image.shape, max(image.shape) / 8, random))
+    return _to_bytes(coarse * gain + 0.5 * own + 0.6 * texture * own.std() / texture.std())
+
+
+def _fine(values: np.ndarray) -> np.ndarray:
+    finest = TEXTURE * max(values.shape)
+    return values - ndimage.gaussian_filter(values, (finest, finest, 0))
+
+
+def _random_phase(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The values (H, W, C) with one random phase added to all channels at every frequency."""
+    phase = np.angle(np.fft.rfft2(random.standard_normal(values.shape[:2])))
+    turned = np.fft.rfft2(values, axes=(0, 1)) * np.exp(1j * phase)[..., None]
+    return np.fft.irfft2(turned, s=values.shape[:2], axes=(0, 1))
+
+
+def in_look(look: str, image: np.ndarray, seed: int) -> np.ndarray:
+    """The picture (H, W, 3) uint8 in one of `synthetic.LOOKS`."""
+    if look == "night":
+        return night(image)
+    return {"grading": graded, "painted": painted, "pencil": pencil}[look](image, seed)
+
+
+def graded(image: np.ndarray, seed: int) -> np.ndarray:
+    """Other curves, tint, saturation and contrast: a colour grading drawn at random."""
+    random = np.random.default_rng(seed)
+    values = (image / 255) ** np.exp(random.uniform(-0.6, 0.6, 3))
+    grey = (values @ LUMA)[..., None]
+    values = grey + random.uniform(0.3, 1.2) * (values - grey)
+    contrast, shift = random.uniform(0.6, 1.3), random.uniform(-0.1, 0.1, 3)
+    return _to_bytes(0.5 + contrast * (values - 0.5) + shift)
+
+
+def _source(subject: str, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
+    """The photograph, resized, and where A lies in it."""
+    image = photograph(subject)
+    scale = side / (max(image.shape) * (1 - 2 * MARGIN))
+    source = resize_image(image, tuple(round(length * scale) for length in image.shape[:2]))
+    scaled = (length / max(image.shape) * side for length in image.shape[:2])
+    sides = [round(length) for length in scaled]
+    starts = [(full - part) // 2 for full, part in zip(source.shape, sides, strict=False)]
+    return source, tuple(slice(s, s + part) for s, part in zip(starts, sides, strict=True))
+
+
+def _another_photograph(subject: str, image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Another photograph, resized to the size of `image`."""
+    other = random.choice([name for name in SUBJECTS if name != subject])
+    return resize_image(photograph(other), image.shape[:2])
+
+
+def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+    """How far from each pixel of B' lies what it shows, in A, before any mirroring: (H, W, 2)."""
+    longest = max(shape)
+    if view == "shift":
+        return np.broadcast_to(_shift(random, 0.05, 0.1) * longest, (*shape, 2))
+    if view == "scale":
+        grow = random.choice([random.uniform(0.85, 0.92), random.uniform(1.1, 1.2)])
+        centre = (np.array(shape) - 1) / 2
+        return (_grid(shape) - centre) * (grow - 1) + _shift(random, 0.01, 0.04) * longest
+    amount = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.09}[view]
+    return _smooth((*shape, 2), longest / 5, random) * amount * longest
+
+
+def _shift(random: np.random.Generator, least: float, most: float) -> np.ndarray:
+    """A shift (y, x), each part between least and most, either way."""
+    return random.uniform(least, most, 2) * random.choice([-1, 1], 2)
+
+
+def _smooth(shape: tuple[int, ...], spread: float, random: np.random.Generator) -> np.ndarray:
+    """Smooth random values (H, W, C), each channel within -1 and 1 and reaching one of them."""
+    noise = random.standard_normal(shape)
+    values = ndimage.gaussian_filter(noise, (spread, spread, 0), mode="reflect")
+    return values / np.abs(values).max(axis=(0, 1))
+
+
+def _grid(shape: tuple[int, int]) -> np.ndarray:
+    """The position (y, x) of every pixel, (H, W, 2)."""
+    return np.moveaxis(np.indices(shape, dtype=float), 0, -1)
+
+
+def _to_bytes(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
