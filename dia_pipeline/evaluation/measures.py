@@ -1,0 +1,223 @@
+"""How good fields and pictures are: with the truth, and without. docs/measures.md explains them.
+
+Fields are (H, W, 2) integers, (y, x), absolute target coordinates; flows (H, W, 2) float, (u, v)
+in pixels, NaN where unknown; pictures (H, W, 3) uint8 RGB; features (C, H, W) float32 tensors.
+Every measure is one float, NaN where there is nothing to measure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from ..flow import flow_from_nnf
+from ..photographs import LUMA
+
+if TYPE_CHECKING:
+    import torch
+
+
+def end_point_errors(nnf: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """The distance in pixels between each pixel's match and its true place.
+
+    Otte and Nagel, "Optical flow estimation: advances and comparisons", 1994.
+
+    Returns:
+        (H, W) float, NaN where the truth is unknown.
+    """
+    return np.hypot(*np.moveaxis(flow_from_nnf(nnf) - flow, -1, 0))
+
+
+def end_point_error(nnf: np.ndarray, flow: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """The mean of `end_point_errors` over the pixels of the mask whose truth is known."""
+    return _mean(_known(end_point_errors(nnf, flow), mask))
+
+
+def flow_accuracy(
+    nnf: np.ndarray,
+    flow: np.ndarray,
+    threshold: float,
+    target_shape: tuple[int, int],
+    mask: np.ndarray | None = None,
+) -> float:
+    """The share of pixels matched within a threshold of the truth.
+
+    Taniai, Sinha and Sato, "Joint Recovery of Dense Correspondence and Cosegmentation in Two
+    Images", 2016, as the evaluation code of their TSS counts.
+
+    Args:
+        threshold: the largest distance that counts as right, where the longest side of the
+            target picture is 100.
+        target_shape: (height, width) of the target picture.
+        mask: (H, W) bool, the pixels that count, of those whose truth is known.
+    """
+    errors = _known(end_point_errors(nnf, flow), mask)
+    return _mean(errors <= threshold / 100 * max(target_shape))
+
+
+def pck(
+    nnf: np.ndarray, points: np.ndarray, target_points: np.ndarray, alpha: float, side: float
+) -> float:
+    """The percentage of correct keypoints, as a share: those carried to within alpha * side.
+
+    Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", 2013.
+
+    Args:
+        points, target_points: (N, 2) float (y, x) in the source and in the target. A point is
+            carried by the match of its nearest pixel and keeps its place in it.
+        side: longest side in pixels of the target picture (PCK by image) or of the object's box
+            in it (PCK by box).
+    """
+    nearest = np.clip(np.rint(points), 0, np.array(nnf.shape[:2]) - 1).astype(int)
+    carried = nnf[tuple(nearest.T)] + points - nearest
+    return _mean(np.hypot(*(carried - target_points).T) <= alpha * side)
+
+
+def round_trips(nnf: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """How far in pixels from itself each pixel returns that goes there and back: (H, W) float."""
+    returned = back[nnf[..., 0], nnf[..., 1]]
+    return np.hypot(*np.moveaxis(flow_from_nnf(returned), -1, 0))
+
+
+def forward_backward(nnf: np.ndarray, back: np.ndarray, tolerance: float = 1) -> float:
+    """The share of pixels that come back to themselves: forward-backward consistency.
+
+    Sundaram, Brox and Keutzer, "Dense Point Trajectories by GPU-accelerated Large Displacement
+    Optical Flow", 2010, with one tolerance for all pixels.
+
+    Args:
+        back: the field of the other direction.
+        tolerance: largest distance that counts, where the longest side of the picture is 100.
+    """
+    return _mean(round_trips(nnf, back) <= tolerance / 100 * max(nnf.shape[:2]))
+
+
+def coverage(nnf: np.ndarray, target_shape: tuple[int, int], patch: int = 3) -> float:
+    """The share of the target's pixels that lie in a patch that some match points to.
+
+    Completeness of Simakov, Caspi, Shechtman and Irani, "Summarizing Visual Data Using
+    Bidirectional Similarity", 2008, counted instead of weighed by how alike the patches are.
+
+    Args:
+        patch: odd side of the patches; 3 is that of the patches that rebuild the pictures.
+    """
+    used = np.zeros(target_shape, bool)
+    used[nnf[..., 0], nnf[..., 1]] = True
+    return _mean(ndimage.maximum_filter(used, patch, mode="constant"))
+
+
+def smoothness(nnf: np.ndarray) -> float:
+    """The share of neighbouring pixels, side by side or one above the other, with one offset.
+
+    The coherence that Ashikhmin, "Synthesizing Natural Textures", 2001, builds on.
+    """
+    flow = flow_from_nnf(nnf)
+    equal = [(np.diff(flow, axis=axis) == 0).all(axis=-1).ravel() for axis in (0, 1)]
+    return _mean(np.concatenate(equal))
+
+
+def energy(
+    features: torch.Tensor, target_features: torch.Tensor, nnf: np.ndarray, patch: int
+) -> float:
+    """The mean energy of the matches under the pictures' own features, between -1 and 0.
+
+    Liao, Yao, Yuan, Hua and Kang, "Visual Attribute Transfer through Deep Image Analogy", 2017,
+    section 4.2, without the latent features, which differ from variant to variant.
+
+    Args:
+        features, target_features: one level of A and of B'.
+        nnf: field at the size of that level.
+        patch: patch side of that level.
+    """
+    import torch
+
+    from ..patchmatch import search, stack
+
+    field = torch.from_numpy(np.ascontiguousarray(nnf)).int().to(features.device)
+    maps = stack(features), stack(target_features)
+    _, energies = search(*maps, field, patch, radius=1, iterations=0, seed=0)
+    return float(energies.double().mean())
+
+
+def ssim(image: np.ndarray, other: np.ndarray) -> float:
+    """The mean structural similarity of two pictures' luma, 1 for equal pictures.
+
+    Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to
+    Structural Similarity", 2004: Gaussian window of deviation 1.5, K1 = 0.01, K2 = 0.03; pixels
+    nearer than 5 to the border are left out.
+    """
+    (mean, other_mean), (variance, other_variance), covariance = _moments(image, other)
+    luminance = (2 * mean * other_mean + _C1) / (mean**2 + other_mean**2 + _C1)
+    rest = (2 * covariance + _C2) / (variance + other_variance + _C2)
+    return _mean(luminance * rest)
+
+
+def structure(image: np.ndarray, other: np.ndarray) -> float:
+    """The mean of SSIM's third factor alone: whether what is seen is the same in another light.
+
+    Wang et al. 2004, equation 10, with C3 = C2 / 2: the local correlation, from -1 to 1, which
+    other colours and contrasts hardly change. Where both pictures are flat it is 1.
+    """
+    _, (variance, other_variance), covariance = _moments(image, other)
+    half = _C2 / 2
+    return _mean((covariance + half) / (np.sqrt(variance * other_variance) + half))
+
+
+def colour_distance(image: np.ndarray, other: np.ndarray) -> float:
+    """The distance of two pictures' colour statistics, in units of CIELAB.
+
+    The mean and deviation of each channel that Reinhard, Ashikhmin, Gooch and Shirley, "Color
+    Transfer between Images", 2001, transfer; the distance is that of Wasserstein between the
+    normal distributions they describe.
+    """
+    statistics = [
+        np.concatenate([lab.mean(axis=(0, 1)), lab.std(axis=(0, 1))])
+        for lab in (
+            cv2.cvtColor(np.float32(each / 255), cv2.COLOR_RGB2LAB) for each in (image, other)
+        )
+    ]
+    return float(np.linalg.norm(statistics[0] - statistics[1]))
+
+
+def feature_distance(features: torch.Tensor, other_features: torch.Tensor) -> float:
+    """The distance of the feature statistics of one level, as a share of the other's size.
+
+    Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", 2016:
+    the Gram matrices, here divided by the number of pixels, so that pictures may differ in size.
+    """
+    gram, other_gram = (
+        flat @ flat.T / flat.shape[1]
+        for flat in (each.flatten(1).double() for each in (features, other_features))
+    )
+    return float((gram - other_gram).norm() / other_gram.norm())
+
+
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def _moments(image: np.ndarray, other: np.ndarray) -> tuple:
+    """Local means, variances and covariance of two pictures' luma, inside the border of 5."""
+    values, other_values = (each @ LUMA for each in (image, other))
+    inside = (slice(5, -5), slice(5, -5))
+
+    def average(product: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(product, 1.5, truncate=3.5)[inside]
+
+    means = average(values), average(other_values)
+    variances = tuple(
+        np.maximum(average(each**2) - mean**2, 0)
+        for each, mean in zip((values, other_values), means, strict=True)
+    )
+    return means, variances, average(values * other_values) - means[0] * means[1]
+
+
+def _known(errors: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    known = np.isfinite(errors)
+    return errors[known if mask is None else known & mask]
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")

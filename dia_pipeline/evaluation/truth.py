@@ -1,0 +1,186 @@
+"""What is known of a pair: where its pixels and keypoints belong, and what A' should look like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..flow import FlowError, read_flo
+from ..images import read_image
+
+TRUTH_COLUMNS = (
+    "flow_ab",
+    "flow_ba",
+    "mask_a",
+    "mask_b_prime",
+    "keypoints",
+    "a_prime",
+    "mirrored",
+)
+"""The columns of the table of pairs that `read_truth` understands, all optional."""
+
+
+class TruthError(ValueError):
+    """A file of the truth cannot be used; the message names it and says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Points of A and the points of B' that are the same: (N, 2) float64 each, (y, x) in pixels.
+
+    Attributes:
+        box: the longer side in pixels of the box around the object in B'; where no box is known,
+            of the box around its points.
+    """
+
+    a: np.ndarray
+    b_prime: np.ndarray
+    box: float
+
+
+@dataclass(frozen=True)
+class Truth:
+    """All that is known of a pair; None where it is not.
+
+    Attributes:
+        flow_ab, flow_ba: (H, W, 2) float32 (u, v) in pixels of the pictures as they are given,
+            from A to B' and back, NaN where unknown.
+        mask_a, mask_b_prime: (H, W) bool, the foreground.
+        keypoints: points that correspond.
+        a_prime: (H, W, 3) uint8, what A' should look like.
+        mirrored: whether the pair matches only with one of the pictures mirrored.
+    """
+
+    flow_ab: np.ndarray | None = None
+    flow_ba: np.ndarray | None = None
+    mask_a: np.ndarray | None = None
+    mask_b_prime: np.ndarray | None = None
+    keypoints: Keypoints | None = None
+    a_prime: np.ndarray | None = None
+    mirrored: bool = False
+
+
+def read_truth(row: dict[str, Any]) -> Truth:
+    """Read what is known of a pair.
+
+    Args:
+        row: a row of the table of pairs: the paths `a` and `b_prime`, and any of TRUTH_COLUMNS.
+            `flow_ab` and `flow_ba` are .flo files of the size of A and of B'; of `mask_a` and
+            `mask_b_prime` any value but zero is foreground; `keypoints` is a JSON file with the
+            lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
+            [left, top, right, bottom]; `a_prime` is a picture.
+
+    Raises:
+        TruthError: a file does not fit its picture or is not what it should be.
+        FlowError, ImageError: a file cannot be read.
+    """
+    given = {name: row[name] for name in TRUTH_COLUMNS if row.get(name)}
+    sizes = {name: read_image(row[name]).shape[:2] for name in ("a", "b_prime")} if given else {}
+    readers = {
+        "flow_ab": (_read_flow, "a"),
+        "flow_ba": (_read_flow, "b_prime"),
+        "mask_a": (read_mask, "a"),
+        "mask_b_prime": (read_mask, "b_prime"),
+        "a_prime": (read_image, "a"),
+    }
+    known: dict[str, Any] = {"mirrored": bool(row.get("mirrored"))}
+    for name, (read, picture) in readers.items():
+        if name in given:
+            known[name] = read(given[name])
+            _check_size(given[name], known[name].shape[:2], row[picture], sizes[picture])
+    if "keypoints" in given:
+        known["keypoints"] = read_keypoints(given["keypoints"], sizes["a"], sizes["b_prime"])
+    return Truth(**known)
+
+
+def read_mask(path: str | Path) -> np.ndarray:
+    """The foreground (H, W) bool of a mask: wherever any channel but alpha is not zero.
+
+    Raises:
+        TruthError: the file is no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            values = np.asarray(image.convert("RGB") if image.has_transparency_data else image)
+    except OSError as error:
+        raise TruthError(f"{path}: the mask cannot be read ({error}); save it as PNG") from error
+    return values.reshape(*values.shape[:2], -1).any(axis=-1)
+
+
+def read_keypoints(
+    path: str | Path, shape: tuple[int, int], target_shape: tuple[int, int]
+) -> Keypoints:
+    """Read corresponding points; see `read_truth` for the file.
+
+    Args:
+        shape, target_shape: (height, width) of A and of B'.
+
+    Raises:
+        TruthError: the file is not in the format, or a point lies outside its picture.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
+        corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TruthError(
+            f"{path}: the keypoints cannot be read ({error!r}); give JSON with the lists "
+            "`a` and `b_prime` of points [x, y]"
+        ) from error
+    if a.ndim != 2 or a.shape[1] != 2 or a.shape != b_prime.shape or not len(a):
+        raise TruthError(f"{path}: `a` and `b_prime` must be lists of as many points [x, y] each")
+    for name, points, size in (("a", a, shape), ("b_prime", b_prime, target_shape)):
+        _check_points(path, name, points, size)
+    box = float(np.ptp(corners, axis=0).max())
+    return Keypoints(a[:, ::-1], b_prime[:, ::-1], box)
+
+
+def write_keypoints(
+    path: str | Path,
+    a: Iterable[Iterable[float]],
+    b_prime: Iterable[Iterable[float]],
+    box_b_prime: Iterable[float] | None = None,
+) -> None:
+    """Write corresponding points [x, y], and the box of the object in B', as `read_truth` reads."""
+    content = {"a": [list(point) for point in a], "b_prime": [list(point) for point in b_prime]}
+    if box_b_prime is not None:
+        content["box_b_prime"] = list(box_b_prime)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def _read_flow(path: str) -> np.ndarray:
+    try:
+        return read_flo(path)
+    except OSError as error:
+        raise FlowError(f"{path}: the flow cannot be read ({error.strerror})") from error
+
+
+def _check_size(
+    path: str, size: tuple[int, int], picture: str, picture_size: tuple[int, int]
+) -> None:
+    if size != picture_size:
+        raise TruthError(
+            f"{path}: it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}; "
+            "give the truth at the picture's own size"
+        )
+
+
+def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[int, int]) -> None:
+    outside = ~((points > -1) & (points < np.array(size)[::-1] + 1)).all(axis=1)
+    if outside.any():
+        first = int(outside.argmax())
+        raise TruthError(
+            f"{path}, {name}[{first}]: the point {points[first].tolist()} lies outside the picture "
+            f"of {_sides(size)}; points are [x, y] in pixels from the upper left"
+        )
+
+
+def _sides(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2lab
+from skimage.metrics import structural_similarity
+
+from dia_pipeline.evaluation import measures
+from dia_pipeline.photographs import LUMA, night, photograph
+
+CHELSEA = photograph("chelsea")[60:160, 100:220]
+
+
+def grid(height, width, y=0, x=0):
+    """The field of a shift."""
+    return np.moveaxis(np.indices((height, width)), 0, -1) + np.array((y, x))
+
+
+def flow(height, width, u, v):
+    return np.broadcast_to(np.float32([u, v]), (height, width, 2)).copy()
+
+
+def test_errors_are_distances_to_the_truth_and_unknown_where_it_is():
+    truth = flow(4, 6, 3, -4)
+    truth[1, 2] = np.nan
+    errors = measures.end_point_errors(grid(4, 6), truth)
+    assert np.isnan(errors[1, 2])
+    assert (np.delete(errors.ravel(), 8) == 5).all()
+    assert measures.end_point_error(grid(4, 6), truth) == 5
+
+
+def test_the_axes_of_field_and_flow_are_not_mixed_up():
+    assert measures.end_point_error(grid(4, 6, 2, 7), flow(4, 6, 7, 2)) == 0
+
+
+def test_errors_count_in_the_mask_only():
+    truth = flow(4, 6, 0, 0)
+    truth[:, :3] = (8, 0)
+    truth[0] = np.nan
+    mask = np.zeros((4, 6), bool)
+    mask[:, 2] = True
+    assert measures.end_point_error(grid(4, 6), truth, mask) == 8
+    assert measures.end_point_error(grid(4, 6), truth) == 4
+    assert math.isnan(measures.end_point_error(grid(4, 6), truth, np.zeros((4, 6), bool)))
+
+
+def test_accuracy_counts_what_is_within_the_threshold_of_the_targets_longest_side():
+    truth = np.zeros((1, 4, 2), np.float32)
+    truth[0, :, 0] = (0, 2.9, 3, 3.1)
+    assert measures.flow_accuracy(grid(1, 4), truth, 1, (300, 200)) == 0.75
+    assert measures.flow_accuracy(grid(1, 4), truth, 1, (100, 290)) == 0.5
+    assert measures.flow_accuracy(grid(1, 4), truth, 2, (200, 50)) == 1
+    mask = np.array([[False, False, True, True]])
+    assert measures.flow_accuracy(grid(1, 4), truth, 1, (300, 200), mask) == 0.5
+
+
+def test_pck_counts_points_carried_near_their_own():
+    nnf = grid(50, 60, 10, -5)
+    points = np.array([[20, 30], [20, 30], [20.4, 30.2]])
+    targets = np.array([[30, 25], [30, 35.5], [30.4, 25.2]])
+    assert measures.pck(nnf, points, targets, 0.1, 100) == pytest.approx(2 / 3)
+    assert measures.pck(nnf, points, targets, 0.1, 105) == 1
+    assert measures.pck(nnf, points, targets, 1e-9, 1) == pytest.approx(2 / 3)  # to a sub-pixel
+
+
+def test_pck_takes_points_at_the_border():
+    assert measures.pck(grid(50, 60), np.array([[49.6, 60]]), np.array([[49.6, 60]]), 0.1, 1) == 1
+
+
+def test_there_and_back_of_a_shift_and_of_a_mirror():
+    there = grid(8, 100)
+    back = np.clip(grid(8, 100, 0, 2), 0, (7, 99))
+    np.testing.assert_allclose(measures.round_trips(there, back)[:, :98], 2)
+    assert measures.forward_backward(there, back, tolerance=1) == 0.02  # the last two are clamped
+    assert measures.forward_backward(there, back, tolerance=2) == 1
+    mirror = grid(8, 100)[:, ::-1]
+    assert measures.forward_backward(mirror, mirror) == 1
+    assert measures.forward_backward(mirror, there) < 0.05
+
+
+def test_coverage_counts_the_pixels_of_the_patches_pointed_to():
+    nnf = np.full((5, 5, 2), 4)
+    assert measures.coverage(nnf, (10, 10)) == 0.09
+    assert measures.coverage(nnf, (10, 10), patch=1) == 0.01
+    assert measures.coverage(np.zeros((5, 5, 2), int), (10, 10)) == 0.04  # a corner
+    assert measures.coverage(grid(10, 10), (10, 10), patch=1) == 1
+    assert measures.coverage(grid(10, 10), (20, 10), patch=1) == 0.5
+
+
+def test_smoothness_counts_neighbours_with_one_offset():
+    assert measures.smoothness(grid(6, 8, 3, 5)) == 1
+    cut = grid(6, 8)
+    cut[:, 4:] += 1  # 6 of 6 * 7 + 5 * 8 neighbours
+    assert measures.smoothness(cut) == pytest.approx(1 - 6 / 82)
+    assert measures.smoothness(np.zeros((6, 8, 2), int)) == 0
+
+
+def test_energy_of_the_right_and_of_a_wrong_match():
+    torch.manual_seed(0)
+    features = torch.eye(42).reshape(42, 6, 7) * torch.rand(6, 7)  # all pixels orthogonal
+    shifted = features.roll(1, dims=2)
+    assert measures.energy(features, 5 * features, grid(6, 7), 3) == pytest.approx(-1)
+    assert measures.energy(features, shifted, grid(6, 7), 3) == pytest.approx(0)
+    right = grid(6, 7, 0, 1)
+    right[:, -1] = (0, 3)  # six matches lead elsewhere
+    assert -1 < measures.energy(features, shifted, right, 1) == pytest.approx(-36 / 42)
+
+
+def test_energy_leaves_out_what_lies_outside():
+    features = torch.ones(1, 2, 2)
+    assert measures.energy(features, features, np.ones((2, 2, 2), int), 3) == pytest.approx(-1)
+
+
+def test_ssim_is_that_of_skimage():
+    other = night(CHELSEA)
+    expected = structural_similarity(
+        CHELSEA @ LUMA,
+        other @ LUMA,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+    )
+    assert measures.ssim(CHELSEA, other) == pytest.approx(expected, abs=1e-9)
+    assert measures.ssim(CHELSEA, CHELSEA) == 1
+
+
+def test_structure_sees_through_another_light_and_not_through_another_thing():
+    dim = (CHELSEA * 0.5 + 100).astype(np.uint8)
+    negative = 255 - CHELSEA
+    noise = np.random.default_rng(0).integers(0, 256, CHELSEA.shape).astype(np.uint8)
+    assert measures.structure(CHELSEA, dim) > 0.97 > 0.9 > measures.ssim(CHELSEA, dim)
+    assert measures.structure(CHELSEA, negative) < -0.5
+    assert abs(measures.structure(CHELSEA, noise)) < 0.1
+
+
+def test_colour_distance_is_that_of_the_lab_statistics():
+    light, dark = (np.full((5, 6, 3), value, np.uint8) for value in (200, 50))
+    expected = rgb2lab(light[:1, :1])[0, 0] - rgb2lab(dark[:1, :1])[0, 0]
+    assert measures.colour_distance(light, dark) == pytest.approx(np.linalg.norm(expected), abs=0.2)
+    striped = light.copy()
+    striped[:, ::2] = dark[:, ::2]
+    half = abs(expected[0]) / 2  # both mean and deviation are off by as much
+    assert measures.colour_distance(striped, light) == pytest.approx(math.sqrt(2) * half, abs=0.2)
+
+
+def test_colours_in_another_place_are_no_distance():
+    shuffled = np.random.default_rng(0).permutation(CHELSEA.reshape(-1, 3)).reshape(CHELSEA.shape)
+    assert measures.colour_distance(CHELSEA, shuffled) == pytest.approx(0, abs=1e-3)
+    assert measures.colour_distance(CHELSEA, night(CHELSEA)) > 10
+
+
+def test_feature_distance_is_that_of_the_gram_matrices():
+    features = torch.zeros(2, 3, 4)
+    features[0] = 1
+    assert measures.feature_distance(features, features.repeat(1, 2, 1)) == 0
+    assert measures.feature_distance(2 * features, features) == pytest.approx(3)
+    other = features.flip(0)  # Gram matrices diag(1, 0) and diag(0, 1)
+    assert measures.feature_distance(features, other) == pytest.approx(math.sqrt(2))
