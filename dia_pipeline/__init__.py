@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from .analogy import Analogy, Progress
+    from .analogy import Analogy
+    from .levels import Progress
 
 __version__ = "0.1.0"
 
@@ -19,9 +20,9 @@ __version__ = "0.1.0"
 # work shares spinning makes everything several times slower; on an idle one it gains nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-
 # When it leaves, Python looks for garbage among all that torch and numba have made: half a second.
 atexit.register(gc.freeze)
+
 
 def run(
     a: np.ndarray | str | Path,

@@ -15,26 +15,28 @@ def full_field(
     nnf: torch.Tensor,
     level: int,
     shape: tuple[int, int],
-    working_shape: tuple[int, int],
     target_shape: tuple[int, int],
-    working_target_shape: tuple[int, int],
+    settings: Settings,
+    size: tuple[int, int] | None = None,
 ) -> torch.Tensor:
     """Carry the field of a level to the pixels of a picture.
 
     Args:
         nnf: (h, w, 2) int32 field of `level`.
-        shape, target_shape: (height, width) of the pictures.
-        working_shape, working_target_shape: their sizes before the network.
+        shape, target_shape: (height, width) of the source and the target picture.
+        size: (height, width) at which the source is wanted; its own by default.
 
     Returns:
         (H, W, 2) int32.
     """
     cell = 2 ** (level - 1)
-    scale = tuple(cell * f / w for f, w in zip(shape, working_shape, strict=True))
-    target_scale = tuple(
-        cell * f / w for f, w in zip(target_shape, working_target_shape, strict=True)
+    size = size or shape
+    working, working_target = (
+        working_size(each, settings.ratio, settings.max_side) for each in (shape, target_shape)
     )
-    return upsample(nnf, shape, target_shape, scale, target_scale)
+    scale = tuple(cell * f / w for f, w in zip(size, working, strict=True))
+    target_scale = tuple(cell * f / w for f, w in zip(target_shape, working_target, strict=True))
+    return upsample(nnf, size, target_shape, scale, target_scale)
 
 
 def rebuild(picture: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
@@ -53,13 +55,4 @@ def preview(
     settings: Settings,
 ) -> np.ndarray:
     """The A' that the field of one level would give, drawn at `size` (height, width)."""
-    limits = settings.ratio, settings.max_side
-    nnf = full_field(
-        nnf,
-        level,
-        size,
-        working_size(a_shape, *limits),
-        b_prime.shape[:2],
-        working_size(b_prime.shape[:2], *limits),
-    )
-    return rebuild(b_prime, nnf)
+    return rebuild(b_prime, full_field(nnf, level, a_shape, b_prime.shape[:2], settings, size))

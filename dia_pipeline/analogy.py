@@ -1,55 +1,20 @@
-"""Deep image analogy of one pair: the paper's algorithm, level by level (figure 4)."""
+"""Deep image analogy of one pair: two pictures in, two pictures and the fields between them out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from . import exact
 from .aggregation import full_field, rebuild
-from .deconvolution import deconvolve
-from .features import extract, round_features, working_image, working_size
-from .fusion import fuse
+from .features import extract, working_image
+from .levels import Level, Progress, Pyramid, work_levels
+from .matchers import find_matcher
 from .network import Network
-from .nnf import identity, uniform, upsample_levels
-from .patchmatch import most_candidates, search, stack
+from .orientation import orient
 from .refinement import refine
-from .settings import LEVELS, PATCH, RADIUS, Settings
-from .voting import vote
-
-Progress = Callable[[int, str], None]
-"""Told the level and the step (`match`, `reconstruct`) that begins."""
-
-LOYALTY = 0.04
-"""By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
-
-Pyramid = dict[int, torch.Tensor]
-"""Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
-
-Fields = tuple[torch.Tensor, torch.Tensor | None]
-"""nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
-
-
-@dataclass
-class Level:
-    """What one level leaves behind.
-
-    Attributes:
-        nnf_ab, nnf_ba: (H, W, 2) int32 fields of this level; nnf_ba is None for direction `ab`.
-        energy_ab, energy_ba: (H, W) float32 energy of every match.
-        latent_a_prime, latent_b: (C, h, w) float32 features F_A', F_B of the next finer level;
-            None at level 1, and latent_b for direction `ab`.
-    """
-
-    nnf_ab: torch.Tensor
-    energy_ab: torch.Tensor
-    nnf_ba: torch.Tensor | None = None
-    energy_ba: torch.Tensor | None = None
-    latent_a_prime: torch.Tensor | None = None
-    latent_b: torch.Tensor | None = None
+from .settings import FEATURE_MATCHERS, LEVELS, Settings
 
 
 @dataclass
@@ -57,7 +22,8 @@ class Analogy:
     """The result for one pair; pictures (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
 
     B, its field and its refinement are None for direction `ab`; the refined pictures are None
-    unless asked for.
+    unless asked for. Where the pair was matched `mirrored`, the fields of the levels lead to and
+    from the mirror image of B'; nnf_ab and nnf_ba are those of B' as it was given.
     """
 
     a_prime: np.ndarray
@@ -67,195 +33,99 @@ class Analogy:
     a_prime_refined: np.ndarray | None = None
     b_refined: np.ndarray | None = None
     levels: dict[int, Level] = field(default_factory=dict)
+    mirrored: bool = False
 
 
 def analogy(
     a: np.ndarray,
     b_prime: np.ndarray,
-    network: Network,
+    network: Network | None,
     settings: Settings,
     progress: Progress = lambda level, step: None,
+    a_prime: np.ndarray | None = None,
 ) -> Analogy:
     """Work one pair in memory.
 
     Args:
         a, b_prime: (H, W, 3) uint8 RGB pictures, of any sizes.
+        network: may be None for a matcher that works on the pictures themselves.
+        a_prime: (H, W, 3) uint8 RGB, the given A', for the matcher that needs one.
+
+    Raises:
+        MatcherError: the matcher lacks something.
     """
-    limits = settings.ratio, settings.max_side
-    features_a, features_b_prime = (
-        extract(working_image(picture, *limits), network, settings.feature_dtype)
-        for picture in (a, b_prime)
-    )
+    if settings.matcher not in FEATURE_MATCHERS:
+        mirrored = settings.orientation == "mirrored"
+        levels = match_pictures(a, mirror(b_prime) if mirrored else b_prime, a_prime, settings)
+        return aggregate(a, b_prime, levels, settings, mirrored)
+
+    def features(picture: np.ndarray) -> Pyramid:
+        image = working_image(picture, settings.ratio, settings.max_side)
+        return extract(image, network, settings.feature_dtype)
+
+    def reference(mirrored: bool) -> Pyramid:
+        return features(mirror(b_prime) if mirrored else b_prime)
+
+    features_a = features(a)
+    features_b_prime, mirrored = orient(features_a, reference, network, settings)
     levels = work_levels(features_a, features_b_prime, network, settings, progress)
-    result = aggregate(a, b_prime, levels[1], settings)
-    result.levels = levels
-    return result
+    return aggregate(a, b_prime, levels, settings, mirrored)
 
 
-def work_levels(
-    features_a: Pyramid,
-    features_b_prime: Pyramid,
-    network: Network,
-    settings: Settings,
-    progress: Progress = lambda level, step: None,
-    earlier: dict[int, Fields] | None = None,
+def match_pictures(
+    a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None, settings: Settings
 ) -> dict[int, Level]:
-    """All levels, coarse to fine; for the arguments see `work_level`."""
-    levels: dict[int, Level] = {}
-    for level in LEVELS:
-        levels[level] = work_level(
-            level,
-            features_a,
-            features_b_prime,
-            levels.get(level + 1),
-            network,
-            settings,
-            progress,
-            earlier[level] if earlier else None,
-        )
-    return levels
+    """The fields of a matcher that works on the pictures, as those of the finest level.
 
-
-def work_level(
-    level: int,
-    features_a: Pyramid,
-    features_b_prime: Pyramid,
-    previous: Level | None,
-    network: Network,
-    settings: Settings,
-    progress: Progress = lambda level, step: None,
-    earlier: Fields | None = None,
-) -> Level:
-    """One level: match both ways, then estimate the latent features of the next level.
-
-    Args:
-        features_a, features_b_prime: levels L, L-1 and L-2 are needed.
-        previous: what level L+1 left; None at level 5.
-        earlier: the fields of this level for a similar pair, the frame before; the search then
-            starts from them and keeps their matches wherever it finds no clearly better ones.
+    Raises:
+        MatcherError: the matcher lacks something.
     """
-    progress(level, "match")
-    result = _match(level, features_a, features_b_prime, previous, settings, earlier)
-    if level == 1:
-        return result
-    progress(level, "reconstruct")
-    result.latent_a_prime = _estimate(
-        level, features_a, features_b_prime, result.nnf_ab, network, settings
+    pictures = [
+        None if picture is None else working_image(picture, settings.ratio, settings.max_side)
+        for picture in (a, b_prime, a_prime)
+    ]
+    nnf_ab, nnf_ba = map(torch.from_numpy, find_matcher(settings.matcher)(*pictures, settings))
+    return {LEVELS[-1]: Level(nnf_ab, nnf_ba=None if settings.directions == "ab" else nnf_ba)}
+
+
+def aggregate(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    levels: dict[int, Level],
+    settings: Settings,
+    mirrored: bool = False,
+) -> Analogy:
+    """Rebuild the pictures at the inputs' full resolution from the fields of the finest level."""
+    reference = mirror(b_prime) if mirrored else b_prime
+    finest = min(levels)
+    fields = levels[finest]
+    nnf_ab = full_field(fields.nnf_ab, finest, a.shape[:2], b_prime.shape[:2], settings)
+    result = Analogy(
+        rebuild(reference, nnf_ab),
+        nnf_ab.cpu().numpy(),
+        levels=levels,
+        mirrored=mirrored,
     )
-    if result.nnf_ba is not None:
-        result.latent_b = _estimate(
-            level, features_b_prime, features_a, result.nnf_ba, network, settings
-        )
-    return result
-
-
-def aggregate(a: np.ndarray, b_prime: np.ndarray, level1: Level, settings: Settings) -> Analogy:
-    """Rebuild the pictures at the inputs' full resolution from the fields of level 1."""
-    limits = settings.ratio, settings.max_side
-    shape, target_shape = a.shape[:2], b_prime.shape[:2]
-    working, working_target = working_size(shape, *limits), working_size(target_shape, *limits)
-    nnf_ab = full_field(level1.nnf_ab, 1, shape, working, target_shape, working_target)
-    result = Analogy(rebuild(b_prime, nnf_ab), nnf_ab.cpu().numpy())
     if settings.refine:
         result.a_prime_refined = refine(a, result.a_prime)
-    if level1.nnf_ba is not None:
-        nnf_ba = full_field(level1.nnf_ba, 1, target_shape, working_target, shape, working)
+    if fields.nnf_ba is not None:
+        nnf_ba = full_field(fields.nnf_ba, finest, b_prime.shape[:2], a.shape[:2], settings)
         result.b, result.nnf_ba = rebuild(a, nnf_ba), nnf_ba.cpu().numpy()
         if settings.refine:
-            result.b_refined = refine(b_prime, result.b)
+            result.b_refined = refine(reference, result.b)
+    return _turned_back(result, b_prime.shape[1]) if mirrored else result
+
+
+def mirror(picture: np.ndarray) -> np.ndarray:
+    """A picture or field (H, W, ...) with left and right exchanged."""
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
+def _turned_back(result: Analogy, width: int) -> Analogy:
+    """The result for B' as it was given, from that for its mirror image."""
+    result.nnf_ab[..., 1] = width - 1 - result.nnf_ab[..., 1]
+    for name in ("b", "nnf_ba", "b_refined"):
+        value = getattr(result, name)
+        if value is not None:
+            setattr(result, name, mirror(value))
     return result
-
-
-def _match(
-    level: int,
-    features_a: Pyramid,
-    features_b_prime: Pyramid,
-    previous: Level | None,
-    settings: Settings,
-    earlier: Fields | None,
-) -> Level:
-    """The fields of one level and their energies."""
-    a, b_prime = features_a[level], features_b_prime[level]
-    latent_a_prime = previous.latent_a_prime if previous else a
-    field_ab, field_ba = earlier or (None, None)
-    if settings.directions == "ab":
-        target = stack(b_prime)
-        first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0, field_ab))
-    latent_b = previous.latent_b if previous else b_prime
-    source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
-    first_ab = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-    first_ba = _first_field(b_prime, a, previous and previous.nnf_ba, settings, 1)
-    return Level(
-        *_search(level, source, target, first_ab, settings, 0, field_ab),
-        *_search(level, target, source, first_ba, settings, 1, field_ba),
-    )
-
-
-def _first_field(
-    source: torch.Tensor,
-    target: torch.Tensor,
-    coarser: torch.Tensor | None,
-    settings: Settings,
-    direction: int,
-) -> torch.Tensor:
-    """The field from which the search of a level starts."""
-    shape, target_shape = tuple(source.shape[1:]), tuple(target.shape[1:])
-    if coarser is not None:
-        return upsample_levels(coarser, shape, target_shape)
-    if settings.initial == "identity":
-        return identity(shape, target_shape, source.device)
-    return uniform(shape, target_shape, _seed(settings, 6, direction), source.device)
-
-
-def _search(
-    level: int,
-    source: torch.Tensor,
-    target: torch.Tensor,
-    first: torch.Tensor,
-    settings: Settings,
-    direction: int,
-    earlier: torch.Tensor | None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    radius = RADIUS.get(level, max(target.shape[:2]))  # at level 5 the whole map
-    seed = _seed(settings, level, direction)
-    start = first if earlier is None else earlier
-    if _is_exact(target, PATCH[level], radius, settings):
-        nnf, energy = exact.search(source, target, start, PATCH[level])
-    else:
-        nnf, energy = search(source, target, start, PATCH[level], radius, settings.iterations, seed)
-    if earlier is None:
-        return nnf, energy
-    _, before = search(source, target, earlier, PATCH[level], radius, 0, seed)
-    better = energy < before - LOYALTY
-    return torch.where(better[..., None], nnf, earlier), torch.where(better, energy, before)
-
-
-def _is_exact(target: torch.Tensor, patch: int, radius: int, settings: Settings) -> bool:
-    """Whether to search exactly; for `auto`, where that takes no more dot products a pixel."""
-    dot_products = target.shape[0] * target.shape[1]
-    most = most_candidates(radius, settings.iterations) * patch**2
-    return settings.search == "exact" or (settings.search == "auto" and dot_products <= most)
-
-
-def _seed(settings: Settings, level: int, direction: int) -> int:
-    """A seed of its own for every search of a pair."""
-    return settings.seed * 16 + level * 2 + direction
-
-
-def _estimate(
-    level: int,
-    own: Pyramid,
-    other: Pyramid,
-    nnf: torch.Tensor,
-    network: Network,
-    settings: Settings,
-) -> torch.Tensor:
-    """The latent features of level - 1: warp the other picture's, deconvolve, fuse."""
-    warped = vote(other[level], nnf, PATCH[level])
-    shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
-    fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)
-    start = vote(other[level - 2], fine, PATCH[level - 2])
-    reconstructed = deconvolve(warped, start, level, network, settings.deconvolution)
-    fused = fuse(own[level - 1], reconstructed, settings.alpha(level - 1), settings.blend_map)
-    return round_features(fused, settings.feature_dtype)

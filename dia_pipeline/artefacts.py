@@ -44,7 +44,7 @@ def write_artefact(
     """
     content = BytesIO()
     with h5py.File(content, "w", userblock_size=_HEADER) as file:
-        for name, value in {"recipe": recipe, **attributes}.items():
+        for name, value in sorted({"recipe": recipe, **attributes}.items()):
             file.attrs[name] = json.dumps(value, sort_keys=True)
         file.attrs["key"] = digest(recipe)
         for name, array in arrays.items():

@@ -22,7 +22,7 @@ from .settings import BLEND, CHOICES, PRESET, QUALITY, SettingsError, resolve
 from .sources import SequenceError
 
 if TYPE_CHECKING:
-    from .analogy import Progress
+    from .levels import Progress
     from .plan import Plan
     from .sequence_stages import FrameProgress
     from .status import Status
@@ -54,9 +54,10 @@ def _is_expected(error: Exception) -> bool:
     if isinstance(error, (SettingsError, SequenceError, OSError)):
         return True
     from .images import ImageError
+    from .matchers import MatcherError
     from .stages import JobError, out_of_memory
 
-    return isinstance(error, (ImageError, JobError)) or out_of_memory(error)
+    return isinstance(error, (ImageError, JobError, MatcherError)) or out_of_memory(error)
 
 
 def _message(error: Exception) -> str:
@@ -122,6 +123,15 @@ def run(
     deconvolution: Annotated[
         int | None, typer.Option(help="Most iterations of each deconvolution.")
     ] = None,
+    matcher: Annotated[
+        Literal[CHOICES["matcher"]] | None, typer.Option(help="How the pictures are matched.")
+    ] = None,
+    finest: Annotated[
+        int | None, typer.Option(min=1, max=5, help="Finest level that is matched.")
+    ] = None,
+    orientation: Annotated[
+        Literal[CHOICES["orientation"]] | None, typer.Option(help="Which way round B' is matched.")
+    ] = None,
     blend_map: Annotated[
         Literal[CHOICES["blend_map"]] | None, typer.Option(help="Form of the blend weights.")
     ] = None,
@@ -161,6 +171,7 @@ def run(
 
 
 OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvolution"} | {
+    "finest",
     "iterations",
     "refine",
     "seed",

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from .aggregation import full_field, rebuild
-from .analogy import Fields, Pyramid, work_levels
-from .features import working_size
+from .levels import Fields, Pyramid, work_levels
 from .motion import flow_between, grid, trusted
 from .network import Network
 from .settings import LEVELS, Settings
@@ -45,11 +44,7 @@ def picture_field(
     nnf: torch.Tensor, shape: tuple[int, int], target_shape: tuple[int, int], settings: Settings
 ) -> np.ndarray:
     """The field (H, W, 2) int32 of the pixels of A that a field of the finest level stands for."""
-    working, working_target = (
-        working_size(each, settings.ratio, settings.max_side) for each in (shape, target_shape)
-    )
-    field = full_field(nnf, LEVELS[-1], shape, working, target_shape, working_target)
-    return field.cpu().numpy()
+    return full_field(nnf, LEVELS[-1], shape, target_shape, settings).cpu().numpy()
 
 
 Part = tuple[float, np.ndarray, np.ndarray]

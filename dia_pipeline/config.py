@@ -42,12 +42,21 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Pair:
-    """A row of the table of pairs: paths as seen from the working directory, and own options."""
+    """A row of the table of pairs: paths as seen from the working directory, and own options.
+
+    `truth` holds the columns that say what is known of the pair: flows, masks and the like.
+    """
 
     name: str
     a: str
     b_prime: str
     options: Options = field(default_factory=dict)
+    truth: Options = field(default_factory=dict)
+
+    @property
+    def a_prime(self) -> str:
+        """The picture of the given A', empty where there is none."""
+        return self.truth.get("a_prime", "")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     import numpy as np
 
-    from .analogy import Analogy, Level
+    from .analogy import Analogy
 
 PROVENANCE = "provenance.json"
 
@@ -107,7 +107,7 @@ def _write_images(
         b_prime,
         flows["flow_ab"],
         flows.get("flow_ba"),
-        _previews(a.shape[:2], b_prime, result.levels, settings),
+        _previews(a.shape[:2], b_prime, result, settings),
     )
     images = {
         "a_prime.png": result.a_prime,
@@ -138,16 +138,18 @@ def _flows(result: Analogy) -> dict[str, np.ndarray]:
 
 
 def _previews(
-    shape: tuple[int, int], b_prime: np.ndarray, levels: dict[int, Level], settings: Settings
+    shape: tuple[int, int], b_prime: np.ndarray, result: Analogy, settings: Settings
 ) -> dict[int, np.ndarray]:
     """The A' that the field of every level would give."""
     from .aggregation import preview
+    from .analogy import mirror
 
+    reference = mirror(b_prime) if result.mirrored else b_prime
     scale = min(1, PREVIEW_SIDE / max(shape))
     size = tuple(max(1, round(side * scale)) for side in shape)
     return {
-        number: preview(level.nnf_ab, number, size, shape, b_prime, settings)
-        for number, level in levels.items()
+        number: preview(level.nnf_ab, number, size, shape, reference, settings)
+        for number, level in result.levels.items()
     }
 
 

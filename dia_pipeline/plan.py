@@ -176,6 +176,10 @@ class Plan:
         """The results of one pair or sequence."""
         return self.results / variant / pair.name
 
+    def times(self, variant: str, pair: Pair) -> Path:
+        """The seconds that making the fields of a pair took."""
+        return self.results / "times" / variant / f"{pair.name}.json"
+
     @property
     def summary(self) -> Path:
         return self.results / "summary.json"

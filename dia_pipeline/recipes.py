@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from .settings import LEVELS, Settings
+from .settings import FEATURE_MATCHERS, LEVELS, Settings
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
 
 Recipe = dict[str, Any]
@@ -30,53 +31,74 @@ def digest(value: Any) -> str:
 def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
     """The settings that decide what one stage makes, given what the stages before it made."""
     if stage == "features":
-        names = ("backbone", "ratio", "max_side", "precision", "feature_dtype")
+        if settings.matcher not in FEATURE_MATCHERS:
+            return {}
+        names = ("backbone", "ratio", "max_side", "precision", "feature_dtype", "orientation")
     elif stage == "aggregate":
         names = ("refine",)
     else:
-        names = ("directions", "search", "iterations", "seed")
-        if stage == "level5":
-            names += ("initial",)
+        names = ("matcher", "finest", "directions", "search", "iterations", "seed")
+        if stage == f"level{settings.levels[0]}":
+            names += ("orientation", "initial")
         if stage != "level1":
             names += ("deconvolution", "blend_map")
+        if settings.matcher not in FEATURE_MATCHERS:  # the pictures decide, and not their features
+            names += ("ratio", "max_side")
     chosen = {name: getattr(settings, name) for name in names}
     if stage.startswith("level") and stage != "level1":
         chosen["alpha"] = settings.alpha(int(stage.removeprefix("level")) - 1)
     return chosen
 
 
-def features_recipe(image: str, weights: str, settings: Settings) -> Recipe:
-    """The features of a picture; both arguments are SHA-256 digests of files."""
-    chosen = stage_settings("features", settings)
-    del chosen["backbone"]  # the weights say it, also where the setting is `auto`
-    return recipe("features", chosen, image=image, weights=weights)
+@dataclass(frozen=True)
+class Sources:
+    """What everything made of a pair goes back to.
+
+    Attributes:
+        a, b_prime, weights: SHA-256 digests of the files.
+        a_prime: that of the given A', for the matcher that needs it.
+    """
+
+    a: str
+    b_prime: str
+    weights: str
+    settings: Settings
+    a_prime: str = ""
 
 
-def level_recipe(level: int, a: str, b_prime: str, weights: str, settings: Settings) -> Recipe:
-    """One level of a pair of pictures, given by their digests."""
+def features_recipe(image: str, weights: str, settings: Settings, mirrored: bool = False) -> Recipe:
+    """The features of a picture, or of its mirror image; given by the digests of the files."""
+    names = ("ratio", "max_side", "precision", "feature_dtype")
+    chosen = {name: getattr(settings, name) for name in names}
+    return recipe("features", {**chosen, "mirrored": mirrored}, image=image, weights=weights)
+
+
+def level_recipe(level: int, sources: Sources) -> Recipe:
+    """One level of a pair of pictures."""
+    settings = sources.settings
     stage = f"level{level}"
-    if level == LEVELS[0]:
+    if level == settings.levels[0]:
         inputs = {
-            "features_a": digest(features_recipe(a, weights, settings)),
-            "features_b_prime": digest(features_recipe(b_prime, weights, settings)),
+            "features_a": digest(features_recipe(sources.a, sources.weights, settings)),
+            "features_b_prime": digest(features_recipe(sources.b_prime, sources.weights, settings)),
+            "a_prime": sources.a_prime,
         }
     else:
-        previous = level_recipe(level + 1, a, b_prime, weights, settings)
-        inputs = {"previous": digest(previous)}
+        inputs = {"previous": digest(level_recipe(level + 1, sources))}
     return recipe(stage, stage_settings(stage, settings), **inputs)
 
 
-def nnf_recipe(a: str, b_prime: str, weights: str, settings: Settings) -> Recipe:
+def nnf_recipe(sources: Sources) -> Recipe:
     """The fields and energies of all levels together."""
-    finest = level_recipe(LEVELS[-1], a, b_prime, weights, settings)
+    finest = level_recipe(sources.settings.levels[-1], sources)
     return recipe("nnf", {}, finest=digest(finest))
 
 
-def aggregate_recipe(a: str, b_prime: str, weights: str, settings: Settings) -> Recipe:
+def aggregate_recipe(sources: Sources) -> Recipe:
     """The pictures and whatever else a pair's folder holds."""
-    nnf = digest(nnf_recipe(a, b_prime, weights, settings))
-    chosen = stage_settings("aggregate", settings)
-    return recipe("aggregate", chosen, nnf=nnf, a=a, b_prime=b_prime)
+    nnf = digest(nnf_recipe(sources))
+    chosen = stage_settings("aggregate", sources.settings)
+    return recipe("aggregate", chosen, nnf=nnf, a=sources.a, b_prime=sources.b_prime)
 
 
 def recipe(stage: str, settings: dict[str, Any], **inputs: str) -> Recipe:

@@ -23,7 +23,7 @@ from .outputs import output_faults, outputs_valid, read_provenance, write_proven
 from .plan import Plan
 from .provenance import Backbone, circumstances
 from .receipts import Failure, Receipt
-from .recipes import Recipe, digest, features_recipe, nnf_recipe, recipe
+from .recipes import Recipe, Sources, digest, features_recipe, nnf_recipe, recipe
 from .sequences import Chunk, Sequence
 from .settings import Settings
 from .sources import is_video
@@ -41,8 +41,8 @@ from .stages import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from .analogy import Pyramid
     from .coherence import Part
+    from .levels import Pyramid
     from .network import Network
 
 log = logging.getLogger("dia")
@@ -333,7 +333,7 @@ class SequenceWork:
         return self._matching(*pair, earlier)
 
     def _matching(self, a: str, b_prime: str, earlier: str = "") -> Recipe:
-        pair = digest(nnf_recipe(a, b_prime, self.backbone.digest, self.settings))
+        pair = digest(nnf_recipe(Sources(a, b_prime, self.backbone.digest, self.settings)))
         kept = {"coherence": self.sequence.coherence}
         return recipe("match", kept, pair=pair, earlier=earlier)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .matchers import MATCHERS
+
 LEVELS = (5, 4, 3, 2, 1)
 """The levels, coarse to fine: level L is the tap relu{L}_1 of the network."""
 
@@ -32,7 +34,13 @@ PRESET: dict[str, dict[str, Any]] = {
 }
 """What the paper's authors recommend for each kind of pair."""
 
+FEATURE_MATCHERS = ("hierarchical", "layer-independent")
+"""The matchers that work level by level on the network's features: the paper's, and the baseline
+of its figure 8. Those of `MATCHERS` work on the pictures themselves."""
+
 CHOICES = {
+    "matcher": (*FEATURE_MATCHERS, *MATCHERS),
+    "orientation": ("given", "mirrored", "auto"),
     "blend_map": ("step", "sigmoid"),
     "initial": ("identity", "random"),
     "search": ("patchmatch", "exact", "auto"),
@@ -53,6 +61,11 @@ class Settings:
     """Everything that decides how one pair is worked, apart from the pictures themselves.
 
     Attributes:
+        matcher: `hierarchical`, the paper's; `layer-independent`, every level on its own features
+            alone; or one of `MATCHERS`.
+        finest: the finest level that is matched, from whose fields the pictures are rebuilt.
+        orientation: `mirrored` matches A with the mirrored B'; `auto` with whichever has the lower
+            energy at the coarse levels.
         alphas: weight of the own features in the fusion at levels 4, 3, 2, 1, each in [0, 1].
         ratio: scale of the images before the network; the output keeps the input's resolution.
         max_side: longest side in pixels on which the network works; bounds memory.
@@ -70,6 +83,9 @@ class Settings:
         feature_dtype: precision in which features are kept between the stages.
     """
 
+    matcher: str = "hierarchical"
+    finest: int = LEVELS[-1]
+    orientation: str = "given"
     alphas: tuple[float, float, float, float] = BLEND[3]
     ratio: float = 1.0
     max_side: int = 700
@@ -94,11 +110,25 @@ class Settings:
             self.alphas,
             "four numbers from 0 to 1, for levels 4, 3, 2, 1",
         )
+        _require(self.finest in LEVELS, "finest", self.finest, _either(LEVELS))
+        _require(
+            self.orientation != "auto" or self.matcher in FEATURE_MATCHERS,
+            "orientation",
+            self.orientation,
+            f"given or mirrored for matcher {self.matcher}, which has no energies to compare",
+        )
         _require(0 < self.ratio <= 4, "ratio", self.ratio, "above 0 and at most 4")
         _require(self.max_side >= 16, "max_side", self.max_side, "at least 16 pixels")
         _require(self.deconvolution >= 0, "deconvolution", self.deconvolution, "0 or more")
         _require(self.iterations >= 0, "iterations", self.iterations, "0 or more")
         _require(0 <= self.seed < 2**31, "seed", self.seed, "from 0 to 2147483647")
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that are matched, coarse to fine; `MATCHERS` fill level 1 alone."""
+        if self.matcher in FEATURE_MATCHERS:
+            return LEVELS[: LEVELS.index(self.finest) + 1]
+        return LEVELS[-1:]
 
     def alpha(self, level: int) -> float:
         """The weight of the own features in the fusion at `level` (4 to 1)."""

@@ -6,6 +6,7 @@ damaged or deleted artefact costs its own making, wherever it is noticed.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -19,15 +20,24 @@ from .artefacts import ArtefactError, check_artefact, read_artefact, write_artef
 from .config import Pair
 from .files import digest_file
 from .images import ImageError
+from .matchers import MatcherError
 from .outputs import output_faults, outputs_valid, write_outputs
 from .plan import Plan
-from .provenance import Backbone, circumstances
-from .receipts import Failure, Receipt
-from .recipes import Recipe, aggregate_recipe, digest, features_recipe, level_recipe, nnf_recipe
-from .settings import LEVELS, Settings
+from .provenance import Backbone, circumstances, versions
+from .receipts import Failure, Receipt, write_json
+from .recipes import (
+    Recipe,
+    Sources,
+    aggregate_recipe,
+    digest,
+    features_recipe,
+    level_recipe,
+    nnf_recipe,
+)
+from .settings import FEATURE_MATCHERS, Settings
 
 if TYPE_CHECKING:
-    from .analogy import Progress, Pyramid
+    from .levels import Progress, Pyramid
     from .network import Network
     from .storage import Arrays
     from .weights import Weights
@@ -112,28 +122,29 @@ class PairWork:
         self.backbone = Backbone.read(plan.weights(self.settings.backbone))
         self.folder = plan.folder(variant, pair)
         self._plan = plan
+        self._variant = variant
         self._networks = networks
 
     def make(self, stage: str) -> str:
         """Make what a stage makes of the pair unless it is there and valid; return its key."""
         if stage == "features":
-            for picture in self._pictures:
-                self.features(picture)
-            return digest([self._features_recipe(picture) for picture in self._pictures])
+            for picture in self._features_needed:
+                self.features(*picture)
+            return digest([self._features_recipe(*picture) for picture in self._features_needed])
         if stage == "aggregate":
             self.aggregate()
-            return digest(aggregate_recipe(*self._sources))
+            return digest(aggregate_recipe(self._sources))
         if stage == "pair":
             self.nnf()
-            return digest(nnf_recipe(*self._sources))
-        level = int(stage.removeprefix("level"))
+            return digest(nnf_recipe(self._sources))
+        level = self._level(stage)
         self.level(level)
-        return digest(level_recipe(level, *self._sources))
+        return digest(level_recipe(level, self._sources))
 
     def faults(self, stage: str) -> Iterator[str]:
         """Each file that a stage makes of the pair and that is missing, damaged or outdated."""
         if stage == "aggregate":
-            yield from output_faults(self.folder, aggregate_recipe(*self._sources))
+            yield from output_faults(self.folder, aggregate_recipe(self._sources))
             return
         for path, recipe in self._artefacts(stage):
             try:
@@ -141,64 +152,92 @@ class PairWork:
             except ArtefactError as error:
                 yield str(error)
 
-    def features_file(self, picture: str) -> Path:
-        """Where the features of one of the pictures lie."""
-        return self._plan.features(digest(self._features_recipe(picture)))
+    def features_file(self, picture: str, mirrored: bool = False) -> Path:
+        """Where the features of one of the pictures, or of its mirror image, lie."""
+        return self._plan.features(digest(self._features_recipe(picture, mirrored)))
 
-    def features(self, picture: str) -> Content:
-        """The feature pyramid of one of the pictures."""
+    def features(self, picture: str, mirrored: bool = False) -> Content:
+        """The feature pyramid of one of the pictures, or of its mirror image."""
 
         def make() -> Content:
             from .storage import pack_features
 
-            return self._content(pack_features(self._extract(picture), self.settings.feature_dtype))
+            pyramid = self._extract(picture, mirrored)
+            return self._content(pack_features(pyramid, self.settings.feature_dtype))
 
-        return stored(self.features_file(picture), self._features_recipe(picture), make)
+        recipe = self._features_recipe(picture, mirrored)
+        return stored(self.features_file(picture, mirrored), recipe, make)
 
     def level(self, number: int) -> Content:
         """What one level leaves behind."""
 
         def make() -> Content:
-            from .analogy import work_level
+            from .levels import work_level
             from .storage import pack_level, unpack_features, unpack_level
 
             device = self._network.device
-            previous = None
-            if number != LEVELS[0]:
-                previous = unpack_level(self.level(number + 1).arrays, device)
-            pyramids = [unpack_features(self.features(p).arrays, device) for p in self._pictures]
-            made = work_level(number, *pyramids, previous, self._network, self.settings)
-            return self._content(pack_level(made, self.settings.feature_dtype))
+            previous, mirrored = None, None
+            if number != self.settings.levels[0]:
+                coarser = self.level(number + 1)
+                previous = unpack_level(coarser.arrays, device)
+                mirrored = coarser.attributes["mirrored"]
 
+            def kept(*picture: Any) -> Pyramid:
+                return unpack_features(self.features(*picture).arrays, device)
+
+            features_a, features_b_prime, mirrored = self._oriented(kept, mirrored)
+            made = work_level(
+                number, features_a, features_b_prime, previous, self._network, self.settings
+            )
+            return self._content(pack_level(made, self.settings.feature_dtype), mirrored=mirrored)
+
+        if not self._needs_network:
+            return self.nnf()
         path = self.folder / f"level{number}.h5"
-        return stored(path, level_recipe(number, *self._sources), make)
+        recipe = level_recipe(number, self._sources)
+        return stored(path, recipe, self._timed(f"level{number}", make))
 
     def nnf(self) -> Content:
         """The fields and energies of all levels."""
+        if not self._needs_network:
+            make = self._timed("nnf", self._match_pictures)
+        elif self._plan.config.checkpoint == "level":
+            make = self._gather_levels
+        else:
+            make = self._timed("nnf", self._match_features)
+        return stored(self.folder / "nnf.h5", nnf_recipe(self._sources), make)
 
-        def gather() -> Content:
-            from .storage import pack_levels, unpack_level
+    def _match_pictures(self) -> Content:
+        from .analogy import match_pictures, mirror
+        from .images import read_image
+        from .storage import pack_levels
 
-            levels = {number: self.level(number) for number in LEVELS}
-            arrays = pack_levels({n: unpack_level(content.arrays) for n, content in levels.items()})
-            return Content(arrays, levels[LEVELS[-1]].attributes)
+        a, b_prime = map(read_image, self._pictures)
+        a_prime = read_image(self.pair.a_prime) if self.pair.a_prime else None
+        mirrored = self.settings.orientation == "mirrored"
+        b_prime = mirror(b_prime) if mirrored else b_prime
+        levels = match_pictures(a, b_prime, a_prime, self.settings)
+        return self._content(pack_levels(levels), mirrored=mirrored)
 
-        def make() -> Content:
-            from .analogy import work_levels
-            from .storage import pack_levels
+    def _match_features(self) -> Content:
+        from .levels import work_levels
+        from .storage import pack_levels
 
-            pyramids = [self._extract(picture) for picture in self._pictures]
-            levels = work_levels(*pyramids, self._network, self.settings)
-            return self._content(pack_levels(levels))
+        features_a, features_b_prime, mirrored = self._oriented(self._extract)
+        levels = work_levels(features_a, features_b_prime, self._network, self.settings)
+        return self._content(pack_levels(levels), mirrored=mirrored)
 
-        by_level = self._plan.config.checkpoint == "level"
-        path = self.folder / "nnf.h5"
-        return stored(path, nnf_recipe(*self._sources), gather if by_level else make)
+    def _gather_levels(self) -> Content:
+        from .storage import pack_levels, unpack_level
+
+        levels = {number: self.level(number) for number in self.settings.levels}
+        arrays = pack_levels({n: unpack_level(content.arrays) for n, content in levels.items()})
+        return Content(arrays, levels[self.settings.levels[-1]].attributes)
 
     def aggregate(self) -> None:
         """The pair's folder of results."""
         nnf = self.nnf()
-        recipe = aggregate_recipe(*self._sources)
+        recipe = aggregate_recipe(self._sources)
         if outputs_valid(self.folder, recipe):
             return
         from .analogy import aggregate
@@ -207,8 +246,7 @@ class PairWork:
 
         a, b_prime = map(read_image, self._pictures)
         levels = unpack_levels(nnf.arrays)
-        result = aggregate(a, b_prime, levels[LEVELS[-1]], self.settings)
-        result.levels = levels
+        result = aggregate(a, b_prime, levels, self.settings, nnf.attributes["mirrored"])
         write_outputs(
             self.folder,
             self._pictures,
@@ -220,44 +258,114 @@ class PairWork:
         )
 
     @property
+    def seconds(self) -> dict[str, float]:
+        """What making the fields took, by stage; empty if it was not noted."""
+        with suppress(FileNotFoundError):
+            return json.loads(self._times.read_text(encoding="utf-8"))
+        return {}
+
+    @property
+    def _times(self) -> Path:
+        return self._plan.times(self._variant, self.pair)
+
+    @property
     def _pictures(self) -> tuple[str, str]:
         return self.pair.a, self.pair.b_prime
+
+    @property
+    def _features_needed(self) -> list[tuple[str, bool]]:
+        """The pictures whose features are matched, and whether those of their mirror images."""
+        if not self._needs_network:
+            return []
+        ways = {"given": [False], "mirrored": [True], "auto": [False, True]}
+        references = ways[self.settings.orientation]
+        return [(self.pair.a, False), *((self.pair.b_prime, way) for way in references)]
 
     @cached_property
     def _digests(self) -> dict[str, str]:
         return {picture: digest_picture(picture) for picture in self._pictures}
 
     @property
-    def _sources(self) -> tuple[str, str, str, Settings]:
+    def _sources(self) -> Sources:
         """What the recipes of the pair begin with."""
         a, b_prime = (self._digests[picture] for picture in self._pictures)
-        return a, b_prime, self.backbone.digest, self.settings
+        a_prime = digest_picture(self.pair.a_prime) if self.pair.a_prime else ""
+        return Sources(a, b_prime, self.backbone.digest, self.settings, a_prime)
+
+    def _level(self, stage: str) -> int:
+        """The level that a stage makes: the nearest that is matched at all."""
+        level = int(stage.removeprefix("level"))
+        return min(self.settings.levels, key=lambda matched: abs(matched - level))
 
     def _artefacts(self, stage: str) -> list[tuple[Path, Recipe]]:
         """The files, and their recipes, that a stage before the last makes of the pair."""
         if stage == "features":
-            return [(self.features_file(p), self._features_recipe(p)) for p in self._pictures]
-        if stage == "pair":
-            return [(self.folder / "nnf.h5", nnf_recipe(*self._sources))]
-        level = int(stage.removeprefix("level"))
-        return [(self.folder / f"{stage}.h5", level_recipe(level, *self._sources))]
+            return [
+                (self.features_file(*picture), self._features_recipe(*picture))
+                for picture in self._features_needed
+            ]
+        if stage == "pair" or not self._needs_network:
+            return [(self.folder / "nnf.h5", nnf_recipe(self._sources))]
+        level = self._level(stage)
+        return [(self.folder / f"level{level}.h5", level_recipe(level, self._sources))]
 
-    def _features_recipe(self, picture: str) -> Recipe:
-        return features_recipe(self._digests[picture], self.backbone.digest, self.settings)
+    def _features_recipe(self, picture: str, mirrored: bool = False) -> Recipe:
+        return features_recipe(
+            self._digests[picture], self.backbone.digest, self.settings, mirrored
+        )
+
+    @property
+    def _needs_network(self) -> bool:
+        """Whether the features of a network are matched, and not the pictures themselves."""
+        return self.settings.matcher in FEATURE_MATCHERS
 
     @property
     def _network(self) -> Network:
         return self._networks.get(self.backbone, self.settings.precision)
 
-    def _extract(self, picture: str) -> Pyramid:
+    def _oriented(
+        self, features: Callable[[str, bool], Pyramid], mirrored: bool | None = None
+    ) -> tuple[Pyramid, Pyramid, bool]:
+        """The features of A, those of B' as it is matched, and whether mirrored if not known."""
+        from .orientation import orient
+
+        features_a = features(self.pair.a, False)
+        if mirrored is not None:
+            return features_a, features(self.pair.b_prime, mirrored), mirrored
+        features_b_prime, mirrored = orient(
+            features_a,
+            lambda way: features(self.pair.b_prime, way),
+            self._network,
+            self.settings,
+        )
+        return features_a, features_b_prime, mirrored
+
+    def _extract(self, picture: str, mirrored: bool) -> Pyramid:
+        from .analogy import mirror
         from .features import extract, working_image
         from .images import read_image
 
         image = working_image(read_image(picture), self.settings.ratio, self.settings.max_side)
+        image = mirror(image) if mirrored else image
         return extract(image, self._network, self.settings.feature_dtype)
 
-    def _content(self, arrays: Arrays) -> Content:
-        return Content(arrays, circumstances(self.backbone, self._network))
+    def _content(self, arrays: Arrays, **attributes: Any) -> Content:
+        made_by = circumstances(self.backbone, self._network) if self._needs_network else {}
+        return Content(arrays, {"versions": versions(), **made_by, **attributes})
+
+    def _timed(self, stage: str, make: Callable[[], Content]) -> Callable[[], Content]:
+        """`make`, which also notes its seconds: beside the results, whose bytes stay the same."""
+
+        def timed() -> Content:
+            if self._needs_network:
+                _ = self._network  # loaded once for many pairs
+            start = time.perf_counter()
+            content = make()
+            seconds = round(time.perf_counter() - start, 3)
+            write_json(self._times, {**self.seconds, stage: seconds})
+            return content
+
+        return timed
 
 
 def stored(path: Path, recipe: Recipe, make: Callable[[], Content]) -> Content:
@@ -305,7 +413,7 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
             raise
         except Exception as error:
             receipt.failed[pair.name] = Failure(stage, describe(error))
-            expected = isinstance(error, ImageError) or out_of_memory(error)
+            expected = isinstance(error, (ImageError, MatcherError)) or out_of_memory(error)
             log.error(
                 "%s %s/%s FAILED: %s",
                 stage,
@@ -346,7 +454,7 @@ def _remove_features(plan: Plan, batch: str) -> None:
 
 def describe(error: Exception) -> str:
     """An error as the reason of a failure: its message, and its kind where that is no word."""
-    if isinstance(error, ImageError):
+    if isinstance(error, (ImageError, MatcherError)):
         return str(error)
     if out_of_memory(error):
         return "the memory does not suffice for this pair; lower its max_side or ratio"
@@ -388,7 +496,8 @@ def run_pair(
     network = load_network(weights, device, settings.precision)
     result = analogy(*pictures, network, settings, progress)
     made_by = circumstances(backbone, network)
-    sources = digest_picture(a), digest_picture(b_prime), backbone.digest, settings
-    write_artefact(folder / "nnf.h5", nnf_recipe(*sources), pack_levels(result.levels), made_by)
-    recipe = aggregate_recipe(*sources)
+    made_by["mirrored"] = result.mirrored
+    sources = Sources(digest_picture(a), digest_picture(b_prime), backbone.digest, settings)
+    write_artefact(folder / "nnf.h5", nnf_recipe(sources), pack_levels(result.levels), made_by)
+    recipe = aggregate_recipe(sources)
     write_outputs(folder, (a, b_prime), pictures, result, settings, recipe, made_by)

@@ -10,7 +10,7 @@ from dataclasses import fields
 import numpy as np
 import torch
 
-from .analogy import Level, Pyramid
+from .levels import Level, Pyramid
 
 Arrays = dict[str, np.ndarray]
 

@@ -55,12 +55,16 @@ def work(plan: Plan) -> None:
                 work_batch(plan, stage, variant, batch)
 
 
+PASSING = ("receipts", "plans", "times")
+"""The folders of results whose files may differ between runs, or say when they were."""
+
+
 def artefacts(folder: Path) -> dict[str, bytes]:
-    """Every file under `folder` but receipts and plans, by its path in it."""
+    """Every file under `folder` but receipts, plans and times, by its path in it."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).parts[0] not in ("receipts", "plans")
+        if path.is_file() and path.relative_to(folder).parts[0] not in PASSING
     }
 
 

@@ -9,12 +9,15 @@ import torch
 
 import dia_pipeline
 from dia_pipeline import exact
-from dia_pipeline.aggregation import preview
-from dia_pipeline.analogy import LOYALTY, analogy, work_level
+from dia_pipeline.aggregation import full_field, preview
+from dia_pipeline.analogy import analogy
 from dia_pipeline.features import extract
 from dia_pipeline.images import resize_image
+from dia_pipeline.levels import LOYALTY, work_level
+from dia_pipeline.nnf import uniform
+from dia_pipeline.patchmatch import stack
 from dia_pipeline.photographs import night, photograph, sampled, warped
-from dia_pipeline.settings import LEVELS, resolve
+from dia_pipeline.settings import LEVELS, PATCH, resolve
 
 HEIGHT, WIDTH = 160, 176
 GRID = np.stack(np.mgrid[:HEIGHT, :WIDTH], axis=-1).astype(float)
@@ -225,3 +228,60 @@ def test_bfloat16_finds_what_float32_finds(network, cat):
         for one in (network, rough)
     )
     assert close > exact - 0.02
+
+
+def test_layer_independent_matches_every_level_on_its_own_features_alone(network, small):
+    """Each level from a random start, whatever the other levels find."""
+    settings = resolve({"quality": "draft", "matcher": "layer-independent", "search": "exact"})
+    a, b_prime = (extract(picture, network, "float16") for picture in small)
+    result = analogy(*small, network, settings)
+    for level in (5, 4):
+        source, target = stack(a[level], a[level]), stack(b_prime[level], b_prime[level])
+        anywhere = uniform(a[level].shape[1:], b_prime[level].shape[1:], seed=9)
+        _, energy = exact.search(source, target, anywhere, PATCH[level])
+        torch.testing.assert_close(result.levels[level].energy_ab, energy)
+        assert result.levels[level].latent_a_prime is None
+
+
+def test_the_finest_level_gives_the_pictures(network, small):
+    whole = analogy(*small, network, resolve({"quality": "draft"}))
+    short = analogy(*small, network, resolve({"quality": "draft", "finest": 3}))
+    assert list(short.levels) == [5, 4, 3]
+    np.testing.assert_array_equal(short.levels[3].nnf_ab, whole.levels[3].nnf_ab)
+    expected = full_field(whole.levels[3].nnf_ab, 3, (61, 90), (83, 70), resolve({}))
+    np.testing.assert_array_equal(short.nnf_ab, expected)
+
+
+def test_a_mirrored_pair_is_found_out_and_matched(network, cat):
+    """As well as the pair that is not mirrored (of `warped`), with the fields as B' was given."""
+    bent, displacement = warped(window(cat), amount=6, seed=1)
+    result = analogy(
+        window(cat),
+        np.ascontiguousarray(night(bent)[:, ::-1]),
+        network,
+        resolve({"quality": "draft", "orientation": "auto"}),
+    )
+    assert result.mirrored
+    assert share_within(result.nnf_ba, (GRID + displacement)[:, ::-1], 2) >= 0.7
+    there = result.nnf_ab[80:120, 60:120]
+    back = result.nnf_ba[there[..., 0], there[..., 1]]
+    assert (np.linalg.norm(back - GRID[80:120, 60:120], axis=-1) <= 3).mean() > 0.6
+    same = analogy(
+        window(cat),
+        night(bent),
+        network,
+        resolve({"quality": "draft", "orientation": "auto"}),
+    )
+    plain = analogy(window(cat), night(bent), network, resolve({"quality": "draft"}))
+    assert not same.mirrored
+    np.testing.assert_array_equal(same.nnf_ab, plain.nnf_ab)
+
+
+def test_a_matcher_of_pictures_needs_no_network(cat):
+    settings = resolve({"matcher": "optical-flow"})
+    result = analogy(window(cat), window(cat, 23, 24), None, settings)
+    assert share_within(result.nnf_ab, np.add(GRID, (-3, -4)), 2) >= 0.9
+    mirrored = resolve({"matcher": "optical-flow", "orientation": "mirrored"})
+    turned = analogy(window(cat), window(cat, 23, 24)[:, ::-1], None, mirrored)
+    np.testing.assert_array_equal(turned.a_prime, result.a_prime)
+    np.testing.assert_array_equal(turned.nnf_ab[..., 1], WIDTH - 1 - result.nnf_ab[..., 1])

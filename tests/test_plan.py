@@ -10,6 +10,7 @@ from dia_pipeline.config import Config, Pair
 from dia_pipeline.plan import Plan
 from dia_pipeline.recipes import (
     STAGES,
+    Sources,
     aggregate_recipe,
     digest,
     features_recipe,
@@ -38,6 +39,7 @@ def affected(change: dict) -> set[str]:
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2"}),
         ({"alphas": (0.5, 0.8, 0.7, 0.2)}, {"level5"}),
         ({"refine": True}, {"aggregate"}),
+        ({"orientation": "auto"}, {"features", "level5"}),
     ],
 )
 def test_a_setting_decides_its_stages(change, stages):
@@ -50,16 +52,15 @@ def test_every_setting_decides_some_stage():
 
 
 def test_keys_change_with_pictures_weights_and_earlier_stages():
-    sources = ("a", "b", "weights", Settings())
-    key = digest(aggregate_recipe(*sources))
-    for position, other in enumerate(("x", "x", "x", replace(Settings(), ratio=0.5))):
-        changed = [*sources]
-        changed[position] = other
-        assert digest(aggregate_recipe(*changed)) != key
-    late = ("a", "b", "weights", replace(Settings(), alphas=(0.9, 0.8, 0.7, 0.1)))
-    assert level_recipe(3, *late) == level_recipe(3, *sources)
-    assert level_recipe(2, *late) != level_recipe(2, *sources)
-    assert digest(aggregate_recipe(*late)) != key
+    sources = Sources("a", "b", "weights", Settings())
+    key = digest(aggregate_recipe(sources))
+    other = {"a": "x", "b_prime": "x", "weights": "x", "settings": replace(Settings(), ratio=0.5)}
+    for name, value in other.items():
+        assert digest(aggregate_recipe(replace(sources, **{name: value}))) != key
+    late = replace(sources, settings=replace(Settings(), alphas=(0.9, 0.8, 0.7, 0.1)))
+    assert level_recipe(3, late) == level_recipe(3, sources)
+    assert level_recipe(2, late) != level_recipe(2, sources)
+    assert digest(aggregate_recipe(late)) != key
 
 
 def test_features_do_not_depend_on_how_the_backbone_was_chosen():

@@ -1,0 +1,47 @@
+"""Mirrored pairs: which way round B' is matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .levels import Pyramid, work_levels
+from .network import Network
+from .settings import Settings
+
+COARSE = 4
+"""The finest of the levels whose energies decide."""
+
+
+def orient(
+    features_a: Pyramid,
+    reference: Callable[[bool], Pyramid],
+    network: Network,
+    settings: Settings,
+) -> tuple[Pyramid, bool]:
+    """The features of B' as it is to be matched, and whether those are of its mirror image.
+
+    Args:
+        reference: gives the features of B', or if told `True` those of its mirror image.
+    """
+    if settings.orientation != "auto":
+        mirrored = settings.orientation == "mirrored"
+        return reference(mirrored), mirrored
+    given, mirror_image = reference(False), reference(True)
+    energies = [
+        _coarse_energy(features_a, features_b_prime, network, settings)
+        for features_b_prime in (given, mirror_image)
+    ]
+    mirrored = energies[1] < energies[0]
+    return (mirror_image if mirrored else given), mirrored
+
+
+def _coarse_energy(
+    features_a: Pyramid, features_b_prime: Pyramid, network: Network, settings: Settings
+) -> float:
+    """The mean energy of the matches at the last coarse level, resampling only."""
+    coarse = replace(settings, finest=max(COARSE, settings.finest), deconvolution=0)
+    levels = work_levels(features_a, features_b_prime, network, coarse)
+    level = levels[coarse.finest]
+    energies = [level.energy_ab, level.energy_ba]
+    return sum(energy.double().mean().item() for energy in energies if energy is not None)
