@@ -49,7 +49,7 @@ def run(
     from .analogy import analogy
     from .images import read_image
     from .network import Network, pick_device
-    from .settings import resolve
+    from .settings import FEATURE_MATCHERS, resolve
     from .weights import find_weights
 
     settings = resolve(options)
@@ -57,5 +57,7 @@ def run(
         read_image(picture) if isinstance(picture, (str, Path)) else picture
         for picture in (a, b_prime)
     )
-    network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
+    network = None
+    if settings.matcher in FEATURE_MATCHERS:
+        network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
     return analogy(a, b_prime, network, settings, progress or (lambda level, step: None))

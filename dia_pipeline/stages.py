@@ -35,6 +35,7 @@ from .recipes import (
     nnf_recipe,
 )
 from .settings import FEATURE_MATCHERS, Settings
+from .writing import Writer
 
 if TYPE_CHECKING:
     from .levels import Progress, Pyramid
@@ -116,7 +117,14 @@ class Networks:
 class PairWork:
     """One pair of a plan in one variant: whatever is made of it, read where it is valid."""
 
-    def __init__(self, plan: Plan, variant: str, pair: Pair, networks: Networks):
+    def __init__(
+        self,
+        plan: Plan,
+        variant: str,
+        pair: Pair,
+        networks: Networks,
+        writer: Writer | None = None,
+    ):
         self.pair = pair
         self.settings = plan.settings(variant, pair)
         self.backbone = Backbone.read(plan.weights(self.settings.backbone))
@@ -124,6 +132,7 @@ class PairWork:
         self._plan = plan
         self._variant = variant
         self._networks = networks
+        self._writer = writer
 
     def make(self, stage: str) -> str:
         """Make what a stage makes of the pair unless it is there and valid; return its key."""
@@ -166,7 +175,7 @@ class PairWork:
             return self._content(pack_features(pyramid, self.settings.feature_dtype))
 
         recipe = self._features_recipe(picture, mirrored)
-        return stored(self.features_file(picture, mirrored), recipe, make)
+        return self._stored(self.features_file(picture, mirrored), recipe, make)
 
     def level(self, number: int) -> Content:
         """What one level leaves behind."""
@@ -195,7 +204,7 @@ class PairWork:
             return self.nnf()
         path = self.folder / f"level{number}.h5"
         recipe = level_recipe(number, self._sources)
-        return stored(path, recipe, self._timed(f"level{number}", make))
+        return self._stored(path, recipe, self._timed(f"level{number}", make))
 
     def nnf(self) -> Content:
         """The fields and energies of all levels."""
@@ -205,7 +214,7 @@ class PairWork:
             make = self._gather_levels
         else:
             make = self._timed("nnf", self._match_features)
-        return stored(self.folder / "nnf.h5", nnf_recipe(self._sources), make)
+        return self._stored(self.folder / "nnf.h5", nnf_recipe(self._sources), make)
 
     def _match_pictures(self) -> Content:
         from .analogy import match_pictures, mirror
@@ -237,6 +246,8 @@ class PairWork:
     def aggregate(self) -> None:
         """The pair's folder of results."""
         nnf = self.nnf()
+        if self._writer:
+            self._writer.wait(self.folder / "nnf.h5")  # whose digest the results will hold
         recipe = aggregate_recipe(self._sources)
         if outputs_valid(self.folder, recipe):
             return
@@ -338,6 +349,7 @@ class PairWork:
             self._network,
             self.settings,
         )
+        _log_orientation(f"{self._variant}/{self.pair.name}", mirrored, self.settings)
         return features_a, features_b_prime, mirrored
 
     def _extract(self, picture: str, mirrored: bool) -> Pyramid:
@@ -352,6 +364,12 @@ class PairWork:
     def _content(self, arrays: Arrays, **attributes: Any) -> Content:
         made_by = circumstances(self.backbone, self._network) if self._needs_network else {}
         return Content(arrays, {"versions": versions(), **made_by, **attributes})
+
+    def _stored(self, path: Path, recipe: Recipe, make: Callable[[], Content]) -> Content:
+        if self._writer is None:
+            return stored(path, recipe, make)
+        self._writer.wait(path)  # it may be on its way to the disk
+        return stored(path, recipe, make, self._writer.write)
 
     def _timed(self, stage: str, make: Callable[[], Content]) -> Callable[[], Content]:
         """`make`, which also notes its seconds: beside the results, whose bytes stay the same."""
@@ -368,13 +386,23 @@ class PairWork:
         return timed
 
 
-def stored(path: Path, recipe: Recipe, make: Callable[[], Content]) -> Content:
+def stored(
+    path: Path,
+    recipe: Recipe,
+    make: Callable[[], Content],
+    write: Callable[..., None] = write_artefact,
+) -> Content:
     """The content of an artefact: read if it is valid, otherwise made and filed."""
     with suppress(ArtefactError):
         return Content(*read_artefact(path, recipe))
     content = make()
-    write_artefact(path, recipe, *content)
+    write(path, recipe, *content)
     return content
+
+
+def _log_orientation(what: str, mirrored: bool, settings: Settings) -> None:
+    if settings.orientation == "auto":
+        log.info("%s: B' is matched %s", what, "mirrored" if mirrored else "as it is given")
 
 
 def digest_picture(path: str) -> str:
@@ -402,33 +430,32 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
     carried = Receipt.read(previous).failed if previous else {}
     receipt = Receipt(stage, variant, batch)
     networks = Networks(plan.config.device)
-    for pair in plan.batches[batch]:
-        if pair.name in carried:
-            receipt.failed[pair.name] = carried[pair.name]
-            continue
-        start = time.perf_counter()
-        try:
-            receipt.made[pair.name] = PairWork(plan, variant, pair, networks).make(stage)
-        except (JobError, OSError):
-            raise
-        except Exception as error:
-            receipt.failed[pair.name] = Failure(stage, describe(error))
-            expected = isinstance(error, (ImageError, MatcherError)) or out_of_memory(error)
-            log.error(
-                "%s %s/%s FAILED: %s",
-                stage,
-                variant,
-                pair.name,
-                describe(error),
-                exc_info=None if expected else error,
-            )
-        else:
-            seconds = time.perf_counter() - start
-            log.info("%s %s/%s done in %.1f s", stage, variant, pair.name, seconds)
+    with Writer() as writer:
+        for pair in plan.batches[batch]:
+            if pair.name in carried:
+                receipt.failed[pair.name] = carried[pair.name]
+            else:
+                _work_pair(PairWork(plan, variant, pair, networks, writer), stage, receipt)
     receipt.write(plan.receipt(stage, variant, batch))
     if stage == "level1" and plan.config.features == "temporary":
         _remove_features(plan, batch)
     return receipt
+
+
+def _work_pair(work: PairWork, stage: str, receipt: Receipt) -> None:
+    """Work one stage of a pair, and note in the receipt what was made or why it failed."""
+    name, label = work.pair.name, f"{stage} {receipt.variant}/{work.pair.name}"
+    start = time.perf_counter()
+    try:
+        receipt.made[name] = work.make(stage)
+    except (JobError, OSError):
+        raise
+    except Exception as error:
+        receipt.failed[name] = Failure(stage, describe(error))
+        expected = isinstance(error, (ImageError, MatcherError)) or out_of_memory(error)
+        log.error("%s FAILED: %s", label, describe(error), exc_info=None if expected else error)
+    else:
+        log.info("%s done in %.1f s", label, time.perf_counter() - start)
 
 
 def _remove_features(plan: Plan, batch: str) -> None:
@@ -497,6 +524,7 @@ def run_pair(
     result = analogy(*pictures, network, settings, progress)
     made_by = circumstances(backbone, network)
     made_by["mirrored"] = result.mirrored
+    _log_orientation(str(folder), result.mirrored, settings)
     sources = Sources(digest_picture(a), digest_picture(b_prime), backbone.digest, settings)
     write_artefact(folder / "nnf.h5", nnf_recipe(sources), pack_levels(result.levels), made_by)
     recipe = aggregate_recipe(sources)
