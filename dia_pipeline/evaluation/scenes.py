@@ -17,11 +17,14 @@ from ..images import resize_image, write_image
 from ..photographs import LUMA, night, painted, pencil, photograph, sampled
 from .synthetic import SUBJECTS, split_name
 
-MARGIN = 1 / 12
+MARGIN = 0.1
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side."""
 
 CLOSED = 0.01
 """Pixels within which the way to the other picture and back must end where it began."""
+
+BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08}
+"""The largest displacement by the smooth bend of a view, as a share of the longest side."""
 
 TEXTURE = 1 / 75
 """What is finer than this share of the longest side is the texture in which instances differ."""
@@ -178,21 +181,24 @@ def _another_photograph(subject: str, image: np.ndarray, random: np.random.Gener
 
 
 def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
-    """How far from each pixel of B' lies what it shows, in A, before any mirroring: (H, W, 2)."""
+    """How far from each pixel of B' lies what it shows, in A, before any mirroring: (H, W, 2).
+
+    Every view is also shifted, so that matches which stay where they are count as wrong.
+    """
     longest = max(shape)
+    shift = _shift(random) * longest
     if view == "shift":
-        return np.broadcast_to(_shift(random, 0.05, 0.1) * longest, (*shape, 2))
+        return np.broadcast_to(shift, (*shape, 2))
     if view == "scale":
         grow = random.choice([random.uniform(0.85, 0.92), random.uniform(1.1, 1.2)])
-        centre = (np.array(shape) - 1) / 2
-        return (_grid(shape) - centre) * (grow - 1) + _shift(random, 0.01, 0.04) * longest
-    amount = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.09}[view]
-    return _smooth((*shape, 2), longest / 5, random) * amount * longest
+        return (_grid(shape) - (np.array(shape) - 1) / 2) * (grow - 1) + shift
+    bend = BEND[view] * longest
+    return _smooth((*shape, 2), longest / 5, random) * bend + shift
 
 
-def _shift(random: np.random.Generator, least: float, most: float) -> np.ndarray:
-    """A shift (y, x), each part between least and most, either way."""
-    return random.uniform(least, most, 2) * random.choice([-1, 1], 2)
+def _shift(random: np.random.Generator) -> np.ndarray:
+    """A shift (y, x) either way, each part a share of the longest side."""
+    return random.uniform(0.03, 0.08, 2) * random.choice([-1, 1], 2)
 
 
 def _smooth(shape: tuple[int, ...], spread: float, random: np.random.Generator) -> np.ndarray:

@@ -14,8 +14,8 @@ SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "moto
 """The photographs that pairs can be made of."""
 
 VIEWS = ("smooth", "scale", "shift", "mirrored", "instance")
-"""How B' sees what A shows: bent smoothly; scaled and shifted; shifted; bent and mirrored; or
-another instance of the same: bent strongly, with other local colours and another fine texture."""
+"""How B' sees what A shows, always shifted: bent smoothly; scaled; no more than shifted; bent and
+mirrored; or another instance of the same: bent strongly, of other local colours and texture."""
 
 LOOKS = ("grading", "painted", "pencil", "night")
 """How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark."""

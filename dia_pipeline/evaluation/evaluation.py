@@ -1,0 +1,163 @@
+"""All measures of one worked pair; docs/measures.md lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isnan
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..settings import PATCH
+from . import measures
+from .truth import Truth
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..network import Network
+
+THRESHOLDS = (1, 2, 5)
+"""Distances within which a match is right, where the longest side of the target is 100."""
+
+ALPHAS = (5, 10)
+"""Percentages of the longest side within which a keypoint is correct."""
+
+FEATURE_LEVEL = 3
+"""The level whose features measure energy and statistics: fine enough to see parts, and deep
+enough to see through a change of look."""
+
+MAX_SIDE = 448
+"""Longest side in pixels at which pictures are looked at by the network."""
+
+
+def measure_pair(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    a_prime: np.ndarray,
+    nnf_ab: np.ndarray,
+    nnf_ba: np.ndarray | None = None,
+    *,
+    truth: Truth | None = None,
+    levels: Mapping[int, np.ndarray] | None = None,
+    seconds: float | None = None,
+    network: Network | None = None,
+    mirrored: bool = False,
+) -> dict[str, float]:
+    """Everything that can be measured of a pair with what is given.
+
+    Args:
+        a, b_prime, a_prime: (H, W, 3) uint8 RGB, A' of the size of A.
+        nnf_ab, nnf_ba: (H, W, 2) int (y, x), at the pictures' full size, between the pictures as
+            they were given.
+        truth: what is known of the pair.
+        levels: for every level matched its nnf_ab, carried to the pictures' full size.
+        seconds: how long it took to make the fields.
+        network: measures energy and feature statistics.
+        mirrored: whether A was matched with the mirror image of B'; neighbours and patches are
+            then compared as they were matched.
+
+    Returns:
+        Value by the name of the measure; those that cannot be measured are left out.
+    """
+    truth = truth or Truth()
+    shapes = a.shape[:2], b_prime.shape[:2]
+    reference = b_prime[:, ::-1] if mirrored else b_prime
+    as_matched = _mirrored(nnf_ab, b_prime.shape[1]) if mirrored else nnf_ab
+    found = {
+        **_with_flow(nnf_ab, truth.flow_ab, truth.mask_a, shapes[1]),
+        **_with_keypoints(nnf_ab, truth, shapes[1]),
+        "coverage": measures.coverage(nnf_ab, shapes[1]),
+        "smoothness": measures.smoothness(as_matched),
+        "ssim": measures.ssim(a_prime, a),
+        "structure": measures.structure(a_prime, a),
+        "colour_distance": measures.colour_distance(a_prime, b_prime),
+    }
+    if nnf_ba is not None:
+        found |= _with_flow(nnf_ba, truth.flow_ba, truth.mask_b_prime, shapes[0], "_ba")
+        found["forward_backward"] = measures.forward_backward(nnf_ab, nnf_ba)
+    if truth.a_prime is not None:
+        found["ssim_truth"] = measures.ssim(a_prime, truth.a_prime)
+    for level, nnf in (levels or {}).items():
+        found |= _with_flow(nnf, truth.flow_ab, truth.mask_a, shapes[1], f"_level_{level}")
+    if network is not None:
+        found |= _with_network(network, a, reference, a_prime, as_matched)
+    if seconds is not None:
+        found["seconds"] = seconds
+    return {name: value for name, value in found.items() if not isnan(value)}
+
+
+def _with_flow(
+    nnf: np.ndarray,
+    flow: np.ndarray | None,
+    mask: np.ndarray | None,
+    target_shape: tuple[int, int],
+    suffix: str = "",
+) -> dict[str, float]:
+    if flow is None:
+        return {}
+    accuracies = {
+        f"accuracy_{threshold}{suffix}": measures.flow_accuracy(
+            nnf, flow, threshold, target_shape, mask
+        )
+        for threshold in THRESHOLDS
+    }
+    return accuracies | {f"end_point_error{suffix}": measures.end_point_error(nnf, flow, mask)}
+
+
+def _with_keypoints(
+    nnf: np.ndarray, truth: Truth, target_shape: tuple[int, int]
+) -> dict[str, float]:
+    points = truth.keypoints
+    if points is None:
+        return {}
+    return {
+        f"pck_{kind}_{alpha}": measures.pck(nnf, points.a, points.b_prime, alpha / 100, side)
+        for kind, side in (("image", max(target_shape)), ("box", points.box))
+        for alpha in ALPHAS
+    }
+
+
+def _with_network(
+    network: Network, a: np.ndarray, reference: np.ndarray, a_prime: np.ndarray, nnf: np.ndarray
+) -> dict[str, float]:
+    of_a, of_reference, of_a_prime = (
+        _features(network, image) for image in (a, reference, a_prime)
+    )
+    sizes = [tuple(features.shape[1:]) for features in (of_a, of_reference)]
+    coarse = _at_level(nnf, reference.shape[:2], *sizes)
+    return {
+        "energy": measures.energy(of_a, of_reference, coarse, PATCH[FEATURE_LEVEL]),
+        "feature_distance": measures.feature_distance(of_a_prime, of_reference),
+    }
+
+
+def _features(network: Network, image: np.ndarray) -> torch.Tensor:
+    """The features (C, H, W) of a picture at FEATURE_LEVEL."""
+    import torch
+
+    from ..features import working_image
+
+    with torch.no_grad():
+        level0 = network.preprocess(working_image(image, 1.0, MAX_SIDE))
+        return network.forward(level0, 0, FEATURE_LEVEL)
+
+
+def _at_level(
+    nnf: np.ndarray,
+    target_shape: tuple[int, int],
+    size: tuple[int, int],
+    target_size: tuple[int, int],
+) -> np.ndarray:
+    """A field of full size on the smaller grids `size` and `target_size`: (h, w, 2) int."""
+    centres = [
+        ((np.arange(small) + 0.5) * full / small).astype(int)
+        for small, full in zip(size, nnf.shape[:2], strict=True)
+    ]
+    matches = nnf[np.ix_(*centres)]
+    return ((matches + 0.5) * target_size / np.array(target_shape)).astype(int)
+
+
+def _mirrored(nnf: np.ndarray, width: int) -> np.ndarray:
+    """The field to the mirror image of a target of that width."""
+    return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)

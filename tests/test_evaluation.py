@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dia_pipeline.evaluation.evaluation import measure_pair
+from dia_pipeline.evaluation.scenes import maps
+from dia_pipeline.evaluation.truth import Keypoints, Truth
+from dia_pipeline.photographs import mirrored, photograph, sampled
+
+A = photograph("chelsea")[60:180, 100:260]
+SHAPE = A.shape[:2]
+GRID = np.moveaxis(np.indices(SHAPE), 0, -1)
+
+
+def shifted(y, x):
+    """B' that shows A shifted, the fields both ways, and their truth."""
+    map_ab, map_ba = maps(np.full((*SHAPE, 2), (y, x), float))
+    flows = [(map_ - GRID)[..., ::-1] for map_ in (map_ab, map_ba)]
+    fields = [np.clip(GRID + sign * np.array((y, x)), 0, np.array(SHAPE) - 1) for sign in (-1, 1)]
+    return sampled(A, GRID + np.array((y, x))), *fields, Truth(*flows)
+
+
+def test_a_perfect_match_measures_perfect():
+    b_prime, nnf_ab, nnf_ba, truth = shifted(4, -8)
+    found = measure_pair(A, b_prime, A, nnf_ab, nnf_ba, truth=truth, levels={5: nnf_ab}, seconds=3)
+    for name in ("accuracy_1", "accuracy_2", "accuracy_5", "accuracy_1_ba", "accuracy_5_level_5"):
+        assert found[name] == 1
+    assert found["end_point_error"] == found["end_point_error_ba"] == 0
+    assert found["ssim"] == found["structure"] == 1
+    assert 0.9 < found["forward_backward"] <= 1 and found["coverage"] > 0.85
+    assert found["seconds"] == 3
+
+
+def test_what_is_not_known_is_not_measured():
+    found = measure_pair(A, A, A, GRID)
+    assert set(found) == {"coverage", "smoothness", "ssim", "structure", "colour_distance"}
+
+
+def test_each_level_and_direction_has_its_own_field_mask_and_size():
+    b_prime, nnf_ab, _, truth = shifted(0, 16)
+    mask = np.zeros(SHAPE, bool)
+    mask[:, 40:] = True
+    wrong = np.where(mask[..., None], GRID, nnf_ab)
+    truth = Truth(truth.flow_ab, truth.flow_ba, mask, ~mask)
+    found = measure_pair(A, b_prime, A, nnf_ab, wrong, truth=truth, levels={4: wrong, 3: nnf_ab})
+    assert found["accuracy_5"] == found["accuracy_5_level_3"] == 1
+    assert found["accuracy_5_level_4"] == 0 and found["end_point_error_level_4"] == 16
+    assert found["accuracy_5_ba"] == 0
+
+
+def test_keypoints_by_image_and_by_box():
+    points = np.array([[20.0, 30.0], [60.0, 70.0]])
+    off = Keypoints(points, points + np.array([(0, 0), (0, 12)]), box=100)
+    found = measure_pair(A, A, A, GRID, truth=Truth(keypoints=off))
+    assert (found["pck_image_5"], found["pck_image_10"]) == (0.5, 1)  # 8 and 16 of 160 pixels
+    assert (found["pck_box_5"], found["pck_box_10"]) == (0.5, 0.5)  # 5 and 10 of 100
+
+
+def test_a_prime_is_compared_with_what_it_should_be():
+    truth = Truth(a_prime=255 - A)
+    assert measure_pair(A, A, 255 - A, GRID, truth=truth)["ssim_truth"] == 1
+    assert measure_pair(A, A, A, GRID, truth=truth)["ssim_truth"] < 0.5
+
+
+def test_the_network_measures_matches_and_style(network):
+    b_prime, nnf_ab, nnf_ba, _ = shifted(4, -8)
+    right = measure_pair(A, b_prime, b_prime, nnf_ab, network=network)
+    wrong = measure_pair(A, b_prime, 255 - A, nnf_ba, network=network)
+    assert -1 < right["energy"] < wrong["energy"] - 0.1 < 0
+    assert right["feature_distance"] == 0 < wrong["feature_distance"]
+
+
+def test_a_mirrored_match_is_measured_as_it_was_matched(network):
+    to_mirror = GRID[:, ::-1]
+    found = measure_pair(A, mirrored(A), A, to_mirror, network=network, mirrored=True)
+    assert found["smoothness"] == 1 and found["energy"] == pytest.approx(-1, abs=1e-3)
+    plain = measure_pair(A, mirrored(A), A, to_mirror, network=network)
+    assert plain["smoothness"] < 0.6 and plain["energy"] > -0.95
+
+
+def test_pictures_of_different_sizes():
+    target = photograph("coffee")[:100, :300]
+    nnf = np.stack([GRID[..., 0] * 100 // SHAPE[0], GRID[..., 1] * 300 // SHAPE[1]], axis=-1)
+    truth = Truth((nnf - GRID)[..., ::-1] + np.float32((4, 0)))
+    found = measure_pair(A, target, A, nnf, truth=truth)
+    assert (found["accuracy_1"], found["accuracy_2"]) == (0, 1)  # 4 of 300 pixels
+    assert found["coverage"] > 0.99
