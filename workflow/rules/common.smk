@@ -1,5 +1,6 @@
 # The plan of the run: the valid configuration, dealt out in batches.
 
+import functools
 import os
 import re
 import sys
@@ -13,20 +14,23 @@ from dia_pipeline.plan import Plan
 # Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
+# What messages call the configuration; modules say it.
+SOURCE = config.pop(
+    "source", ", ".join(map(str, workflow.overwrite_configfiles or workflow.configfiles))
+)
+
 try:
     PLAN = Plan(
         load_config(
             config,
             schemas=Path(workflow.basedir, "workflow", "schemas"),
-            source=", ".join(map(str, workflow.overwrite_configfiles or workflow.configfiles)),
+            source=SOURCE,
         )
     )
 except ConfigError as error:
     raise WorkflowError(str(error))
 
-# A global and no parameter of the rules, so that an edited configuration reruns what it changes
-# and nothing else.
-PLAN_FILE = PLAN.write()
+write_plan = functools.cache(PLAN.write)
 
 GPU = 0 if PLAN.config.device == "cpu" else 1
 
@@ -51,6 +55,15 @@ def previous(stage):
     return lambda wildcards: PLAN.previous_receipt(
         stage.format(**wildcards), wildcards.variant, wildcards.batch
     )
+
+
+def plan(wildcards, output):
+    """The file of the plan, written when a job is first planned.
+
+    Snakemake takes a parameter that knows the output for derived from it: an edited configuration
+    reruns what it changes and nothing else.
+    """
+    return write_plan()
 
 
 def settings(stage):

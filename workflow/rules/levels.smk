@@ -18,9 +18,10 @@ rule features:
         mem_mb=megabytes(4000),
         runtime=minutes(per_pair=1),
     params:
+        plan=plan,
         settings=settings("features"),
     shell:
-        "dia features --plan {PLAN_FILE} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia features --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -40,9 +41,10 @@ rule level:
         mem_mb=megabytes(6000),
         runtime=minutes(per_pair=1),
     params:
+        plan=plan,
         settings=settings("level{level}"),
     shell:
-        "dia level {wildcards.level} --plan {PLAN_FILE} --variant {wildcards.variant}"
+        "dia level {wildcards.level} --plan {params.plan} --variant {wildcards.variant}"
         " --batch {wildcards.batch} --threads {threads} 2>&1 | tee {log}"
 
 
@@ -63,7 +65,8 @@ rule pair:
         mem_mb=megabytes(6000),
         runtime=minutes(per_pair=5),
     params:
+        plan=plan,
         settings=settings("pair"),
     shell:
-        "dia pair --plan {PLAN_FILE} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia pair --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"

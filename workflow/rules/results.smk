@@ -1,10 +1,6 @@
 # From the fields to the pictures, and the end of a run.
 
 
-localrules:
-    summary,
-
-
 rule aggregate:
     input:
         previous=previous("aggregate"),
@@ -20,9 +16,10 @@ rule aggregate:
         mem_mb=megabytes(4000),
         runtime=minutes(per_pair=1),
     params:
+        plan=plan,
         settings=settings("aggregate"),
     shell:
-        "dia aggregate --plan {PLAN_FILE} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia aggregate --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -41,5 +38,8 @@ rule summary:
         ],
     output:
         PLAN.summary,
+    localrule: True
+    params:
+        plan=plan,
     shell:
-        "dia summary --plan {PLAN_FILE}"
+        "dia summary --plan {params.plan}"

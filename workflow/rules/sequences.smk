@@ -4,8 +4,8 @@ RECEIPT = f"{PLAN.results}/receipts/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{
 LOG = f"{PLAN.results}/logs/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.log"
 BENCHMARK = f"{PLAN.results}/benchmarks/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.tsv"
 DIA_SEQUENCE = (
-    "dia sequence {rule} --plan {PLAN_FILE} --variant {wildcards.variant}"
-    " --sequence {wildcards.sequence} --threads {threads}"
+    "dia sequence {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
+    " --sequence {{wildcards.sequence}} --threads {{threads}}"
 )
 
 
@@ -69,9 +69,10 @@ rule prepare:
         mem_mb=megabytes(6000),
         runtime=sequence_minutes(per_frame=0.1),
     params:
+        plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE + " 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="prepare") + " 2>&1 | tee {log}"
 
 
 rule match:
@@ -89,9 +90,10 @@ rule match:
         mem_mb=megabytes(6000),
         runtime=sequence_minutes(per_frame=5),
     params:
+        plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="match") + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
 
 
 rule frames:
@@ -109,9 +111,10 @@ rule frames:
         mem_mb=megabytes(4000),
         runtime=sequence_minutes(per_frame=1),
     params:
+        plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="frames") + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
 
 
 rule film:
@@ -129,6 +132,7 @@ rule film:
         mem_mb=megabytes(4000),
         runtime=sequence_minutes(per_frame=0.1),
     params:
+        plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE + " 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="film") + " 2>&1 | tee {log}"

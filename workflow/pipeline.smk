@@ -1,0 +1,8 @@
+# All rules of a run. They see its configuration as `config`, and nothing else of their caller.
+
+
+include: "rules/common.smk"
+include: "rules/weights.smk"
+include: "rules/levels.smk"
+include: "rules/sequences.smk"
+include: "rules/results.smk"
