@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+import cv2
+import numba
 import numpy as np
 import pytest
 
 from dia_pipeline.images import resize_image
 from dia_pipeline.matchers import MATCHERS, find_matcher, patchmatch_rgb
+from dia_pipeline.matchers.belief_propagation import propagate
+from dia_pipeline.matchers.sift import dense_sift
 from dia_pipeline.motion import grid
 from dia_pipeline.photographs import photograph, warped
 from dia_pipeline.settings import Settings
 
 SETTINGS = Settings()
-FOLLOWERS = ["optical-flow", "patchmatch-rgb"]
+FOLLOWERS = ["optical-flow", "patchmatch-rgb", "sift"]
 """The matchers that follow what is seen, at least within one look."""
 
 
@@ -78,9 +84,63 @@ def test_fields_stay_inside_pictures_of_other_sizes(name, size, cat):
             assert np.median(distances(nnf, truth)) <= 1.5
 
 
+@pytest.mark.parametrize("name", MATCHERS)
+def test_fields_depend_on_nothing_but_pictures_and_settings(name, cat):
+    a, b_prime = window(cat, 10, 14), resize_image(cat, (70, 90))
+    fields = []
+    for threads in (1, 2):
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        fields.append(find_matcher(name)(a, b_prime, a, SETTINGS))
+    for one, other in zip(*fields, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_rgb_matching_maps_multiply_to_the_squared_difference():
     source, target = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 3), np.uint8)
     s, t = patchmatch_rgb._matching_maps(source, target)
     difference = source[:, :, None, None] / 255 - target / 255
     expected = -(difference**2).sum(axis=-1)
     np.testing.assert_allclose(np.einsum("ijk,mnk->ijmn", s, t), expected, atol=1e-6)
+
+
+def test_dense_sift_is_the_sift_of_opencv(cat):
+    """Up to the Gaussian window; its orientations run the other way, y being up in its gradient."""
+    places = [(y, x) for y in range(15, 85, 6) for x in range(15, 135, 6)]
+    keypoints = [cv2.KeyPoint(float(x), float(y), 2, 0) for y, x in places]
+    unblurred = cv2.SIFT_create(sigma=0.5)
+    _, theirs = unblurred.compute(cv2.cvtColor(cat, cv2.COLOR_RGB2GRAY), keypoints)
+    theirs = np.roll(theirs.reshape(-1, 16, 8)[..., ::-1], 1, axis=-1).reshape(-1, 128)
+    ours = dense_sift(cat)[tuple(np.transpose(places))].astype(float)
+    lengths = np.linalg.norm(ours, axis=-1) * np.linalg.norm(theirs, axis=-1)
+    cosines = (ours * theirs).sum(axis=-1) / lengths
+    assert np.median(cosines) > 0.96
+    assert cosines.min() > 0.9
+
+
+def energies(offsets, data, centre, small, slope, most):
+    """The energy of SIFT flow, term by term, of many fields (N, H, W, 2)."""
+    height, width, side, _ = data.shape
+    total = small * np.abs(offsets).sum(axis=(1, 2, 3))
+    for axis in (1, 2):
+        step = np.abs(np.diff(offsets, axis=axis))
+        total += np.minimum(slope * step, most).sum(axis=(1, 2, 3))
+    place = offsets - centre + side // 2
+    y, x = np.indices((height, width))
+    return total + data[y, x, place[..., 0], place[..., 1]].sum(axis=(1, 2))
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (4, 1), (2, 2)])
+def test_belief_propagation_finds_the_least_energy(shape):
+    """Of all fields, in windows around centres of their own; loops may keep it from one or two."""
+    weights = (0.1, 0.4, 0.7)
+    windows = list(product((-1, 0, 1), repeat=2))
+    fields = np.array(list(product(windows, repeat=4))).reshape(-1, *shape, 2)
+    found, least = [], []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        data = random.random((*shape, 3, 3), np.float32)
+        centre = random.integers(-1, 2, (*shape, 2), np.int32)
+        offsets = propagate(data, centre, *weights, 10)
+        found.extend(energies(offsets[None], data, centre, *weights))
+        least.append(energies(centre + fields, data, centre, *weights).min())
+    assert np.isclose(found, least, atol=1e-5).mean() >= 0.9

@@ -23,6 +23,7 @@ MATCHERS = {
     "identity": "identity",
     "optical-flow": "optical_flow",
     "patchmatch-rgb": "patchmatch_rgb",
+    "sift": "sift",
 }
 """The module of every matcher, by the name that the setting `matcher` gives it."""
 
