@@ -33,4 +33,4 @@ if Path(ABLATION).exists():
 
     rule ablation:
         input:
-            rules.ablation_summary.output,
+            rules.ablation_compare.output,

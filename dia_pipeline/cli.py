@@ -299,6 +299,22 @@ def aggregate(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads =
 
 
 @app.command(rich_help_panel="Stages of the workflow")
+def measure(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads = None):
+    """Measure what was made of the pairs of a batch."""
+    _work("measure", plan, variant, batch, threads)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def synthetic(plan: PlanPath):
+    """Make the pictures and the truth of the synthetic benchmark."""
+    from .evaluation.synthetic import make_benchmark
+    from .plan import Plan
+
+    the_plan = Plan.read(plan)
+    make_benchmark(the_plan.config.synthetic, the_plan.results / "synthetic")
+
+
+@app.command(rich_help_panel="Stages of the workflow")
 def sequence(
     stage: Annotated[Literal["prepare", "match", "frames", "film"], typer.Argument()],
     plan: PlanPath,
@@ -319,23 +335,42 @@ def sequence(
 def summary(plan: PlanPath):
     """Say what a run made; name every failed pair, and let the next run try those again."""
     from .plan import Plan
-    from .summary import forget_failures, summarise
+    from .summary import summarise
 
     the_plan = Plan.read(plan)
-    outcome = summarise(the_plan)
-    console.print(_table(the_plan, outcome))
+    _conclude(the_plan, summarise(the_plan), the_plan.summary)
+
+
+@app.command(rich_help_panel="Stages of the workflow")
+def compare(plan: PlanPath):
+    """Compare the variants by their measures: tables, plots, and figures of the pairs."""
+    from .evaluation.comparison import compare_variants
+    from .plan import Plan
+    from .summary import summarise
+
+    the_plan = Plan.read(plan)
+    outcome = summarise(the_plan, "measure")
+    console.print(compare_variants(the_plan, outcome.made))
+    _conclude(the_plan, outcome, the_plan.comparison)
+
+
+def _conclude(plan: Plan, outcome: Summary, path: Path) -> None:
+    """Say what was made, and name what failed; a run without failures is filed under `path`."""
+    from .summary import forget_failures
+
+    console.print(_table(plan, outcome))
     failures = [
         f"{variant}/{name}: failed in {failure.stage}: {failure.reason}"
         for variant, failed in outcome.failed.items()
         for name, failure in failed.items()
     ]
     if failures:
-        forget_failures(the_plan)
+        forget_failures(plan)
         for line in failures:
             typer.secho(line, fg="red", err=True)
         typer.secho("The same command tries these again; the others are kept.", err=True)
         raise typer.Exit(1)
-    outcome.write(the_plan)
+    outcome.write(path)
 
 
 def _table(plan: Plan, outcome: Summary) -> Table:

@@ -9,7 +9,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
+from .evaluation.synthetic import SyntheticError, synthetic_pairs
 from .sequences import Sequence, find_frames
 from .settings import Settings, SettingsError, resolve
 from .sources import SequenceError
@@ -35,6 +36,9 @@ STANDS_FOR = {
 }
 """The options that a name decides, so that it also replaces those given further out."""
 
+FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime")
+"""The columns of the table of pairs that name what is known of a pair by its file."""
+
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message lists everything that is wrong with it."""
@@ -44,7 +48,8 @@ class ConfigError(ValueError):
 class Pair:
     """A row of the table of pairs: paths as seen from the working directory, and own options.
 
-    `truth` holds the columns that say what is known of the pair: flows, masks and the like.
+    `truth` holds the columns that say what is known of the pair: `FILES`, whether it is `mirrored`,
+    and the `kinds` that it is counted among.
     """
 
     name: str
@@ -58,6 +63,11 @@ class Pair:
         """The picture of the given A', empty where there is none."""
         return self.truth.get("a_prime", "")
 
+    @property
+    def truth_files(self) -> list[str]:
+        """The paths of all that is known of the pair."""
+        return [self.truth[name] for name in FILES if name in self.truth]
+
 
 @dataclass(frozen=True)
 class Config:
@@ -65,6 +75,7 @@ class Config:
 
     pairs: tuple[Pair, ...] = ()
     sequences: tuple[Sequence, ...] = ()
+    synthetic: Options | None = None
     results: str = "results"
     pairs_per_job: int = 1
     checkpoint: str = "level"
@@ -89,7 +100,7 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
     values = {name: value for name, value in values.items() if value is not None}
     problems = [f"{source}, {text}" for text in _problems(values, validators["config"])]
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
-    if not {"pairs", "sequences"} & values.keys():
+    if not {"pairs", "synthetic", "sequences"} & values.keys():
         problems.append(f"{source}, pairs: is missing; give the path of a table, or `sequences`")
     for kind, read in (("pairs", _read_pairs), ("sequences", _read_sequences)):
         if isinstance(values.get(kind), str):
@@ -98,6 +109,10 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
             problems += table_problems
     if not problems:
         config = Config(**{**values, **tables})
+        try:
+            config = replace(config, pairs=(*config.pairs, *_synthetic_pairs(config)))
+        except SyntheticError as error:
+            raise ConfigError(_report([f"{source}, {error}"])) from error
         problems = [*_shared_names(config), *_impossible_settings(config, source)]
     if problems:
         raise ConfigError(_report(problems))
@@ -132,8 +147,24 @@ def _report(problems: list[str]) -> str:
     return "\n".join(lines)
 
 
+def _synthetic_pairs(config: Config) -> Iterator[Pair]:
+    if config.synthetic is not None:
+        for row in synthetic_pairs(config.synthetic, Path(config.results, "synthetic")):
+            yield _pair(row, ())
+
+
+def _pair(row: Options, options: Iterable[str]) -> Pair:
+    """The pair of a row, of whose columns some are `options` and the others are known of it."""
+    own = {name: row.pop(name) for name in options if name in row}
+    return Pair(row.pop("name"), row.pop("a"), row.pop("b_prime"), own, row)
+
+
 def _shared_names(config: Config) -> Iterator[str]:
-    pairs = {pair.name.casefold() for pair in config.pairs}
+    names = [pair.name.casefold() for pair in config.pairs]
+    pairs = set(names)
+    for name in sorted(pairs):
+        if names.count(name) > 1:
+            yield f"pair {name!r}: the table names one as the synthetic benchmark does; rename it"
     for sequence in config.sequences:
         if sequence.name.casefold() in pairs:
             yield f"sequence {sequence.name!r}: a pair has the name too; their folders would be one"
@@ -169,10 +200,9 @@ def _validators(schemas: Path) -> dict[str, Validator]:
 
 def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair], list[str]]:
     """The pairs of a table, and everything that is wrong with it."""
-    rows, problems = _read_rows(table, "pairs", validators, _missing_pictures)
-    return [
-        Pair(row.pop("name"), row.pop("a"), row.pop("b_prime"), row) for row in rows.values()
-    ], problems
+    rows, problems = _read_rows(table, "pairs", validators, _missing_files)
+    options = validators["settings"].schema["properties"]
+    return [_pair(row, options) for row in rows.values()], problems
 
 
 def _read_sequences(
@@ -264,8 +294,8 @@ def _bad_row(row: Options, surplus: int, validator: Validator) -> Iterator[str]:
     yield from _problems(row, validator)
 
 
-def _missing_pictures(row: Options) -> Iterator[str]:
-    for name in ("a", "b_prime"):
+def _missing_files(row: Options) -> Iterator[str]:
+    for name in ("a", "b_prime", *FILES):
         if name in row and not Path(row[name]).is_file():
             yield (
                 f"{name}: there is no file {row[name]!r}; "

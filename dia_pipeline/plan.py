@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .config import Config, Pair, pair_settings
+from .config import FILES, Config, Pair, pair_settings
+from .evaluation.synthetic import synthetic_pairs
 from .receipts import write_json
 from .recipes import STAGES, digest, stage_settings
 from .sequences import Sequence
-from .settings import Settings
+from .settings import Settings, resolve
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Plan:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages through which every batch goes, in order."""
+        """The stages through which every batch goes, in order; what they made can be measured."""
         return STAGES if self.config.checkpoint == "level" else ("pair", "aggregate")
 
     @property
@@ -101,14 +102,35 @@ class Plan:
 
     def pictures(self, batch: str) -> list[str]:
         """The pictures of a batch, each once."""
-        return list(dict.fromkeys(path for p in self.batches[batch] for path in (p.a, p.b_prime)))
+        paths = (path for p in self.batches[batch] for path in (p.a, p.b_prime, p.a_prime))
+        return list(dict.fromkeys(filter(None, paths)))
+
+    def truth_files(self, batch: str) -> list[str]:
+        """The files of what is known of the pairs of a batch, each once."""
+        return list(dict.fromkeys(path for p in self.batches[batch] for path in p.truth_files))
+
+    @property
+    def synthetic_files(self) -> list[str]:
+        """The files of the synthetic benchmark, none if the configuration has none."""
+        if self.config.synthetic is None:
+            return []
+        rows = synthetic_pairs(self.config.synthetic, self.results / "synthetic")
+        return [row[column] for row in rows for column in ("a", "b_prime", *FILES)]
+
+    @cached_property
+    def common(self) -> Settings:
+        """The settings that rows and variants override; by these all of them are measured."""
+        return resolve(self.config.settings)
 
     def decides(self, stage: str, variant: str, batch: str) -> str:
         """A digest of whatever decides a stage of a batch, apart from what its inputs hold."""
+        if stage == "measure":
+            known = [[pair.name, pair.truth] for pair in self.batches[batch]]
+            return digest([self.common.backbone, known])
         stages = STAGES[:-1] if stage == "pair" else (stage,)
         return digest(
             [
-                [pair.name, pair.a, pair.b_prime]
+                [pair.name, pair.a, pair.b_prime, pair.a_prime]
                 + [stage_settings(stage, self.settings(variant, pair)) for stage in stages]
                 for pair in self.batches[batch]
             ]
@@ -125,10 +147,11 @@ class Plan:
 
     def previous_receipt(self, stage: str, variant: str, batch: str) -> Path | None:
         """The receipt of the stage before, None for the first."""
-        position = self.stages.index(stage)
+        stages = (*self.stages, "measure")
+        position = stages.index(stage)
         if position == 0:
             return None
-        return self.receipt(self.stages[position - 1], variant, batch)
+        return self.receipt(stages[position - 1], variant, batch)
 
     def receipt(self, stage: str, variant: str, batch: str) -> Path:
         """The receipt of a stage of a batch; that of `features` is shared by variants."""
@@ -183,3 +206,7 @@ class Plan:
     @property
     def summary(self) -> Path:
         return self.results / "summary.json"
+
+    @property
+    def comparison(self) -> Path:
+        return self.results / "comparison.json"

@@ -145,7 +145,11 @@ class PairWork:
             return digest(aggregate_recipe(self._sources))
         if stage == "pair":
             self.nnf()
-            return digest(nnf_recipe(self._sources))
+            return self.key
+        if stage == "measure":
+            from .evaluation.results import measure_results
+
+            return measure_results(self)
         level = self._level(stage)
         self.level(level)
         return digest(level_recipe(level, self._sources))
@@ -267,6 +271,21 @@ class PairWork:
             recipe,
             nnf.attributes,
         )
+
+    @property
+    def key(self) -> str:
+        """What decides the fields, from which everything else follows."""
+        return digest(nnf_recipe(self._sources))
+
+    @property
+    def common_backbone(self) -> Backbone:
+        """The backbone by which the results of all variants are measured."""
+        return Backbone.read(self._plan.weights(self._plan.common.backbone))
+
+    @property
+    def common_network(self) -> Network:
+        """The network by which the results of all variants are measured."""
+        return self._networks.get(self.common_backbone, "float32")
 
     @property
     def seconds(self) -> dict[str, float]:

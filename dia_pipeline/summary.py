@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from .plan import Plan
 from .receipts import Failure, Receipt, write_json
@@ -15,17 +16,18 @@ class Summary:
     made: dict[str, dict[str, str]]
     failed: dict[str, dict[str, Failure]]
 
-    def write(self, plan: Plan) -> None:
+    def write(self, path: Path) -> None:
         """Write the summary of a run without failures as JSON."""
-        write_json(plan.summary, {"made": self.made})
+        write_json(path, {"made": self.made})
 
 
-def summarise(plan: Plan) -> Summary:
-    """Put the receipts of the last stage together."""
+def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
+    """Put the receipts of the last stage together: `aggregate`, or `measure` of pairs alone."""
     summary = Summary({}, {})
     for variant in plan.variants:
-        receipts = [_last_receipt(plan, variant, batch) for batch in plan.batches]
-        receipts += [_film_receipt(plan, variant, name) for name in plan.sequences]
+        receipts = [Receipt.read(plan.receipt(stage, variant, batch)) for batch in plan.batches]
+        if stage == "aggregate":
+            receipts += [_film_receipt(plan, variant, name) for name in plan.sequences]
         summary.made[variant] = {k: v for receipt in receipts for k, v in receipt.made.items()}
         summary.failed[variant] = {k: v for receipt in receipts for k, v in receipt.failed.items()}
     return summary
@@ -38,21 +40,16 @@ def forget_failures(plan: Plan) -> None:
     """
     for variant in plan.variants:
         for batch in plan.batches:
-            if not _last_receipt(plan, variant, batch).failed:
-                continue
-            for stage in plan.stages:
+            for stage in (*plan.stages, "measure"):
                 path = plan.receipt(stage, variant, batch)
                 if path.exists() and Receipt.read(path).failed:
                     path.unlink()
         for name in plan.sequences:
-            if _film_receipt(plan, variant, name).failed:
+            film = plan.sequence_receipt("film", variant, name)
+            if film.exists() and Receipt.read(film).failed:
                 for path in (plan.results / "receipts").glob(f"*/{variant}/{name}/*.json"):
                     path.unlink()
 
 
 def _film_receipt(plan: Plan, variant: str, name: str) -> Receipt:
     return Receipt.read(plan.sequence_receipt("film", variant, name))
-
-
-def _last_receipt(plan: Plan, variant: str, batch: str) -> Receipt:
-    return Receipt.read(plan.receipt(plan.stages[-1], variant, batch))

@@ -8,6 +8,8 @@ import pytest
 
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.config import Config, ConfigError, Pair, load_config, merge, pair_settings
+from dia_pipeline.evaluation.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
+from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
 from dia_pipeline.sequences import COHERENCE, Sequence
 
 SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
@@ -67,6 +69,46 @@ def test_a_wrong_row_is_named_with_file_row_and_field(table, row, expected):
     path = table("name|a|b_prime|ratio|preset", "one|a.png|b.png", row)
     (problem,) = problems({"pairs": path})
     assert problem.startswith(f"pairs.tsv, row 3 (pair '{row.split('|')[0]}'), ")
+    for text in expected:
+        assert text in problem
+
+
+def test_what_is_known_of_a_pair_is_kept_apart_from_its_settings(table):
+    Path("flow.flo").touch()
+    path = table(
+        "name|a|b_prime|flow_ab|mirrored|kinds|seed", "x|a.png|b.png|flow.flo|true|car, day|7"
+    )
+    known = {"flow_ab": "flow.flo", "mirrored": True, "kinds": ["car", "day"]}
+    (pair,) = load_config({"pairs": path}, SCHEMAS).pairs
+    assert pair == Pair("x", "a.png", "b.png", {"seed": 7}, known)
+    assert pair.truth_files == ["flow.flo"]
+    Path("flow.flo").unlink()
+    (problem,) = problems({"pairs": path})
+    assert problem.startswith("pairs.tsv, row 2 (pair 'x'), flow_ab: there is no file 'flow.flo'")
+
+
+def test_the_synthetic_benchmark_is_worked_beside_a_table(table):
+    path = table("name|a|b_prime", "one|a.png|b.png")
+    options = {"pairs": ["coffee-shift-night"]}
+    config = load_config({"pairs": path, "synthetic": options, "results": "out"}, SCHEMAS)
+    assert [pair.name for pair in config.pairs] == ["one", "coffee-shift-night"]
+    made = config.pairs[1]
+    assert made.a == "out/synthetic/coffee-shift-night/a.png"
+    assert made.truth["kinds"] == ["shift", "night"]
+    assert len(load_config({"synthetic": {}}, SCHEMAS).pairs) == len(PAIRS)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"pairs": ["coffee-shift-nigth"]}, ["no pair 'coffee-shift-nigth'", *VIEWS, *LOOKS]),
+        ({"size": 300}, ["synthetic.size: there is no such field; did you mean 'side'?"]),
+        ({"pairs": ["coffee-shift-night"]}, ["'coffee-shift-night'", "rename"]),
+    ],
+)
+def test_a_wrong_benchmark_is_explained(table, options, expected):
+    path = table("name|a|b_prime", "coffee-shift-night|a.png|b.png")
+    (problem,) = problems({"pairs": path, "synthetic": options})
     for text in expected:
         assert text in problem
 
@@ -154,7 +196,7 @@ def test_the_schemas_speak_of_the_settings_there_are():
     del choices["matcher"]  # a new matcher shall be one function and one line
     assert {name: tuple(s["enum"]) for name, s in schema.items() if "enum" in s} == choices
     columns = json.loads((SCHEMAS / "pairs.schema.json").read_text())["properties"]
-    assert set(columns) == set(schema) | {"name", "a", "b_prime"}
+    assert set(columns) == set(schema) | {"name", "a", "b_prime", "kinds", *TRUTH_COLUMNS}
     columns = json.loads((SCHEMAS / "sequences.schema.json").read_text())["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
     assert set(columns) == set(schema) - {"matcher", "finest", "orientation"} | own
@@ -166,11 +208,13 @@ def test_the_schema_states_the_defaults_of_the_configuration():
     config = Config(())
     stated = {name: field["default"] for name, field in schema.items() if "default" in field}
     assert stated == {name: getattr(config, name) for name in stated}
-    assert set(schema) - set(stated) == {"pairs", "sequences"}
+    assert set(schema) - set(stated) == {"pairs", "sequences", "synthetic"}
+    options = schema["synthetic"]["properties"]
+    assert set(options) == set(DEFAULTS)
 
 
 def test_the_shipped_configuration_is_explained_field_by_field():
     readme = (SCHEMAS.parents[1] / "config" / "README.md").read_text()
-    for name in ("config", "sequences", "settings"):
+    for name in ("config", "pairs", "sequences", "settings"):
         for field in json.loads((SCHEMAS / f"{name}.schema.json").read_text())["properties"]:
             assert f"| `{field}` |" in readme

@@ -15,7 +15,7 @@ SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "moto
 
 VIEWS = ("smooth", "scale", "shift", "mirrored", "instance")
 """How B' sees what A shows, always shifted: bent smoothly; scaled; no more than shifted; bent and
-mirrored; or another instance of the same: bent strongly, of other local colours and texture."""
+mirrored; or another instance of the same: bent strongly, its colours and details others."""
 
 LOOKS = ("grading", "painted", "pencil", "night")
 """How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark."""
@@ -65,7 +65,8 @@ def synthetic_pairs(options: dict[str, Any], folder: str | Path) -> list[dict[st
 
     Returns:
         For every pair `name`, the paths `a`, `b_prime`, `a_prime` (the true A'), `flow_ab`,
-        `flow_ba`, `mask_a` and `mask_b_prime`, and whether it matches only `mirrored`.
+        `flow_ba`, `mask_a` and `mask_b_prime`, whether it matches only `mirrored`, and
+        its `kinds`: view and look.
 
     Raises:
         SyntheticError: there is no such option or pair.
@@ -118,7 +119,7 @@ def _complete(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(name: str, folder: Path) -> dict[str, Any]:
-    _, view, _ = split_name(name)
+    _, view, look = split_name(name)
     files = {
         "a": "a.png",
         "b_prime": "b_prime.png",
@@ -129,4 +130,4 @@ def _row(name: str, folder: Path) -> dict[str, Any]:
         "mask_b_prime": "mask_b_prime.png",
     }
     paths = {column: (folder / name / file).as_posix() for column, file in files.items()}
-    return {"name": name, **paths, "mirrored": view == "mirrored"}
+    return {"name": name, **paths, "mirrored": view == "mirrored", "kinds": [view, look]}

@@ -1,0 +1,55 @@
+# What the variants are worth: measures of their results, and how they compare.
+
+
+if PLAN.synthetic_files:
+
+    rule synthetic:
+        output:
+            PLAN.synthetic_files,
+        localrule: True
+        params:
+            plan=plan,
+            options=PLAN.config.synthetic,
+        shell:
+            "dia synthetic --plan {params.plan}"
+
+
+rule measure:
+    input:
+        weights=PLAN.weights(PLAN.common.backbone),
+        previous=previous("measure"),
+        truth=lambda wildcards: PLAN.truth_files(wildcards.batch),
+    output:
+        f"{PLAN.results}/receipts/measure/{{variant}}/{{batch}}.json",
+    log:
+        f"{PLAN.results}/logs/measure/{{variant}}/{{batch}}.log",
+    benchmark:
+        f"{PLAN.results}/benchmarks/measure/{{variant}}/{{batch}}.tsv"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=megabytes(4000),
+        runtime=minutes(per_pair=1),
+    params:
+        plan=plan,
+        settings=settings("measure"),
+    shell:
+        "dia measure --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        " --threads {threads} 2>&1 | tee {log}"
+
+
+# Writes tables and figures; fails, as the summary does, if a pair could not be measured.
+rule compare:
+    input:
+        [
+            PLAN.receipt("measure", variant, batch)
+            for variant in PLAN.variants
+            for batch in PLAN.batches
+        ],
+    output:
+        PLAN.comparison,
+    localrule: True
+    params:
+        plan=plan,
+    shell:
+        "dia compare --plan {params.plan}"
