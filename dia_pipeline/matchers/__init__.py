@@ -21,6 +21,7 @@ from importlib import import_module
 
 MATCHERS = {
     "identity": "identity",
+    "image-analogies": "image_analogies",
     "optical-flow": "optical_flow",
     "patchmatch-rgb": "patchmatch_rgb",
     "sift": "sift",

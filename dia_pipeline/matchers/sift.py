@@ -2,9 +2,9 @@
 
 Liu, Yuen, Torralba, SIFT Flow: Dense Correspondence across Scenes and its Applications, PAMI 2011:
 the L1 distance of dense descriptors, truncated L1 smoothness, and belief propagation on two layers
-(`belief_propagation`), coarse to fine on a pyramid of descriptors. Written anew from the paper, with
-the weights and windows of its authors' release, but without a truncation of the L1 distance. Its
-offsets are from the scaled place, so that pictures of different sizes start from the identity.
+(`belief_propagation`), coarse to fine on a pyramid of descriptors. Written anew from the paper,
+with the weights and windows of its authors' release; the distance itself is not truncated. Offsets
+are from the scaled place, so that pictures of different sizes start from the identity.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ The unit is the L1 distance of descriptors of length 1.
 
 _UNIT = 512
 """Descriptors are kept as bytes; this is the length 1."""
+
+_TENT = 1 - np.abs(np.arange(1 - CELL, CELL)) / CELL
+"""How a gradient is shared between the cells around it, along each axis."""
 
 
 def match(
@@ -68,9 +71,6 @@ def dense_sift(image: np.ndarray) -> np.ndarray:
     descriptors = np.concatenate(parts, axis=-1)
     descriptors = np.minimum(_normalised(descriptors), 0.2)
     return np.minimum(_UNIT * _normalised(descriptors) + 0.5, 255).astype(np.uint8)
-
-
-_TENT = 1 - np.abs(np.arange(1 - CELL, CELL)) / CELL
 
 
 def _orientations(image: np.ndarray) -> np.ndarray:
