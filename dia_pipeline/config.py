@@ -26,6 +26,9 @@ from .sources import SequenceError
 Options = dict[str, Any]
 """Settings as a user writes them: presets, qualities and blend levels by name."""
 
+OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
+"""The settings that sequences cannot change."""
+
 MOST_PROBLEMS = 50
 """So many are listed; one wrong column of a long table shall not hide the rest of the terminal."""
 
@@ -175,14 +178,22 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
     tried: set[str] = set()
     for variant in config.variants:
         for pair in (*config.pairs, *config.sequences):
-            combination = json.dumps([variant, pair.options])
+            combination = json.dumps([variant, type(pair).__name__, pair.options])
             if combination in tried:
                 continue
             tried.add(combination)
             try:
-                pair_settings(config, variant, pair)
+                chosen = pair_settings(config, variant, pair)
             except SettingsError as error:
                 yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
+                continue
+            if isinstance(pair, Sequence) and not all(
+                getattr(chosen, name) == value for name, value in OF_SEQUENCES.items()
+            ):
+                yield (
+                    f"{source}, variant {variant!r} with sequence {pair.name!r}: sequences know "
+                    f"{', '.join(f'{name} {value}' for name, value in OF_SEQUENCES.items())} alone"
+                )
 
 
 def _validators(schemas: Path) -> dict[str, Validator]:

@@ -218,3 +218,14 @@ def test_the_shipped_configuration_is_explained_field_by_field():
     for name in ("config", "pairs", "sequences", "settings"):
         for field in json.loads((SCHEMAS / f"{name}.schema.json").read_text())["properties"]:
             assert f"| `{field}` |" in readme
+
+
+def test_a_variant_that_sequences_cannot_follow_is_named(table):
+    Path("day").mkdir()
+    Path("day/1.png").touch()
+    table("name|a|b_prime", "noon|a.png|day")
+    Path("pairs.tsv").rename("sequences.tsv")
+    variants = {"plain": {}, "alone": {"matcher": "layer-independent"}}
+    (problem,) = problems({"sequences": "sequences.tsv", "variants": variants})
+    assert "variant 'alone' with sequence 'noon'" in problem
+    assert "matcher hierarchical" in problem
