@@ -15,7 +15,7 @@ from scipy import ndimage
 from ..flow import write_flo
 from ..images import resize_image, write_image
 from ..photographs import LUMA, night, painted, pencil, photograph, sampled
-from .synthetic import SUBJECTS, split_name
+from .synthetic import split_name
 
 MARGIN = 0.1
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side."""
@@ -26,8 +26,9 @@ CLOSED = 0.01
 BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08}
 """The largest displacement by the smooth bend of a view, as a share of the longest side."""
 
-TEXTURE = 1 / 75
-"""What is finer than this share of the longest side is the texture in which instances differ."""
+ECHO, PARTS = 0.08, 0.025
+"""How far from itself a detail of another instance is seen again, and how far at most its parts
+lie from where the truth says, as shares of the longest side."""
 
 
 def make_pair(row: dict[str, Any], side: int, seed: int) -> None:
@@ -48,7 +49,7 @@ def make_pair(row: dict[str, Any], side: int, seed: int) -> None:
     a = source[inner]
     displacement = _displacement(view, a.shape[:2], random)
     if view == "instance":
-        source = another_instance(source, _another_photograph(subject, source, random), random)
+        source = another_instance(source, random)
     to_a = _grid(a.shape[:2]) + displacement
     seen = sampled(source, to_a + [axis.start for axis in inner])
     mask = foreground(a)
@@ -97,11 +98,12 @@ def _inverse(displacement: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return found
 
 
-def _at(displacement: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The values (H, W, C) at positions (H, W, 2), linear between the pixels."""
     where = np.moveaxis(positions, -1, 0)
     parts = [
         ndimage.map_coordinates(part, where, order=1, mode="nearest")
-        for part in np.moveaxis(displacement, -1, 0)
+        for part in np.moveaxis(values, -1, 0)
     ]
     return np.stack(parts, axis=-1)
 
@@ -117,33 +119,30 @@ def foreground(image: np.ndarray) -> np.ndarray:
     return interest > np.median(interest)
 
 
-def another_instance(
-    image: np.ndarray, other: np.ndarray, random: np.random.Generator
-) -> np.ndarray:
-    """The picture as if of another thing of its kind: other local colours and fine texture.
+def another_instance(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The picture (H, W, 3) uint8 as if of another thing of its kind.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        other: the picture of the same size whose fine texture is mixed in. Its phases are made
-            random, so that it brings its texture and not its things (random phase noise:
-            Galerne, Gousseau and Morel, "Random Phase Textures", 2011).
+    Its colours are locally others; its details are faint and have an echo elsewhere, which misleads
+    whoever looks at details alone; and its parts lie a little elsewhere than the truth says, which
+    is smooth as a person would draw it. (The texture of another photograph instead of the echo
+    hurts the coarse levels as much as the fine ones, unlike real instances.)
     """
-    own, texture = _fine(image / 255), _fine(_random_phase(other / 255, random))
-    coarse = image / 255 - own
-    gain = np.exp(0.5 * _smooth(image.shape, max(image.shape) / 8, random))
-    return _to_bytes(coarse * gain + 0.5 * own + 0.6 * texture * own.std() / texture.std())
+    side = max(image.shape)
+    details = _details(image / 255)
+    gain = np.exp(0.5 * _smooth(image.shape, side / 8, random))
+    angle = random.uniform(0, 2 * np.pi)
+    away = ECHO * side * np.array([np.sin(angle), np.cos(angle)])
+    away = away + 0.3 * ECHO * side * _smooth((*image.shape[:2], 2), side / 6, random)
+    grid = _grid(image.shape[:2])
+    changed = (image / 255 - details) * gain + 0.5 * details + 0.45 * _at(details, grid + away)
+    apart = PARTS * side * _smooth((*image.shape[:2], 2), side / 30, random)
+    return _to_bytes(_at(changed, grid + apart))
 
 
-def _fine(values: np.ndarray) -> np.ndarray:
-    finest = TEXTURE * max(values.shape)
-    return values - ndimage.gaussian_filter(values, (finest, finest, 0))
-
-
-def _random_phase(values: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The values (H, W, C) with one random phase added to all channels at every frequency."""
-    phase = np.angle(np.fft.rfft2(random.standard_normal(values.shape[:2])))
-    turned = np.fft.rfft2(values, axes=(0, 1)) * np.exp(1j * phase)[..., None]
-    return np.fft.irfft2(turned, s=values.shape[:2], axes=(0, 1))
+def _details(values: np.ndarray) -> np.ndarray:
+    """What is finer than a fiftieth of the longest side."""
+    coarsest = max(values.shape) / 50
+    return values - ndimage.gaussian_filter(values, (coarsest, coarsest, 0))
 
 
 def in_look(look: str, image: np.ndarray, seed: int) -> np.ndarray:
@@ -172,12 +171,6 @@ def _source(subject: str, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
     sides = [round(length) for length in scaled]
     starts = [(full - part) // 2 for full, part in zip(source.shape, sides, strict=False)]
     return source, tuple(slice(s, s + part) for s, part in zip(starts, sides, strict=True))
-
-
-def _another_photograph(subject: str, image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Another photograph, resized to the size of `image`."""
-    other = random.choice([name for name in SUBJECTS if name != subject])
-    return resize_image(photograph(other), image.shape[:2])
 
 
 def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
