@@ -1,0 +1,228 @@
+"""Benchmarks as they are published: their folders read as rows of the table of pairs.
+
+Rows are directed, from A to B'. What a benchmark does not hold as a file that `truth` reads,
+keypoints and the flows of mirrored pairs, is written to a folder that the caller names.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from ..flow import read_flo, write_flo
+from .truth import write_keypoints
+
+Row = dict[str, Any]
+
+VOC_CLASSES = (
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+"""The classes of PASCAL VOC; PF-PASCAL numbers them from 1."""
+
+
+class LayoutError(ValueError):
+    """A folder does not hold the benchmark it should; the message says what is missing where."""
+
+
+def read_layout(
+    folder: str | Path, layout: str, derived: str | Path, split: str = "test"
+) -> list[Row]:
+    """The pairs of a benchmark.
+
+    Args:
+        folder: the benchmark as unpacked.
+        layout: one of LAYOUTS.
+        derived: the folder for keypoints and turned flows.
+        split: the part of the benchmark, as it names it, where it has parts.
+
+    Returns:
+        Rows with `name`, `a`, `b_prime` and those of `truth.TRUTH_COLUMNS` that are known.
+
+    Raises:
+        LayoutError: there is no such layout, or the folder does not hold it.
+        FlowError: the flow of a mirrored pair is damaged.
+    """
+    if layout not in LAYOUTS:
+        raise LayoutError(f"there is no layout {layout!r}; known are {', '.join(LAYOUTS)}")
+    rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
+    if not rows:
+        raise LayoutError(f"{folder}: there are no pairs of the layout {layout} in this folder")
+    return rows
+
+
+def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
+    """TSS (Taniai, Sinha and Sato 2016): dense flow and foreground both ways; it has no splits.
+
+    FG3DCar, JODS and PASCAL hold a folder for each pair with image1.png, image2.png, flow1.flo
+    (from picture 1 to 2), flow2.flo, mask1.png, mask2.png, and flip_gt.txt. Where that says 1, the
+    pictures match only if one is mirrored, and each flow leads from its picture as it is into the
+    mirror image of the other; for such pairs flows to the other as it is are written.
+    """
+    for pair in sorted(path.parent for path in folder.glob("*/*/image1.png")):
+        name = _name(pair.parent.name, pair.name)
+        pictures, flows, masks = (
+            [_file(pair / f"{kind}{number}{suffix}") for number in "12"]
+            for kind, suffix in (("image", ".png"), ("flow", ".flo"), ("mask", ".png"))
+        )
+        mirrored = _file(pair / "flip_gt.txt").read_text().split()[:1] == ["1"]
+        if mirrored:
+            flows = _turn_flows(flows, derived / name)
+        for source, target in ((0, 1), (1, 0)):
+            yield {
+                "name": f"{name}_{source + 1}{target + 1}",
+                "a": str(pictures[source]),
+                "b_prime": str(pictures[target]),
+                "flow_ab": str(flows[source]),
+                "flow_ba": str(flows[target]),
+                "mask_a": str(masks[source]),
+                "mask_b_prime": str(masks[target]),
+                "mirrored": mirrored,
+            }
+
+
+def read_spair(folder: Path, derived: Path, split: str) -> Iterator[Row]:
+    """SPair-71k (Min, Lee, Ponce and Cho 2019): keypoints and boxes; splits trn, val and test.
+
+    Layout/large/SPLIT.txt lists the pairs of a split, PairAnnotation/SPLIT/PAIR.json annotates
+    one, and JPEGImages/CATEGORY holds the pictures.
+    """
+    listing = _file(folder / "Layout" / "large" / f"{split}.txt")
+    for pair in listing.read_text().split():
+        annotation = json.loads(
+            _file(folder / "PairAnnotation" / split / f"{pair}.json").read_text()
+        )
+        pictures = [
+            folder / "JPEGImages" / annotation["category"] / annotation[f"{role}_imname"]
+            for role in ("src", "trg")
+        ]
+        points = annotation["src_kps"], annotation["trg_kps"]
+        yield _keypoint_row(_name(pair), pictures, points, annotation["trg_bndbox"], derived)
+
+
+def read_pf_pascal(folder: Path, derived: Path, split: str) -> Iterator[Row]:
+    """PF-PASCAL (Ham, Cho, Schmid and Ponce 2017): keypoints; splits val and test.
+
+    SPLIT_pairs.csv or SPLIT_pairs_pf_pascal.csv, the lists of Rocco, Arandjelović and Sivic (2017),
+    have source_image, target_image, class, and XA, YA, XB, YB as numbers with semicolons between,
+    counted from 1. JPEGImages holds the pictures, and Annotations/CLASS/PICTURE.mat a `bbox`.
+    """
+    names = (f"{split}_pairs.csv", f"{split}_pairs_pf_pascal.csv")
+    for number, line in _lines(*(folder / name for name in names)):
+        pictures = [
+            folder / "JPEGImages" / Path(line[f"{role}_image"]).name
+            for role in ("source", "target")
+        ]
+        points = [
+            _from_one(*(line[axis + picture].strip(";").split(";") for axis in "XY"))
+            for picture in "AB"
+        ]
+        annotation = folder / "Annotations" / VOC_CLASSES[int(line["class"]) - 1]
+        box = _voc_box(annotation / f"{pictures[1].stem}.mat")
+        yield _keypoint_row(_numbered(number, pictures), pictures, points, box, derived)
+
+
+def read_pf_willow(folder: Path, derived: Path, split: str) -> Iterator[Row]:
+    """PF-WILLOW (Ham, Cho, Schmid and Ponce 2016): ten keypoints a pair, in no splits.
+
+    test_pairs.csv, the list of Rocco et al. (2017), has imageA, imageB (as PF-dataset/CLASS/FILE)
+    and XA1 to XA10, YA1 to YA10, XB1 ..., YB1 ..., counted from 1. There are no boxes but those of
+    the keypoints.
+    """
+    for number, line in _lines(folder / "test_pairs.csv"):
+        pictures = [folder.joinpath(*Path(line[f"image{image}"]).parts[-2:]) for image in "AB"]
+        points = [
+            _from_one(*([line[f"{axis}{picture}{n}"] for n in range(1, 11)] for axis in "XY"))
+            for picture in "AB"
+        ]
+        yield _keypoint_row(_numbered(number, pictures), pictures, points, None, derived)
+
+
+LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
+    "tss": read_tss,
+    "spair-71k": read_spair,
+    "pf-pascal": read_pf_pascal,
+    "pf-willow": read_pf_willow,
+}
+"""The benchmarks that can be read."""
+
+
+def _turn_flows(paths: list[Path], folder: Path) -> list[Path]:
+    """Write flows to the other picture as it is, given those to its mirror image."""
+    flows = [read_flo(path) for path in paths]
+    turned = []
+    for path, flow, other in zip(paths, flows, reversed(flows), strict=True):
+        x = np.arange(flow.shape[1])
+        flow[..., 0] = other.shape[1] - 1 - 2 * x - flow[..., 0]
+        write_flo(folder / path.name, flow)
+        turned.append(folder / path.name)
+    return turned
+
+
+def _keypoint_row(
+    name: str, pictures: list[Path], points: Any, box: list[float] | None, derived: Path
+) -> Row:
+    """The row of a pair with keypoints [x, y] in both pictures, which are written."""
+    keypoints = derived / f"{name}.json"
+    write_keypoints(keypoints, *points, box)
+    a, b_prime = map(_file, pictures)
+    return {"name": name, "a": str(a), "b_prime": str(b_prime), "keypoints": str(keypoints)}
+
+
+def _lines(*lists: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The numbered lines of the first of these lists of pairs that is there."""
+    path = next((path for path in lists if path.is_file()), lists[0])
+    with _file(path).open(newline="", encoding="utf-8-sig") as file:
+        for number, line in enumerate(csv.DictReader(file), 1):
+            yield number, {key.strip(): value for key, value in line.items() if key}
+
+
+def _from_one(xs: list[str], ys: list[str]) -> list[list[float]]:
+    """Points [x, y] whose coordinates were counted from 1."""
+    return [[float(x) - 1, float(y) - 1] for x, y in zip(xs, ys, strict=True)]
+
+
+def _voc_box(path: Path) -> list[float] | None:
+    return loadmat(path)["bbox"].astype(float).ravel().tolist() if path.is_file() else None
+
+
+def _numbered(number: int, pictures: list[Path]) -> str:
+    return _name(f"{number:04d}", *(picture.stem for picture in pictures))
+
+
+def _name(*parts: str) -> str:
+    """A name that a pair can have."""
+    return re.sub(r"[^\w.-]+", "-", "-".join(parts))
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise LayoutError(
+            f"{path}: there is no such file; the benchmark is not whole, or elsewhere"
+        )
+    return path
