@@ -1,6 +1,13 @@
-"""PatchMatch for the CPU: parallel over rows, free of races, compiled once and cached."""
+"""PatchMatch for the CPU: parallel over tiles, free of races, compiled once and cached.
+
+Maps are searched as 16-bit integers, which are half the memory to read and multiply twice as fast;
+what they lose is less than what features lose that are kept in float16. Sums of integers are
+exact: the field depends neither on threads nor on how a machine adds.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numba
 import numpy as np
@@ -10,15 +17,17 @@ MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
 MEMORY = 4
 """A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice."""
-REORDER = {"reassoc", "contract"}
-"""The freedom the compiler needs to vectorise a dot product; the order is fixed once compiled."""
+TILE = 32
+"""Side of the squares of pixels that are worked one after another, while their patches are near."""
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed):
     """See `patchmatch.search`; tensors on the CPU."""
-    bound = np.float32(source.square().sum(dim=-1).max().item() * 1.0001)
+    longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
+    scale = _scale(longest, patch)
+    bound = np.float32((longest * scale) ** 2 * 1.01)
     sides = (*source.shape, *target.shape[:2], patch // 2)
-    maps = (source.numpy().ravel(), target.numpy().ravel(), bound)
+    maps = (*(_quantised(map_.numpy().ravel(), scale) for map_ in (source, target)), bound)
     field = nnf.numpy()
     best = evaluate(maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
@@ -34,7 +43,26 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed):
             (jumps[turn], now, now - len(jumps)),
             (windows, seed, iteration * len(radii)),
         )
-    return torch.from_numpy(field.copy()), torch.from_numpy(-best)
+    return torch.from_numpy(field.copy()), torch.from_numpy(best / np.float32(-(scale**2)))
+
+
+def _scale(longest, patch):
+    """What the values of a map are multiplied by before they are rounded.
+
+    The dot product of two patches' rows fits in 32 bits; rounding adds less than a hundredth to it.
+
+    Args:
+        longest: length of the longest vector.
+    """
+    return min(math.sqrt(2**31 / (1.01 * patch)), 2**15 - 1) / (longest or 1)
+
+
+@numba.njit(parallel=True, cache=True)
+def _quantised(values, scale):
+    result = np.empty(len(values), np.int16)
+    for i in numba.prange(len(values)):
+        result[i] = np.int16(np.rint(values[i] * np.float32(scale)))
+    return result
 
 
 @numba.njit(inline="always")
@@ -51,7 +79,7 @@ def _pick(random, low, high):
     return low + np.int64((random * np.uint64(high - low + 1)) >> np.uint64(32))
 
 
-@numba.njit(fastmath=REORDER)
+@numba.njit
 def _similarity(maps, sides, y, x, ty, tx, beat):
     """The mean dot product of two patches; `beat` itself as soon as it cannot be exceeded.
 
@@ -66,21 +94,21 @@ def _similarity(maps, sides, y, x, ty, tx, beat):
     columns = left + right + 1
     count = columns * (top + bottom + 1)
     length = columns * depth
-    total = np.float32(0)
-    needed = np.float32((beat - bound) * count)
+    total = np.float64(0)
+    needed = np.float64(beat - bound) * count
     for dy in range(-top, bottom + 1):
-        start = ((y + dy) * width + x - left) * depth
-        target_start = ((ty + dy) * target_width + tx - left) * depth
-        row = source[start : start + length]
-        target_row = target[target_start : target_start + length]
-        dot = np.float32(0)
-        for k in range(length):
-            dot += row[k] * target_row[k]
+        # Unsigned, so that no index is taken for one from the end.
+        start = np.uint64(((y + dy) * width + x - left) * depth)
+        target_start = np.uint64(((ty + dy) * target_width + tx - left) * depth)
+        dot = np.int32(0)
+        for k in range(np.uint64(length)):
+            product = np.int32(source[start + k]) * np.int32(target[target_start + k])
+            dot = np.int32(dot + np.int32(product))
         total += dot
-        needed += bound * np.float32(columns)
+        needed += bound * columns
         if total <= needed:
             return beat
-    return total / np.float32(count)
+    return np.float32(total / count)
 
 
 @numba.njit(parallel=True, cache=True)
@@ -129,8 +157,13 @@ def _pass(maps, sides, state, tried, turn, trials):
     windows, seed, step = trials
     seed_hash = _hash(np.uint64(seed))
     new_field, new_best, new_changed = field.copy(), best.copy(), changed.copy()
-    for y in numba.prange(height):
-        for x in range(width):
+    across = -(-width // TILE)
+    for tile in numba.prange(-(-height // TILE) * across):
+        top, left = tile // across * TILE, tile % across * TILE
+        for pixel in range(TILE * TILE):
+            y, x = top + pixel // TILE, left + pixel % TILE
+            if y >= height or x >= width:
+                continue
             for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
                 if not (0 <= y + dy < height and 0 <= x + dx < width):
                     continue

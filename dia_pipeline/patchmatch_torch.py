@@ -1,4 +1,7 @@
-"""PatchMatch for any torch device: the same passes as `patchmatch_numba`, a picture at a time."""
+"""PatchMatch for any torch device: the same passes as `patchmatch_numba`, a picture at a time.
+
+This is the plain float32 form, which the others are tested against.
+"""
 
 from __future__ import annotations
 

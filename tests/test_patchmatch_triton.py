@@ -14,7 +14,7 @@ triton = pytest.importorskip("triton")
 INTERPRETED = """
 import sys
 import torch
-from dia_pipeline import patchmatch_numba, patchmatch_triton
+from dia_pipeline import patchmatch_torch, patchmatch_triton
 from dia_pipeline.nnf import uniform
 from dia_pipeline.patchmatch import JUMPS, radii
 from test_patchmatch import smooth_maps
@@ -26,7 +26,7 @@ source, target = smooth_maps(shape, target_shape, channels=12)
 start = uniform(shape, target_shape, seed=3)
 arguments = source, target, start, patch, radii(radius), JUMPS, 2, 2**34 + 5
 field, energy = patchmatch_triton.search(*arguments)
-expected, expected_energy = patchmatch_numba.search(*arguments)
+expected, expected_energy = patchmatch_torch.search(*arguments)
 assert (start != expected).any(dim=-1).float().mean() > 0.5
 assert field.dtype == expected.dtype and torch.equal(field, expected)
 torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
@@ -34,7 +34,7 @@ torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("arguments", ["3 9 9 11 12 7", "5 2 11 8 6 13"])
-def test_the_kernels_give_the_field_of_the_cpu(arguments):
+def test_the_kernels_give_the_field_of_the_plain_form(arguments):
     folder = Path(__file__).parent
     paths = os.pathsep.join((str(folder), str(folder.parent)))
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": paths}
