@@ -20,7 +20,9 @@ from .belief_propagation import propagate
 CELL = 3
 """Side of one of the 4 x 4 cells of a descriptor, in pixels."""
 
-LEVELS = 4
+COARSEST = 40
+"""The longest side that the coarsest level has at most."""
+
 WINDOW, TOP_WINDOW = 2, 10
 """How far offsets are sought around those of the coarser level, and at the coarsest around 0."""
 
@@ -44,7 +46,9 @@ def match(
     a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None, settings: Settings
 ) -> tuple[np.ndarray, np.ndarray]:
     """See the package `matchers`."""
-    pyramid_a, pyramid_b_prime = _pyramid(dense_sift(a)), _pyramid(dense_sift(b_prime))
+    longest = max(*a.shape, *b_prime.shape)
+    depth = max(0, int(np.ceil(np.log2(longest / COARSEST))))
+    pyramid_a, pyramid_b_prime = (_pyramid(dense_sift(picture), depth) for picture in (a, b_prime))
     return _field(pyramid_a, pyramid_b_prime), _field(pyramid_b_prime, pyramid_a)
 
 
@@ -87,10 +91,10 @@ def _normalised(descriptors: np.ndarray) -> np.ndarray:
     return descriptors / (np.linalg.norm(descriptors, axis=-1, keepdims=True) + 1e-2)
 
 
-def _pyramid(descriptors: np.ndarray) -> list[np.ndarray]:
-    """Descriptors from fine to coarse, each level the mean of 2 x 2 of the one before."""
+def _pyramid(descriptors: np.ndarray, depth: int) -> list[np.ndarray]:
+    """Descriptors from fine to coarse, depth times the mean of 2 x 2 of the level before."""
     levels = [descriptors]
-    for _ in range(LEVELS - 1):
+    for _ in range(depth):
         height, width = levels[-1].shape[:2]
         even = np.pad(levels[-1], ((0, height % 2), (0, width % 2), (0, 0)), "edge")
         quarters = [even[y::2, x::2].astype(np.uint16) for y in (0, 1) for x in (0, 1)]
@@ -100,8 +104,8 @@ def _pyramid(descriptors: np.ndarray) -> list[np.ndarray]:
 
 def _field(source: list[np.ndarray], target: list[np.ndarray]) -> np.ndarray:
     offsets = np.zeros((*source[-1].shape[:2], 2), np.int32)
-    for level in reversed(range(LEVELS)):
-        top = level == LEVELS - 1
+    for level in reversed(range(len(source))):
+        top = level == len(source) - 1
         if not top:
             height, width = source[level].shape[:2]
             offsets = 2 * offsets.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
