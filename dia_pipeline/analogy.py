@@ -9,6 +9,7 @@ import torch
 
 from .aggregation import full_field, rebuild
 from .features import extract, working_image
+from .images import resize_image
 from .levels import Level, Progress, Pyramid, work_levels
 from .matchers import find_matcher
 from .network import Network
@@ -80,11 +81,12 @@ def match_pictures(
     Raises:
         MatcherError: the matcher lacks something.
     """
-    pictures = [
-        None if picture is None else working_image(picture, settings.ratio, settings.max_side)
-        for picture in (a, b_prime, a_prime)
-    ]
-    nnf_ab, nnf_ba = map(torch.from_numpy, find_matcher(settings.matcher)(*pictures, settings))
+    a, b_prime = (
+        working_image(picture, settings.ratio, settings.max_side) for picture in (a, b_prime)
+    )
+    a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
+    match = find_matcher(settings.matcher)
+    nnf_ab, nnf_ba = map(torch.from_numpy, match(a, b_prime, a_prime, settings))
     return {LEVELS[-1]: Level(nnf_ab, nnf_ba=None if settings.directions == "ab" else nnf_ba)}
 
 
