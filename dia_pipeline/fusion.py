@@ -17,7 +17,7 @@ def fuse(
     places take the other picture's look.
     """
     weight = alpha * response(own, blend_map)
-    return own * weight + reconstructed * (1 - weight)
+    return torch.lerp(reconstructed, own, weight)
 
 
 def response(features: torch.Tensor, blend_map: str) -> torch.Tensor:
@@ -26,7 +26,7 @@ def response(features: torch.Tensor, blend_map: str) -> torch.Tensor:
     M is the squared channel norm, scaled to [0, 1] over the map; m is the step at 0.05 of the
     authors' code or the sigmoid of the paper.
     """
-    strength = features.square().sum(dim=0)
+    strength = torch.linalg.vector_norm(features.permute(1, 2, 0).contiguous(), dim=-1).square()
     low, high = strength.min(), strength.max()
     strength = (strength - low) / (high - low).clamp(min=torch.finfo(strength.dtype).tiny)
     if blend_map == "step":

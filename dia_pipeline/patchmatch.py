@@ -32,13 +32,13 @@ def stack(*features: torch.Tensor) -> torch.Tensor:
         (H, W, C * len(features)) float32; each part has unit length at every pixel, or is zero
         where the feature is.
     """
-    return torch.cat([normalise(feature) for feature in features]).permute(1, 2, 0).contiguous()
-
-
-def normalise(features: torch.Tensor) -> torch.Tensor:
-    """Features (C, H, W) divided by their channel norm; zero vectors stay zero."""
-    norm = features.square().sum(dim=0, keepdim=True).sqrt()
-    return features / norm.clamp(min=torch.finfo(features.dtype).tiny)
+    channels, height, width = features[0].shape
+    stacked = features[0].new_empty(height, width, channels * len(features))
+    for part, feature in zip(stacked.split(channels, dim=-1), features, strict=True):
+        feature = feature.permute(1, 2, 0).contiguous()
+        length = torch.linalg.vector_norm(feature, dim=-1, keepdim=True)
+        torch.div(feature, length.clamp(min=torch.finfo(length.dtype).tiny), out=part)
+    return stacked
 
 
 def search(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from . import voting_numba
+
 BAND = 2**20
 """Values worked at a time, so that they stay in the cache and large pictures need little more."""
 
@@ -21,17 +23,22 @@ def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
         patch: odd patch side.
 
     Returns:
-        (C, H, W) map, same dtype as `source`.
+        (C, H, W) map, same dtype as `source`; the values of a pixel lie side by side.
     """
+    form = voting_numba.vote if source.device.type == "cpu" else vote_in_bands
+    return form(source.permute(1, 2, 0).contiguous(), nnf, patch // 2).permute(2, 0, 1)
+
+
+def vote_in_bands(source: torch.Tensor, nnf: torch.Tensor, radius: int) -> torch.Tensor:
+    """The plain form of `vote`, for any device, of maps (h, w, C) and (H, W, C)."""
     height, width = nnf.shape[:2]
-    channels = source.shape[0]
-    values = source.permute(1, 2, 0).contiguous()
+    channels = source.shape[2]
     result = source.new_empty(height, width, channels)
     band = max(1, BAND // (width * channels))
     for top in range(0, height, band):
         bottom = min(top + band, height)
-        result[top:bottom] = _vote_band(values, nnf, patch // 2, top, bottom)
-    return result.permute(2, 0, 1).contiguous()
+        result[top:bottom] = _vote_band(source, nnf, radius, top, bottom)
+    return result
 
 
 def _vote_band(

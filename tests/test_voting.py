@@ -39,7 +39,10 @@ def test_voting_is_its_definition(patch, shape, target, band, monkeypatch):
     monkeypatch.setattr(voting, "BAND", band)
     source = torch.rand(4, *target)
     nnf = uniform(shape, target, seed=patch)
-    np.testing.assert_allclose(vote(source, nnf, patch), brute_vote(source, nnf, patch), atol=1e-6)
+    voted = vote(source, nnf, patch)
+    np.testing.assert_allclose(voted, brute_vote(source, nnf, patch), atol=1e-6)
+    plain = voting.vote_in_bands(source.permute(1, 2, 0).contiguous(), nnf, patch // 2)
+    assert torch.equal(plain.permute(2, 0, 1), voted)
 
 
 def test_the_identity_field_changes_nothing():

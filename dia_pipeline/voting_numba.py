@@ -1,0 +1,36 @@
+"""Average voting for the CPU: parallel over rows, every pixel's votes in one go."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+
+
+def vote(source, nnf, radius):
+    """See `voting.vote_in_bands`; tensors on the CPU."""
+    return torch.from_numpy(_vote(source.numpy(), nnf.contiguous().numpy(), radius))
+
+
+@numba.njit(parallel=True, cache=True)
+def _vote(source, nnf, radius):
+    height, width = nnf.shape[:2]
+    target_height, target_width, channels = source.shape
+    result = np.zeros((height, width, channels), source.dtype)
+    for y in numba.prange(height):
+        for x in range(width):
+            total = result[y, x]
+            count = 0
+            for dy in range(max(-radius, y - height + 1), min(radius, y) + 1):
+                for dx in range(max(-radius, x - width + 1), min(radius, x) + 1):
+                    ty = nnf[y - dy, x - dx, 0] + dy
+                    tx = nnf[y - dy, x - dx, 1] + dx
+                    if not (0 <= ty < target_height and 0 <= tx < target_width):
+                        continue
+                    votes = source[ty, tx]
+                    for channel in range(channels):
+                        total[channel] += votes[channel]
+                    count += 1
+            for channel in range(channels):
+                total[channel] /= count
+    return result
