@@ -22,6 +22,7 @@ from .settings import BLEND, CHOICES, PRESET, QUALITY, SettingsError, resolve
 from .sources import SequenceError
 
 if TYPE_CHECKING:
+    from .evaluation.tables import Table as Comparison
     from .levels import Progress
     from .plan import Plan
     from .sequence_stages import FrameProgress
@@ -350,8 +351,20 @@ def compare(plan: PlanPath):
 
     the_plan = Plan.read(plan)
     outcome = summarise(the_plan, "measure")
-    console.print(compare_variants(the_plan, outcome.made))
+    for table in compare_variants(the_plan, outcome.made)[:1]:
+        console.print(_means(table))
     _conclude(the_plan, outcome, the_plan.comparison)
+
+
+def _means(table: Comparison) -> Table:
+    shown = Table("variant", box=SIMPLE_HEAD, collapse_padding=True)
+    for heading in table.headings:
+        shown.add_column(heading, justify="right")
+    for variant, cells in table.rows.items():
+        shown.add_row(
+            variant, *(f"[b]{cell.text}[/b]" if cell.bold else cell.text for cell in cells)
+        )
+    return shown
 
 
 def _conclude(plan: Plan, outcome: Summary, path: Path) -> None:

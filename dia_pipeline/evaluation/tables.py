@@ -1,0 +1,238 @@
+"""The measures of an ablation as tables: tidy for programs, and for people and papers."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files import replace_file
+from .statistics import Estimate, compare, estimate
+
+Values = dict[str, dict[str, float]]
+"""The values of one measure, by variant and pair."""
+
+Measures = dict[str, Values]
+"""The values of all measures."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a measure is shown; `better` is 1 where more is better, -1 where less is, else 0."""
+
+    measure: str
+    heading: str
+    better: int = 1
+    digits: int = 2
+
+
+ACCURACY = tuple(Column(f"accuracy_{t}", f"T = {t}") for t in (1, 2, 5))
+"""The share of pixels that are matched within T, the longest side of the target being 100."""
+
+KEYPOINTS = tuple(
+    Column(f"pck_{kind}_{alpha}", f"PCK {kind} {alpha} %")
+    for kind in ("image", "box")
+    for alpha in (5, 10)
+)
+
+OTHERS = (
+    Column("end_point_error", "end-point error, px", -1, 1),
+    Column("seconds", "s a pair", 0, 1),
+)
+
+WITHOUT_TRUTH = (
+    Column("forward_backward", "forward-backward"),
+    Column("coverage", "coverage"),
+    Column("smoothness", "smoothness", 0),
+    Column("energy", "energy", -1),
+    Column("ssim", "SSIM to A", 0),
+    Column("structure", "structure of A", 0),
+    Column("ssim_truth", "SSIM to true A'"),
+    Column("colour_distance", "colour distance to B'", -1, 1),
+    Column("feature_distance", "feature distance to B'", -1),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number, its interval or other note, and whether it stands out."""
+
+    text: str
+    note: str = ""
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A row of cells for every variant, under a heading for every cell."""
+
+    caption: str
+    headings: list[str]
+    rows: dict[str, list[Cell]]
+
+
+def write_csv(path: Path, measures: Measures) -> None:
+    """Write pair, variant, measure and value, a line each."""
+    rows = sorted(
+        (pair, variant, measure, repr(value))
+        for measure, values in measures.items()
+        for variant, by_pair in values.items()
+        for pair, value in by_pair.items()
+    )
+    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([("pair", "variant", "measure", "value"), *rows])
+
+
+def make_tables(measures: Measures, reference: str, kinds: Mapping[str, list[str]]) -> list[Table]:
+    """All tables for which there are values.
+
+    Args:
+        reference: the variant that all are compared with.
+        kinds: what each pair is counted among.
+    """
+    accuracy = [each for each in (*ACCURACY, *KEYPOINTS) if each.measure in measures]
+    tables = [
+        _means("Means over pairs and their 95 % intervals.", measures, [*accuracy, *OTHERS]),
+        _differences(measures, reference, accuracy),
+        *(_by_kind(measures[each.measure], each, kinds) for each in accuracy[-1:]),
+        _means("Measures that need no truth, but for the last SSIM.", measures, WITHOUT_TRUTH),
+    ]
+    return [table for table in tables if len(table.headings) > 1]
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    """The tables as Markdown."""
+    return "\n\n".join(_markdown(table) for table in tables) + "\n"
+
+
+def latex(tables: Iterable[Table]) -> str:
+    """The tables as LaTeX, with the rules of the package booktabs."""
+    return "% \\usepackage{booktabs}\n" + "\n".join(_latex(table) for table in tables)
+
+
+def _means(caption: str, measures: Measures, columns: Iterable[Column]) -> Table:
+    """Means and intervals; the best of each column stands out."""
+    columns = [column for column in columns if column.measure in measures]
+    rows: dict[str, list[Cell]] = {}
+    for column in columns:
+        values = measures[column.measure]
+        found = {variant: estimate([*by_pair.values()]) for variant, by_pair in values.items()}
+        best = max((column.better * one.mean for one in found.values()), default=0)
+        for variant in _variants(measures):
+            one = found.get(variant)
+            bold = one is not None and column.better != 0 and column.better * one.mean == best
+            rows.setdefault(variant, []).append(_cell(one, column.digits, bold))
+    counts = _counts(measures)
+    rows = {variant: [Cell(str(counts[variant])), *cells] for variant, cells in rows.items()}
+    return Table(caption, ["pairs", *(column.heading for column in columns)], rows)
+
+
+def _differences(measures: Measures, reference: str, columns: Iterable[Column]) -> Table:
+    """Paired differences from the reference; those whose interval excludes zero stand out."""
+    caption = (
+        f"Differences from {reference}, pair by pair, with their 95 % intervals, and on how many "
+        "pairs the variant is better and worse. Bold: the interval excludes zero."
+    )
+    columns = [column for column in columns if reference in measures[column.measure]]
+    rows: dict[str, list[Cell]] = {}
+    for variant in _variants(measures):
+        if variant == reference:
+            continue
+        rows[variant] = []
+        for column in columns:
+            values = measures[column.measure]
+            found = compare(values.get(variant, {}), values[reference])
+            one = found and found.difference
+            rows[variant].append(
+                _cell(one, column.digits + 1, bool(one and one.excludes_zero), "+")
+            )
+            won = f"{found.larger} : {found.smaller}" if found else ""
+            rows[variant].append(Cell(won))
+    headings = [text for column in columns for text in (column.heading, "better : worse")]
+    return Table(caption, headings, rows)
+
+
+def _by_kind(values: Values, column: Column, kinds: Mapping[str, list[str]]) -> Table:
+    """Means over the pairs of each kind."""
+    names = list(dict.fromkeys(kind for pair in kinds for kind in kinds[pair]))
+    rows: dict[str, list[Cell]] = {}
+    for variant, by_pair in values.items():
+        groups = [
+            [value for pair, value in by_pair.items() if kind in kinds.get(pair, ())]
+            for kind in names
+        ]
+        found = [estimate(group) if group else None for group in groups]
+        rows[variant] = [_cell(one, column.digits, interval=False) for one in found]
+    return Table(f"{column.heading} by kind of pair.", names, rows)
+
+
+def _variants(measures: Measures) -> list[str]:
+    return list(dict.fromkeys(variant for values in measures.values() for variant in values))
+
+
+def _counts(measures: Measures) -> dict[str, int]:
+    """The pairs that were measured of every variant."""
+    return {
+        variant: len({pair for values in measures.values() for pair in values.get(variant, ())})
+        for variant in _variants(measures)
+    }
+
+
+def _cell(
+    one: Estimate | None, digits: int, bold: bool = False, sign: str = "", interval: bool = True
+) -> Cell:
+    if one is None:
+        return Cell("")
+    text = f"{one.mean:{sign}.{digits}f}"
+    known = interval and one.count > 1
+    return Cell(text, f"{one.low:{sign}.{digits}f}, {one.high:{sign}.{digits}f}" * known, bold)
+
+
+def _markdown(table: Table) -> str:
+    def shown(cell: Cell) -> str:
+        text = f"**{cell.text}**" if cell.bold else cell.text
+        return f"{text} [{cell.note}]" if cell.note else text
+
+    lines = [["variant", *table.headings], ["---", *("--:" for _ in table.headings)]]
+    lines += [[variant, *map(shown, cells)] for variant, cells in table.rows.items()]
+    return "\n".join([table.caption, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _latex(table: Table) -> str:
+    def shown(cell: Cell) -> str:
+        text = _minus(cell.text)
+        text = rf"\textbf{{{text}}}" if cell.bold else text
+        return rf"{text} {{\scriptsize [{_minus(cell.note)}]}}" if cell.note else text
+
+    lines = [
+        " & ".join([_escaped(variant), *map(shown, cells)]) + r" \\"
+        for variant, cells in table.rows.items()
+    ]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_escaped(table.caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * len(table.headings)}}}",
+            r"\toprule",
+            " & ".join(["variant", *map(_escaped, table.headings)]) + r" \\",
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _minus(text: str) -> str:
+    """Numbers with the sign that is as wide as a plus."""
+    return text.replace("-", "$-$").replace("+", "$+$")
+
+
+def _escaped(text: str) -> str:
+    for character in "&%_#":
+        text = text.replace(character, "\\" + character)
+    return text
