@@ -18,6 +18,7 @@ from types import ModuleType
 import torch
 
 from . import patchmatch_numba, patchmatch_torch
+from .patchmatch_torch import ANYWHERE
 
 JUMPS = (8, 4, 2, 1)
 
@@ -49,6 +50,7 @@ def search(
     radius: int,
     iterations: int,
     seed: int,
+    reach: int = ANYWHERE,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Improve a field by PatchMatch.
 
@@ -60,12 +62,14 @@ def search(
         radius: start radius of the random search in pixels.
         iterations: passes of propagation and random search.
         seed: of the random search.
+        reach: no match is replaced by one that lies farther than so many pixels, along either
+            axis, from the match of the start field.
 
     Returns:
         The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
     """
     form = _form(source.device)
-    return form.search(source, target, nnf, patch, radii(radius), JUMPS, iterations, seed)
+    return form.search(source, target, nnf, patch, radii(radius), JUMPS, iterations, seed, reach)
 
 
 def _form(device: torch.device) -> ModuleType:

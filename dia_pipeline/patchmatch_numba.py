@@ -13,6 +13,8 @@ import numba
 import numpy as np
 import torch
 
+from .patchmatch_torch import ANYWHERE
+
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
 MEMORY = 4
@@ -21,7 +23,7 @@ TILE = 32
 """Side of the squares of pixels that are worked one after another, while their patches are near."""
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed):
+def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):
     """See `patchmatch.search`; tensors on the CPU."""
     longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
     scale = _scale(longest, patch)
@@ -31,6 +33,7 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed):
     field = nnf.numpy()
     best = evaluate(maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
+    start = field, reach
     tried = np.full((*field.shape[:2], MEMORY * MEMORY), -1, np.int32)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
@@ -39,6 +42,7 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed):
             maps,
             sides,
             (field, best, changed),
+            start,
             tried,
             (jumps[turn], now, now - len(jumps)),
             (windows, seed, iteration * len(radii)),
@@ -123,12 +127,15 @@ def evaluate(maps, sides, field):
 
 
 @numba.njit
-def _improves(maps, sides, field, best, tried, y, x, ty, tx):
+def _improves(maps, sides, field, best, start, tried, y, x, ty, tx):
     """Whether a candidate inside the target is better than the match, whose place it then takes.
 
     The best only rises: a candidate that was tried before need not be tried again.
     """
     if ty == field[y, x, 0] and tx == field[y, x, 1]:
+        return False
+    first, reach = start
+    if abs(ty - first[y, x, 0]) > reach or abs(tx - first[y, x, 1]) > reach:
         return False
     cell = ty % MEMORY * MEMORY + tx % MEMORY
     candidate = ty * sides[4] + tx
@@ -145,7 +152,7 @@ def _improves(maps, sides, field, best, tried, y, x, ty, tx):
 
 
 @numba.njit(parallel=True, cache=True)
-def _pass(maps, sides, state, tried, turn, trials):
+def _pass(maps, sides, state, start, tried, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
 
     A neighbour whose match has not changed since this jump was last tried, in the pass `before`, is
@@ -173,7 +180,7 @@ def _pass(maps, sides, state, tried, turn, trials):
                 tx = field[y + dy, x + dx, 1] - dx
                 if not (0 <= ty < target_height and 0 <= tx < target_width):
                     continue
-                if _improves(maps, sides, new_field, new_best, tried, y, x, ty, tx):
+                if _improves(maps, sides, new_field, new_best, start, tried, y, x, ty, tx):
                     new_changed[y, x] = now
             for trial in range(len(windows)):
                 window = windows[trial]
@@ -185,6 +192,6 @@ def _pass(maps, sides, state, tried, turn, trials):
                 low = max(new_field[y, x, 1] - window, 0)
                 high = min(new_field[y, x, 1] + window, target_width - 1)
                 tx = _pick(_hash(random), low, high)
-                if _improves(maps, sides, new_field, new_best, tried, y, x, ty, tx):
+                if _improves(maps, sides, new_field, new_best, start, tried, y, x, ty, tx):
                     new_changed[y, x] = now
     return new_field, new_best, new_changed

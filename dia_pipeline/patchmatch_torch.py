@@ -8,19 +8,22 @@ from __future__ import annotations
 import torch
 
 MASK = 0xFFFFFFFF
+ANYWHERE = 2**30
+"""The reach of a search that is not bound to its start."""
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed):
+def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):
     """See `patchmatch.search`; tensors on any device."""
     field = nnf.long()
+    maps = source, target, field, reach, patch
     best = evaluate(source, target, field, patch)
     for iteration in range(iterations):
         for jump in jumps:
-            field, best = _propagate(source, target, field, best, patch, jump)
+            field, best = _propagate(maps, field, best, jump)
         for trial, radius in enumerate(radii):
             step = iteration * len(radii) + trial
             candidate = _random_candidates(field, target.shape, radius, seed, step)
-            field, best = _keep_better(source, target, field, best, candidate, patch)
+            field, best = _keep_better(maps, field, best, candidate)
     return field.int(), -best
 
 
@@ -60,13 +63,15 @@ def _index(places, shape):
     return y.clamp(0, shape[0] - 1) * shape[1] + x.clamp(0, shape[1] - 1), inside
 
 
-def _keep_better(source, target, field, best, candidate, patch):
+def _keep_better(maps, field, best, candidate):
+    source, target, start, reach, patch = maps
     similarity = evaluate(source, target, candidate, patch)
-    better = similarity > best
+    near = ((candidate - start).abs() <= reach).all(dim=-1)
+    better = near & (similarity > best)
     return torch.where(better[..., None], candidate, field), torch.where(better, similarity, best)
 
 
-def _propagate(source, target, field, best, patch, jump):
+def _propagate(maps, field, best, jump):
     """Every pixel tries the matches of its four neighbours at `jump`."""
     before = field
     for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
@@ -75,7 +80,7 @@ def _propagate(source, target, field, best, patch, jump):
         at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
         moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
         candidate[at] = before[moved] - torch.tensor((dy, dx), device=field.device)
-        field, best = _keep_better(source, target, field, best, candidate, patch)
+        field, best = _keep_better(maps, field, best, candidate)
     return field, best
 
 

@@ -4,8 +4,9 @@ A program works on BLOCK pixels, and on up to CHANNELS neighbouring channels of 
 sums are float32, every pass reads the field of the pass before, and all passes are queued without
 waiting for the device.
 
-In the kernels, `maps` is (source, target, height, width, target height, target width), `match` is
-(similarity, y, x) of the best matches of a block, and `sizes` is (depth, radius, BLOCK, channels).
+In the kernels, `maps` is (source, target, height, width, target height, target width, start field,
+reach), `match` is (similarity, y, x) of the best matches of a block, and `sizes` is (depth, radius,
+BLOCK, channels).
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import triton
 import triton.language as tl
 
 from . import patchmatch_torch
+from .patchmatch_torch import ANYWHERE
 
 BLOCK = 16
 CHANNELS = 128
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed):
+def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):
     """See `patchmatch.search`; tensors on a CUDA device."""
     height, width, depth = source.shape
-    maps = source, target, height, width, *target.shape[:2]
+    maps = source, target, height, width, *target.shape[:2], nnf.contiguous(), reach
     sizes = depth, patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
     grid = (triton.cdiv(height * width, BLOCK),)
     field, best = nnf.clone(memory_format=torch.contiguous_format), source.new_empty(height, width)
@@ -118,6 +120,9 @@ def _better(maps, y, x, ty, tx, active, match, sizes: tl.constexpr):
     similarity, best_y, best_x = match
     active &= (ty >= 0) & (ty < maps[4]) & (tx >= 0) & (tx < maps[5])
     active &= (ty != best_y) | (tx != best_x)
+    pixel = y * maps[3] + x
+    active &= tl.abs(ty - tl.load(maps[6] + 2 * pixel, active, 0)) <= maps[7]
+    active &= tl.abs(tx - tl.load(maps[6] + 2 * pixel + 1, active, 0)) <= maps[7]
     if tl.max(active.to(tl.int32), axis=0) > 0:
         found = _similarity(maps, y, x, ty, tx, active, sizes)
         better = active & (found > similarity)
@@ -130,7 +135,7 @@ def _better(maps, y, x, ty, tx, active, match, sizes: tl.constexpr):
 @triton.jit
 def _similarity(maps, y, x, ty, tx, active, sizes: tl.constexpr):
     """The mean dot product of the patches of every active pixel and its candidate."""
-    source, target, height, width, target_height, target_width = maps
+    source, target, height, width, target_height, target_width, _, _ = maps
     depth: tl.constexpr = sizes[0]
     radius: tl.constexpr = sizes[1]
     block: tl.constexpr = sizes[2]

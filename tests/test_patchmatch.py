@@ -96,11 +96,13 @@ def test_an_unrestricted_search_comes_within_one_percent_of_the_optimum(
     assert energy.mean().item() == pytest.approx(best.mean(), rel=0.01)
 
 
-@pytest.mark.parametrize(("patch", "radius"), [(3, 40), (3, 6), (5, 4)])
-def test_both_forms_give_the_same_field(patch, radius):
+@pytest.mark.parametrize(
+    ("patch", "radius", "reach"), [(3, 40, 99), (3, 6, 99), (5, 4, 99), (5, 4, 2)]
+)
+def test_both_forms_give_the_same_field(patch, radius, reach):
     source, target = smooth_maps((33, 40), (37, 29))
     start = uniform((33, 40), (37, 29), seed=3)
-    arguments = (source, target, start, patch, radii(radius), JUMPS, 6, 12345)
+    arguments = (source, target, start, patch, radii(radius), JUMPS, 6, 12345, reach)
     field, energy = patchmatch_numba.search(*arguments)
     other_field, other_energy = patchmatch_torch.search(*arguments)
     assert (field == other_field).all(dim=-1).float().mean() > 0.995  # rounding breaks ties
@@ -133,6 +135,21 @@ def test_the_search_never_makes_a_match_worse_and_stays_inside(form):
     field, after = form.search(source, target, start, 3, radii(31), JUMPS, 3, 0)
     assert (after <= before + 1e-6).all()
     assert (field >= 0).all() and (field < torch.tensor((31, 9))).all()
+
+
+@FORMS
+def test_the_search_is_bound_to_its_start_and_finds_the_best_within_reach(form):
+    source, target = smooth_maps((14, 15), (13, 17))
+    start = identity((14, 15), (13, 17))
+    field, energy = form.search(source, target, start, 3, radii(4), JUMPS, 40, 0, 1)
+    assert ((field - start).abs() <= 1).all()
+    for y, x in itertools.product(range(14), range(15)):
+        ty, tx = start[y, x].tolist()
+        within = itertools.product(
+            range(max(ty - 1, 0), min(ty + 2, 13)), range(max(tx - 1, 0), min(tx + 2, 17))
+        )
+        best = min(brute_energy(source, target, (y, x), place, 3) for place in within)
+        assert energy[y, x].item() == pytest.approx(best, abs=ROUNDING)
 
 
 def test_a_seed_changes_the_search():
