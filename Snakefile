@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
+from snakemake.exceptions import WorkflowError
 
 
 configfile: "config/config.yaml"
@@ -14,10 +15,20 @@ ABLATION = config.pop("ablation", "config/ablation.yaml")
 include: "workflow/pipeline.smk"
 
 
+def everything(wildcards):
+    """The end of a run; a table without rows is wrong only where it is to be worked."""
+    if not PLAN.config.pairs and not PLAN.sequences:
+        table = config.get("pairs") or config["sequences"]
+        raise WorkflowError(
+            f"{table}: the table has no rows yet; add one for each pair or sequence"
+        )
+    return PLAN.summary
+
+
 rule all:
     default_target: True
     input:
-        PLAN.summary,
+        everything,
 
 
 # `snakemake ablation`: the same rules over a configuration of their own.

@@ -254,8 +254,6 @@ def _read_rows(
     problems = [f"{table}, {text}" for text in _bad_header(header, columns, validator)]
     if problems:
         return {}, problems
-    if not rows:
-        return {}, [f"{table}: there are no {kind} yet; add a row for each ({', '.join(header)})"]
     one = kind.removesuffix("s")
     valid: dict[int, Options] = {}
     seen: dict[str, int] = {}

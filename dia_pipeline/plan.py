@@ -115,7 +115,7 @@ class Plan:
         if self.config.synthetic is None:
             return []
         rows = synthetic_pairs(self.config.synthetic, self.results / "synthetic")
-        return [row[column] for row in rows for column in ("a", "b_prime", *FILES)]
+        return [row[name] for row in rows for name in ("a", "b_prime", *FILES) if name in row]
 
     @cached_property
     def common(self) -> Settings:
