@@ -1,0 +1,144 @@
+"""`snakemake ablation`, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from examples import DRAFT, times, write_pairs
+from PIL import Image
+
+from dia_pipeline.flow import read_flo
+
+SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
+RESULTS = Path("results/ablation")
+SYNTHETIC = "chelsea-smooth-grading"
+VARIANTS = {"hierarchical": {}, "identity": {"matcher": "identity"}}
+FAILING = {"image-analogies": {"matcher": "image-analogies"}}
+"""Fails on pairs whose A' is not given."""
+
+pytestmark = pytest.mark.slow
+
+
+def snakemake(*options: str) -> subprocess.CompletedProcess:
+    """Run the ablation; stdout holds all that is said."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "ablation"]
+    return subprocess.run(
+        [*command, "--cores", "4", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def would_run() -> set[tuple[str, str]]:
+    """Stage and variant of every job that a call would run now."""
+    shown = snakemake("--dry-run").stdout
+    return set(re.findall(r"output: results/ablation/receipts/(\w+)/([\w-]+)/\d+\.json", shown))
+
+
+def write_config(variants: dict) -> None:
+    """A synthetic pair and a plain one, of which nothing is known, in one batch."""
+    config = {
+        "pairs": "config/pairs.tsv",
+        "synthetic": {"pairs": [SYNTHETIC], "side": 64},
+        "results": str(RESULTS),
+        "pairs_per_job": 2,
+        "checkpoint": "pair",
+        "settings": DRAFT,
+        "variants": variants,
+    }
+    Path("config/ablation.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """A run of which one variant fails on one pair, in the working directory from here on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("ablation"))
+        Path("config").mkdir()
+        (pair,) = write_pairs(Path("pictures"), 1)
+        Path("config/pairs.tsv").write_text(f"name\ta\tb_prime\nplain\t{pair.a}\t{pair.b_prime}\n")
+        Path("config/empty.tsv").write_text("name\ta\tb_prime\n")
+        Path("config/config.yaml").write_text("pairs: config/empty.tsv\n")
+        write_config(VARIANTS | FAILING)
+        yield snakemake()
+
+
+def values() -> dict[tuple[str, str, str], float]:
+    """By pair, variant and measure."""
+    with (RESULTS / "measures.csv").open(newline="") as file:
+        return {
+            (r["pair"], r["variant"], r["measure"]): float(r["value"]) for r in csv.DictReader(file)
+        }
+
+
+def test_a_matcher_that_fails_is_named_and_stops_no_other(first_run):
+    assert first_run.returncode != 0
+    assert "image-analogies/plain: failed in pair: " in first_run.stdout
+    measured = {(pair, variant) for pair, variant, _ in values()}
+    assert measured == {
+        (pair, variant) for pair in (SYNTHETIC, "plain") for variant in VARIANTS
+    } | {(SYNTHETIC, "image-analogies")}
+    assert not (RESULTS / "comparison.json").exists()
+    assert not Path("results/plans").exists()
+
+
+def test_the_numbers_are_those_of_the_truth(first_run):
+    """The identity errs by the flow itself."""
+    folder = RESULTS / "synthetic" / SYNTHETIC
+    flow = read_flo(folder / "flow_ab.flo")
+    counted = np.isfinite(flow).all(axis=-1) & (np.asarray(Image.open(folder / "mask_a.png")) > 0)
+    lengths = np.hypot(*flow[counted].T)
+    found = values()
+    assert found[SYNTHETIC, "identity", "end_point_error"] == pytest.approx(
+        lengths.mean(), rel=1e-5
+    )
+    for threshold in (1, 2, 5):
+        accuracy = (lengths <= threshold * 0.64).mean()
+        measure = f"accuracy_{threshold}"
+        assert found[SYNTHETIC, "identity", measure] == pytest.approx(accuracy)
+    table = (RESULTS / "table.md").read_text()
+    (row,) = re.findall(r"^\| identity \| 2 \|(.*)\|$", table, re.MULTILINE)[:1]
+    assert f"{accuracy:.2f}" in row.split("|")[2]
+    assert f"{accuracy:.2f}" in (RESULTS / "table.tex").read_text()
+    assert found[SYNTHETIC, "hierarchical", "accuracy_5"] > accuracy
+
+
+def test_there_are_figures_of_all_and_of_every_pair(first_run):
+    names = ("accuracy", "time", "levels", f"figures/{SYNTHETIC}", "figures/plain")
+    for name in names:
+        with Image.open(RESULTS / f"{name}.png") as picture:
+            assert min(picture.size) > 100
+        assert (RESULTS / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_new_variant_runs_alone(first_run):
+    write_config(VARIANTS)
+    result = snakemake()
+    assert result.returncode == 0, result.stdout
+    assert "Nothing to be done" in snakemake().stdout
+    before = times(RESULTS / "hierarchical")
+
+    write_config({**VARIANTS, "random-start": {"initial": "random"}})
+    assert would_run() == {(stage, "random-start") for stage in ("pair", "aggregate", "measure")}
+    result = snakemake()
+    assert result.returncode == 0, result.stdout
+    assert times(RESULTS / "hierarchical") == before
+    assert (SYNTHETIC, "random-start", "accuracy_5") in values()
+    assert (SYNTHETIC, "image-analogies", "accuracy_5") not in values()
+
+
+def test_another_file_can_be_named(first_run):
+    Path("config/ablation.yaml").rename("other.yaml")
+    assert snakemake("--config", "ablation=other.yaml", "--dry-run").returncode == 0
+    Path("other.yaml").write_text("variants: {x: {see: 1}}\nsynthetic: {}\n")
+    said = snakemake("--config", "ablation=other.yaml").stdout
+    assert "other.yaml, variants.x.see: there is no such field; did you mean 'seed'?" in said
