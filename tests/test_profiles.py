@@ -46,6 +46,17 @@ def test_a_job_asks_for_one_gpu_however_many_variants_it_works(checkout):
     assert all(int(megabytes) <= 8000 for _, megabytes in asked)
 
 
+def test_an_ablation_asks_for_a_job_a_batch_too(checkout):
+    """All stages of a batch in a group, and variants that share nothing in groups of their own."""
+    ablation = {"pairs": "config/pairs.tsv", "pairs_per_job": 2, "checkpoint": "pair"}
+    ablation |= {"results": "results/ablation", "variants": {"plain": {}, "other": {"seed": 1}}}
+    Path("config/ablation.yaml").write_text(yaml.safe_dump({**ablation, "settings": DRAFT}))
+    submit = "echo {resources.gpu} >> asked; false"
+    options = ("--cluster-generic-submit-cmd", submit, "--retries", "0")
+    snakemake("ablation", "--profile", "generic", *options)
+    assert Path("asked").read_text().split() == ["1", "1"]
+
+
 def test_what_a_site_uncomments_reaches_every_job(checkout):
     text = (ROOT / "slurm/profile.yaml").read_text()
     Path("site").mkdir()
