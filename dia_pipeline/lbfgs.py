@@ -1,7 +1,7 @@
 """L-BFGS with a strong Wolfe line search (Nocedal and Wright, algorithms 7.4, 7.5, 3.5 and 3.6).
 
 Directions are found among the coefficients of the remembered vectors, from their products alone
-(Chen et al., "Large-scale L-BFGS using MapReduce", 2014): one pass over the memory for all the
+(Chen et al., "Large-scale L-BFGS using MapReduce", 2014): one pass over the memory for the new
 products of an iteration and one for the direction, instead of four for every remembered step.
 No sum depends on the number of threads. The search stops at a gradient relative to the first
 one, as the paper's authors do.
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from . import lbfgs_numba
 
 Function = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
 """Value and gradient at a point; both contiguous, of the same shape, with at least 2 axes."""
@@ -62,66 +64,92 @@ def minimise(
     value, gradient = function(start)
     trial = _Trial(0.0, value, 0.0, start, gradient)
     values = [value]
-    steps, changes, last = slice(0, history), slice(history, -1), -1
-    memory = start.new_zeros(start.shape[0], 2 * history + 1, start[0].numel())
+    last = 2 * history
+    memory = start.new_zeros(last + 1, *start.shape)  # the steps, their gradient changes, gradient
+    gram = np.zeros((last + 1, last + 1))
+    new = [last]
     enough = 0.0
     for iteration in range(iterations):
-        memory[:, last] = trial.gradient.flatten(1)
-        products = torch.bmm(memory, memory.mT).double().sum(dim=0).cpu().numpy()
-        norm = math.sqrt(products[last, last])
+        memory[last] = trial.gradient
+        gram[new] = products(memory, new)
+        gram[:, new] = gram[new].T
+        norm = math.sqrt(gram[last, last])
         enough = enough or tolerance * norm
         if norm <= enough or norm == 0:
             break
         newest = [(iteration - 1 - age) % history for age in range(min(iteration, history))]
-        used = [i for i in newest if products[steps, changes][i, i] > 0]
-        weights = _direction(products, used, history)
-        slope = float(products[last] @ weights)
-        direction = torch.matmul(torch.from_numpy(weights).to(memory), memory).view_as(start)
+        used = [step for step in newest if gram[step, history + step] > 0]
+        weights = _direction(gram, used, history)
+        slope = float(gram[last] @ weights)
+        direction = combine(weights, memory)
         first = 1.0 if used else 2 * trial.value / norm**2  # exact if the minimum is 0
         found = _line_search(function, trial, direction, slope, first)
         if found is None:
             break
-        place = iteration % history
-        torch.mul(direction.flatten(1), found.step, out=memory[:, steps][:, place])
-        torch.sub(
-            found.gradient.flatten(1),
-            trial.gradient.flatten(1),
-            out=memory[:, changes][:, place],
-        )
+        step, change = iteration % history, history + iteration % history
+        torch.mul(direction, found.step, out=memory[step])
+        torch.sub(found.gradient, trial.gradient, out=memory[change])
+        new = [step, change, last]
         trial = found
         values.append(trial.value)
     return Minimum(trial.point, values)
 
 
+def products(vectors: torch.Tensor, rows: list[int]) -> np.ndarray:
+    """The dot products of some vectors with all.
+
+    Args:
+        vectors: (V, N, ...), contiguous.
+        rows: which.
+
+    Returns:
+        (rows, V) float64.
+    """
+    if vectors.device.type == "cpu":
+        return lbfgs_numba.products(vectors, rows)
+    parts = vectors.flatten(2).movedim(0, 1)
+    return torch.bmm(parts[:, rows], parts.mT).double().sum(dim=0).cpu().numpy()
+
+
+def combine(weights: np.ndarray, vectors: torch.Tensor) -> torch.Tensor:
+    """The sum (N, ...) of vectors (V, N, ...), each times its weight (V,)."""
+    if vectors.device.type == "cpu":
+        return lbfgs_numba.combine(weights, vectors)
+    parts = vectors.flatten(2).movedim(0, 1)
+    return torch.matmul(torch.from_numpy(weights).to(parts), parts).view(vectors.shape[1:])
+
+
 def dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Sum of products, the same whatever the number of threads: row by row, then in double."""
+    """The dot product of two vectors (N, ...)."""
+    if a.device.type == "cpu":
+        return lbfgs_numba.dot(a, b)
     return (a * b).flatten(1).sum(dim=1).double().sum().item()
 
 
-def _direction(products: np.ndarray, newest: list[int], history: int) -> np.ndarray:
+def _direction(gram: np.ndarray, newest: list[int], history: int) -> np.ndarray:
     """Minus the inverse Hessian's estimate times the gradient (the two-loop recursion).
 
     Args:
-        products: of the remembered steps, gradient changes and the gradient, in this order.
+        gram: products of the remembered steps, gradient changes and the gradient, in this order.
         newest: the pairs to use, the newest first.
 
     Returns:
         The weights of the same vectors in the direction.
     """
-    weights = np.zeros(len(products))
+    weights = np.zeros(len(gram))
     weights[-1] = -1
     shares = []
     for step in newest:
         change = history + step
-        share = products[step] @ weights / products[step, change]
+        share = gram[step] @ weights / gram[step, change]
         weights[change] -= share
         shares.append(share)
     if newest:
         change = history + newest[0]
-        weights *= products[newest[0], change] / products[change, change]
+        weights *= gram[newest[0], change] / gram[change, change]
     for step, share in zip(reversed(newest), reversed(shares), strict=True):
         change = history + step
-        weights[step] += share - products[change] @ weights / products[step, change]
+        weights[step] += share - gram[change] @ weights / gram[step, change]
     return weights
 
 

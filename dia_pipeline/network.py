@@ -7,6 +7,7 @@ because the deconvolution pushes features of level L-2 forward to level L.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -72,11 +73,12 @@ class Network:
         """Push features (C, H, W) of level `start` forward to level `end`; the dtype is kept."""
         dtype = getattr(torch, self.precision)
         values = features[None].to(dtype, memory_format=torch.channels_last)
-        for block, number in _between(self.backbone, start, end):
-            if number == 1 and block > 1:
+        places = _between(self.backbone, start, end)
+        for place, following in zip_longest(places, places[1:], fillvalue=(0, 0)):
+            values = F.conv2d(values, *self._convolutions[place], padding=1)
+            if following[1] == 1:  # before the ReLU, to which it leaves a quarter of the values
                 values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
-            weight, bias = self._convolutions[block, number]
-            values = F.relu(F.conv2d(values, weight, bias, padding=1), inplace=True)
+            values = F.relu(values, inplace=True)
         return values[0].to(features.dtype)
 
 

@@ -1,0 +1,78 @@
+"""The sums of L-BFGS for the CPU: one pass over memory each.
+
+Sums are taken block by block, and then of the blocks in their order: they are the same whatever the
+number of threads.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import torch
+
+BLOCK = 1024
+"""Elements of a block; those of all vectors fit in the first-level cache."""
+
+REORDER = {"reassoc", "contract"}
+"""The freedom the compiler needs to vectorise a sum; the order is fixed once compiled."""
+
+
+def products(vectors, rows):
+    """See `lbfgs.products`; on the CPU."""
+    return _products(vectors.flatten(1).numpy(), np.array(rows)).sum(axis=0)
+
+
+def combine(weights, vectors):
+    """See `lbfgs.combine`; on the CPU."""
+    combined = _combine(weights, vectors.flatten(1).numpy())
+    return torch.from_numpy(combined).view(vectors.shape[1:])
+
+
+def dot(a, b):
+    """See `lbfgs.dot`; on the CPU."""
+    return _dots(a.flatten().numpy(), b.flatten().numpy()).sum().item()
+
+
+@numba.njit(fastmath=REORDER)
+def _dot(a, b):
+    total = a.dtype.type(0)
+    for k in range(len(a)):
+        total += a[k] * b[k]
+    return total
+
+
+@numba.njit(parallel=True, cache=True)
+def _products(vectors, rows):
+    count, size = vectors.shape
+    blocks = -(-size // BLOCK)
+    result = np.empty((blocks, len(rows), count), np.float64)
+    for block in numba.prange(blocks):
+        part = slice(block * BLOCK, min(block * BLOCK + BLOCK, size))
+        for i in range(len(rows)):
+            for j in range(count):
+                result[block, i, j] = _dot(vectors[rows[i], part], vectors[j, part])
+    return result
+
+
+@numba.njit(parallel=True, cache=True)
+def _combine(weights, vectors):
+    count, size = vectors.shape
+    result = np.zeros(size, vectors.dtype)
+    for block in numba.prange(-(-size // BLOCK)):
+        total = result[block * BLOCK : block * BLOCK + BLOCK]
+        for i in range(count):
+            weight = vectors.dtype.type(weights[i])
+            vector = vectors[i, block * BLOCK : block * BLOCK + BLOCK]
+            for k in range(len(total)):
+                total[k] += weight * vector[k]
+    return result
+
+
+@numba.njit(parallel=True, cache=True)
+def _dots(a, b):
+    blocks = -(-len(a) // BLOCK)
+    result = np.empty(blocks, np.float64)
+    for block in numba.prange(blocks):
+        part = slice(block * BLOCK, block * BLOCK + BLOCK)
+        result[block] = _dot(a[part], b[part])
+    return result
