@@ -18,7 +18,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from .sequences import COHERENCE
-from .settings import BLEND, CHOICES, PRESET, QUALITY, SettingsError, resolve
+from .settings import BLEND, CHOICES, DRIFT, PRESET, QUALITY, SettingsError, resolve
 from .sources import SequenceError
 
 if TYPE_CHECKING:
@@ -145,6 +145,18 @@ def run(
     iterations: Annotated[
         int | None, typer.Option(help="PatchMatch iterations at each level.")
     ] = None,
+    drift: Annotated[
+        Literal[tuple(DRIFT)] | None, typer.Option(help="free: matches may drift, as in the paper.")
+    ] = None,
+    coarse_patch: Annotated[
+        int | None, typer.Option(help="Side of the patches compared at levels 5, 4, 3.")
+    ] = None,
+    median: Annotated[
+        int | None, typer.Option(help="Side of the median of offsets at levels 5, 4, 3.")
+    ] = None,
+    reach: Annotated[
+        int | None, typer.Option(help="How far matches of levels 2, 1 may lie off the coarser's.")
+    ] = None,
     directions: Annotated[
         Literal[CHOICES["directions"]] | None, typer.Option(help="ab makes A' alone.")
     ] = None,
@@ -172,6 +184,10 @@ def run(
 
 
 OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvolution"} | {
+    "drift",
+    "coarse_patch",
+    "median",
+    "reach",
     "finest",
     "iterations",
     "refine",

@@ -20,7 +20,7 @@ from referencing import Registry, Resource
 
 from .evaluation.synthetic import SyntheticError, synthetic_pairs
 from .sequences import Sequence, find_frames
-from .settings import Settings, SettingsError, resolve
+from .settings import DRIFT, Settings, SettingsError, resolve
 from .sources import SequenceError
 
 Options = dict[str, Any]
@@ -36,6 +36,7 @@ STANDS_FOR = {
     "preset": ("blend", "alphas", "ratio", "refine"),
     "quality": ("deconvolution",),
     "blend": ("alphas",),
+    "drift": tuple(DRIFT["held"]),
 }
 """The options that a name decides, so that it also replaces those given further out."""
 
@@ -125,7 +126,8 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
 def merge(*layers: Options) -> Options:
     """Options of several layers, the later the stronger.
 
-    A name (preset, quality, blend) replaces what earlier layers say on the options it decides.
+    A name (preset, quality, blend, drift) replaces what earlier layers say on the options that it
+    decides.
     """
     merged: Options = {}
     for layer in layers:

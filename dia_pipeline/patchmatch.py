@@ -18,7 +18,7 @@ from types import ModuleType
 import torch
 
 from . import patchmatch_numba, patchmatch_torch
-from .patchmatch_torch import ANYWHERE
+from .settings import ANYWHERE
 
 JUMPS = (8, 4, 2, 1)
 

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import torch
 
-from .patchmatch_torch import ANYWHERE
+from .settings import ANYWHERE
 
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)

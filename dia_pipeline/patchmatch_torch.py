@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import torch
 
+from .settings import ANYWHERE
+
 MASK = 0xFFFFFFFF
-ANYWHERE = 2**30
-"""The reach of a search that is not bound to its start."""
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):

@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 
 from . import patchmatch_torch
-from .patchmatch_torch import ANYWHERE
+from .settings import ANYWHERE
 
 BLOCK = 16
 CHANNELS = 128

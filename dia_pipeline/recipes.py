@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .settings import FEATURE_MATCHERS, LEVELS, Settings
+from .settings import COARSE, FEATURE_MATCHERS, LEVELS, Settings
 
 FORMAT = 2
 """Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
@@ -38,6 +38,7 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
         names = ("refine",)
     else:
         names = ("matcher", "finest", "directions", "search", "iterations", "seed")
+        names += ("coarse_patch", "median") if int(stage[-1]) in COARSE else ("reach",)
         if stage == f"level{settings.levels[0]}":
             names += ("orientation", "initial")
         if stage != "level1":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from .matchers import MATCHERS
 
@@ -12,6 +12,9 @@ LEVELS = (5, 4, 3, 2, 1)
 
 PATCH = {5: 3, 4: 3, 3: 3, 2: 5, 1: 5, 0: 3}
 """Patch side at each level (section 4.2 of the paper); level 0 is the image."""
+
+COARSE = (5, 4, 3)
+"""The levels that find the place of a match; those below make it exact."""
 
 RADIUS = {4: 6, 3: 6, 2: 4, 1: 4}
 """Start radius of the random search below level 5, where it is a 16th of the longer side."""
@@ -25,6 +28,16 @@ BLEND = {
 
 QUALITY = {"draft": 0, "standard": 20, "paper": 100}
 """Iterations of the deconvolution, by the name of the quality."""
+
+ANYWHERE = 2**30
+"""The reach of a search that is not bound to its start."""
+
+DRIFT = {
+    "free": {"coarse_patch": 3, "median": 1, "reach": ANYWHERE},
+    "held": {"coarse_patch": 5, "median": 5, "reach": ANYWHERE},
+    "bound": {"coarse_patch": 5, "median": 5, "reach": 2},
+}
+"""What keeps matches from drifting off the right part on the way down; `free` is the paper's."""
 
 PRESET: dict[str, dict[str, Any]] = {
     "photo-to-style": {"blend": 3, "ratio": 1.0},
@@ -56,6 +69,14 @@ class SettingsError(ValueError):
     """A setting has a name or a value that does not exist; the message says what is allowed."""
 
 
+class Hold(NamedTuple):
+    """Side of the patches compared, side of the median's squares, reach of the search."""
+
+    patch: int
+    median: int
+    reach: int
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides how one pair is worked, apart from the pictures themselves.
@@ -75,6 +96,10 @@ class Settings:
         search: `patchmatch`, `exact`, or `auto`: exact at the levels where it takes no more dot
             products than PatchMatch can, the coarse ones.
         iterations: PatchMatch iterations at each level.
+        coarse_patch: side of the patches compared at the coarse levels 5, 4, 3.
+        median: side of the squares over which the offsets of a coarse level's field are replaced
+            by their vector median; 1 leaves them.
+        reach: pixels by which a match of the fine levels 2, 1 may lie off the coarser level's.
         directions: `both`, or `ab` for A' alone, matched without the bidirectional term.
         refine: weighted-least-squares refinement of the outputs (photo to photo).
         seed: seed of the random search.
@@ -94,6 +119,9 @@ class Settings:
     initial: str = "identity"
     search: str = "patchmatch"
     iterations: int = 10
+    coarse_patch: int = DRIFT["held"]["coarse_patch"]
+    median: int = DRIFT["held"]["median"]
+    reach: int = DRIFT["held"]["reach"]
     directions: str = "both"
     refine: bool = False
     seed: int = 0
@@ -121,6 +149,10 @@ class Settings:
         _require(self.max_side >= 16, "max_side", self.max_side, "at least 16 pixels")
         _require(self.deconvolution >= 0, "deconvolution", self.deconvolution, "0 or more")
         _require(self.iterations >= 0, "iterations", self.iterations, "0 or more")
+        for name in ("coarse_patch", "median"):
+            side = getattr(self, name)
+            _require(side in (1, 3, 5, 7, 9), name, side, "odd, from 1 to 9")
+        _require(self.reach >= 0, "reach", self.reach, "0 or more")
         _require(0 <= self.seed < 2**31, "seed", self.seed, "from 0 to 2147483647")
 
     @property
@@ -130,6 +162,14 @@ class Settings:
             return LEVELS[: LEVELS.index(self.finest) + 1]
         return LEVELS[-1:]
 
+    def hold(self, level: int) -> Hold:
+        """What holds the matches of `level` (5 to 1) in their place."""
+        if self.matcher != "hierarchical":
+            return Hold(PATCH[level], 1, ANYWHERE)
+        if level in COARSE:
+            return Hold(self.coarse_patch, self.median, ANYWHERE)
+        return Hold(PATCH[level], 1, self.reach)
+
     def alpha(self, level: int) -> float:
         """The weight of the own features in the fusion at `level` (4 to 1)."""
         return self.alphas[4 - level]
@@ -138,8 +178,8 @@ class Settings:
 def resolve(options: dict[str, Any]) -> Settings:
     """Turn options as a user writes them into settings.
 
-    `preset` is applied first, then `quality` and `blend`, then every other option by its own name,
-    so that the more specific one wins. Options whose value is None count as not given.
+    `preset` is applied first, then `quality`, `blend` and `drift`, then every other option by its
+    own name, so that the more specific one wins. Options whose value is None count as not given.
 
     Raises:
         SettingsError: an option or a value does not exist.
@@ -152,11 +192,15 @@ def resolve(options: dict[str, Any]) -> Settings:
     if "blend" in given:
         alphas = _lookup("blend", BLEND, given.pop("blend"))
         given.setdefault("alphas", alphas)
+    if "drift" in given:
+        given = {**_lookup("drift", DRIFT, given.pop("drift")), **given}
     if "alphas" in given:
         given["alphas"] = tuple(given["alphas"])
     known = [field.name for field in fields(Settings)]
     for name in given:
-        _require(name in known, "option", name, _either([*known, "preset", "quality", "blend"]))
+        _require(
+            name in known, "option", name, _either([*known, "preset", "quality", "blend", "drift"])
+        )
     return Settings(**given)
 
 

@@ -108,7 +108,8 @@ def test_auto_searches_exactly_at_the_coarse_levels_alone(network, small, monkey
         "search",
         lambda source, *rest: depths.append(source.shape[2]) or search(source, *rest),
     )
-    analogy(*small, network, resolve({"quality": "draft", "search": "auto", "iterations": 1}))
+    settings = resolve({"quality": "draft", "drift": "free", "search": "auto", "iterations": 1})
+    analogy(*small, network, settings)
     assert depths == 4 * [1024]  # levels 5 and 4, both ways
 
 

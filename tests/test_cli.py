@@ -46,7 +46,7 @@ def test_options_reach_the_settings(pictures):
 
 
 def test_every_setting_is_an_option_of_run():
-    settings = {field.name for field in fields(Settings)} | {"preset", "quality", "blend"}
+    settings = {field.name for field in fields(Settings)} | {"preset", "quality", "blend", "drift"}
     assert settings == cli.OPTIONS
     assert settings <= set(inspect.signature(cli.run).parameters)
 

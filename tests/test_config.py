@@ -186,12 +186,15 @@ def test_a_name_replaces_what_it_stands_for_in_weaker_layers():
 def test_the_schemas_speak_of_the_settings_there_are():
     schema = json.loads((SCHEMAS / "settings.schema.json").read_text())["properties"]
     names = {field.name for field in fields(vocabulary.Settings)}
-    assert set(schema) == names | {"preset", "quality", "blend"}
+    assert set(schema) == names | {"preset", "quality", "blend", "drift"}
     choices = {
         **vocabulary.CHOICES,
         "preset": tuple(vocabulary.PRESET),
         "quality": tuple(vocabulary.QUALITY),
         "blend": tuple(vocabulary.BLEND),
+        "drift": tuple(vocabulary.DRIFT),
+        "coarse_patch": (1, 3, 5, 7, 9),
+        "median": (1, 3, 5, 7, 9),
     }
     del choices["matcher"]  # a new matcher shall be one function and one line
     assert {name: tuple(s["enum"]) for name, s in schema.items() if "enum" in s} == choices
