@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 REFRESH = 2
 """Seconds between two looks at a run."""
 
+PAIRS_AT_ONCE = 50
+"""Pairs of a benchmark that go through a stage together and share one loading of the network."""
+
 # Every command imports what it needs itself, so that `dia --help` answers at once.
 
 console = Console(highlight=False, soft_wrap=True)
@@ -52,13 +55,18 @@ class Commands(TyperGroup):
 
 def _is_expected(error: Exception) -> bool:
     """Whether the message of an error is meant for the person at the terminal."""
-    if isinstance(error, (SettingsError, SequenceError, OSError)):
+    from .config import ConfigError
+
+    if isinstance(error, (ConfigError, SettingsError, SequenceError, OSError)):
         return True
+    from .evaluation.layouts import LayoutError
+    from .flow import FlowError
     from .images import ImageError
     from .matchers import MatcherError
     from .stages import JobError, out_of_memory
 
-    return isinstance(error, (ImageError, JobError, MatcherError)) or out_of_memory(error)
+    kinds = (FlowError, ImageError, JobError, LayoutError, MatcherError)
+    return isinstance(error, kinds) or out_of_memory(error)
 
 
 def _message(error: Exception) -> str:
@@ -285,6 +293,48 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
     console.print(f"The table of sequences: {demo_sequence(folder)}")
 
 
+@app.command(rich_help_panel="Comparisons")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="The benchmark, as unpacked.")],
+    layout: Annotated[str, typer.Option(help="tss, spair-71k, pf-pascal or pf-willow.")],
+    output: Output,
+    variants: Annotated[
+        Path | None,
+        typer.Option(help="File with settings and variants, such as config/ablation.yaml."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")] = "test",
+    quality: Quality = None,
+    max_side: MaxSide = None,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Work and score a published benchmark; the same command takes up a run that was ended."""
+    _limit_threads(threads)
+    from .config import Config, Pair, merge
+    from .evaluation.benchmark import read_variants, work_benchmark, write_pairs
+    from .evaluation.layouts import read_layout
+    from .plan import Plan
+
+    rows = read_layout(folder, layout, output / "derived", split)
+    write_pairs(output / "pairs.tsv", rows)
+    shared, named = read_variants(variants) if variants else ({}, {"hierarchical": {}})
+    given = {"quality": quality, "max_side": max_side}
+    settings = merge(shared, {name: value for name, value in given.items() if value is not None})
+    plan = Plan(
+        Config(
+            tuple(map(Pair.of_row, rows)),
+            results=str(output),
+            pairs_per_job=PAIRS_AT_ONCE,
+            checkpoint="pair",
+            device=device,
+            settings=settings,
+            variants=named,
+        )
+    )
+    work_benchmark(plan)
+    _compare(plan)
+
+
 @app.command(rich_help_panel="Stages of the workflow")
 def features(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads = None):
     """Extract the features of the pictures of a batch."""
@@ -361,15 +411,20 @@ def summary(plan: PlanPath):
 @app.command(rich_help_panel="Stages of the workflow")
 def compare(plan: PlanPath):
     """Compare the variants by their measures: tables, plots, and figures of the pairs."""
-    from .evaluation.comparison import compare_variants
     from .plan import Plan
+
+    _compare(Plan.read(plan))
+
+
+def _compare(plan: Plan) -> None:
+    from .evaluation.comparison import compare_variants
     from .summary import summarise
 
-    the_plan = Plan.read(plan)
-    outcome = summarise(the_plan, "measure")
-    for table in compare_variants(the_plan, outcome.made)[:1]:
+    outcome = summarise(plan, "measure")
+    for table in compare_variants(plan, outcome.made)[:1]:
         console.print(_means(table))
-    _conclude(the_plan, outcome, the_plan.comparison)
+    console.print(f"All tables and figures: {plan.results}/table.md and beside it")
+    _conclude(plan, outcome, plan.comparison)
 
 
 def _means(table: Comparison) -> Table:

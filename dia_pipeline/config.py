@@ -62,6 +62,13 @@ class Pair:
     options: Options = field(default_factory=dict)
     truth: Options = field(default_factory=dict)
 
+    @classmethod
+    def of_row(cls, row: Options, options: Iterable[str] = ()) -> Pair:
+        """The pair of a row, of whose columns some are `options` and the others are known of it."""
+        own = {name: row[name] for name in options if name in row}
+        known = {name: value for name, value in row.items() if name not in own}
+        return cls(known.pop("name"), known.pop("a"), known.pop("b_prime"), own, known)
+
     @property
     def a_prime(self) -> str:
         """The picture of the given A', empty where there is none."""
@@ -155,13 +162,7 @@ def _report(problems: list[str]) -> str:
 def _synthetic_pairs(config: Config) -> Iterator[Pair]:
     if config.synthetic is not None:
         for row in synthetic_pairs(config.synthetic, Path(config.results, "synthetic")):
-            yield _pair(row, ())
-
-
-def _pair(row: Options, options: Iterable[str]) -> Pair:
-    """The pair of a row, of whose columns some are `options` and the others are known of it."""
-    own = {name: row.pop(name) for name in options if name in row}
-    return Pair(row.pop("name"), row.pop("a"), row.pop("b_prime"), own, row)
+            yield Pair.of_row(row)
 
 
 def _shared_names(config: Config) -> Iterator[str]:
@@ -215,7 +216,7 @@ def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair
     """The pairs of a table, and everything that is wrong with it."""
     rows, problems = _read_rows(table, "pairs", validators, _missing_files)
     options = validators["settings"].schema["properties"]
-    return [_pair(row, options) for row in rows.values()], problems
+    return [Pair.of_row(row, options) for row in rows.values()], problems
 
 
 def _read_sequences(

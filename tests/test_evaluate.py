@@ -1,0 +1,87 @@
+"""`dia evaluate`: a published benchmark from its folder to the table."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from examples import DRAFT, times
+from PIL import Image
+from typer.testing import CliRunner
+
+from dia_pipeline.cli import app
+from dia_pipeline.config import load_config
+from dia_pipeline.evaluation.benchmark import read_variants
+from dia_pipeline.evaluation.synthetic import make_benchmark
+from dia_pipeline.flow import read_flo
+
+SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+
+
+@pytest.fixture
+def tss(tmp_path, monkeypatch):
+    """A synthetic pair in the layout of TSS, and a file of variants, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (row,) = make_benchmark({"pairs": ["chelsea-smooth-grading"], "side": 64}, "made")
+    pair = Path("TSS/JODS/cat")
+    pair.mkdir(parents=True)
+    names = {"a": "image1.png", "b_prime": "image2.png", "flow_ab": "flow1.flo"}
+    names |= {"flow_ba": "flow2.flo", "mask_a": "mask1.png", "mask_b_prime": "mask2.png"}
+    for column, name in names.items():
+        shutil.copy(row[column], pair / name)
+    (pair / "flip_gt.txt").write_text("0\n")
+    variants = {"hierarchical": {}, "identity": {"matcher": "identity"}}
+    Path("variants.yaml").write_text(yaml.safe_dump({"settings": DRAFT, "variants": variants}))
+    return row
+
+
+def evaluate(*options: str):
+    command = ["evaluate", "TSS", "--layout", "tss", "--output", "out", *options]
+    return CliRunner().invoke(app, command)
+
+
+def test_a_benchmark_is_scored_and_taken_up_again(tss):
+    result = evaluate("--variants", "variants.yaml")
+    assert result.exit_code == 0, result.output
+    truth = {"12": ("flow_ab", "mask_a"), "21": ("flow_ba", "mask_b_prime")}
+    with open("out/measures.csv", newline="") as file:
+        errors = {
+            row["pair"][-2:]: float(row["value"])
+            for row in csv.DictReader(file)
+            if (row["variant"], row["measure"]) == ("identity", "end_point_error")
+        }
+    for direction, (flow, mask) in truth.items():
+        foreground = np.asarray(Image.open(tss[mask])) > 0
+        lengths = np.hypot(*read_flo(tss[flow])[foreground].T)
+        assert errors[direction] == pytest.approx(np.nanmean(lengths), rel=1e-5)
+    assert Path("out/table.md").read_text().count("| hierarchical | 2 |") == 2
+    pairs = load_config({"pairs": "out/pairs.tsv"}, SCHEMAS).pairs
+    assert pairs[0].truth["flow_ab"] == "TSS/JODS/cat/flow1.flo"
+
+    before = times(Path("out/hierarchical"))
+    assert evaluate("--variants", "variants.yaml").exit_code == 0
+    assert times(Path("out/hierarchical")) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("variants: [a]", "variants.yaml: the variants cannot be read"),
+        ("variants: {x: {matcher: siift}}", "matcher: 'siift' is not possible"),
+    ],
+)
+def test_wrong_variants_are_explained(tss, content, expected):
+    Path("variants.yaml").write_text(content)
+    result = evaluate("--variants", "variants.yaml")
+    assert result.exit_code == 2
+    assert expected in result.output
+
+
+def test_the_shipped_ablation_can_be_run_on_a_benchmark():
+    settings, variants = read_variants(SCHEMAS.parents[1] / "config" / "ablation.yaml")
+    assert settings["max_side"] == 300
+    assert next(iter(variants)) == "hierarchical"
