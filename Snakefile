@@ -42,6 +42,10 @@ if Path(ABLATION).exists():
 
     use rule * from ablation as ablation_*
 
+    # There are always other jobs for the other cores, and times of one thread compare.
+    use rule pair from ablation as ablation_pair with:
+        threads: 1
+
     rule ablation:
         input:
             rules.ablation_compare.output,
