@@ -1,4 +1,4 @@
-"""`snakemake ablation`, as a user runs it."""
+"""`snakemake ablation --cores all`, over a small configuration."""
 
 from __future__ import annotations
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import write_picture
+from scipy import ndimage
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,6 +21,7 @@ RUN_ELSEWHERE = {
     "make demo": ".ci/run",
     "make test": ".ci/run",
     "snakemake --profile slurm": "tests/slurm/test_slurm.py",
+    "snakemake ablation --cores all": "tests/test_ablation_workflow.py",
 }
 """Commands that other checks run: where."""
 
@@ -68,6 +71,25 @@ def test_the_python_of_the_readme_runs(checkout, monkeypatch):
     names: dict = {}
     exec(example, names)
     assert names["result"].a_prime.shape == (48, 64, 3)
+
+
+def test_the_matcher_of_the_documentation_matches():
+    """A shifted picture, in the size it is compared at and twice as large."""
+    code = blocks(ROOT / "docs" / "ablation.md", "python")[0]
+    names: dict = {}
+    exec(code, names)
+    a = ndimage.gaussian_filter(
+        np.random.default_rng(0).random((48, 64, 3)), (2, 2, 0), mode="wrap"
+    )
+    a = np.uint8((a - a.min()) / np.ptp(a) * 255)
+    b_prime = np.roll(a, (3, 5), (0, 1))
+    nnf_ab, nnf_ba = names["match"](a, b_prime, None, None)
+    assert nnf_ab.dtype == np.int32
+    assert nnf_ab[10, 10].tolist() == [13, 15]
+    assert nnf_ba[20, 20].tolist() == [17, 15]
+    assert nnf_ab.reshape(-1, 2).max(axis=0).tolist() == [47, 63]
+    larger = names["match"](a, b_prime.repeat(2, 0).repeat(2, 1), None, None)[0]
+    assert np.abs(larger[10, 10] - (26, 30)).max() <= 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from dia_pipeline.evaluation import plots
+from dia_pipeline.evaluation.tables import ACCURACY
+
+MATCHERS = {"first": "hierarchical", "alone": "layer-independent", "rgb": "patchmatch-rgb"}
+
+
+@pytest.fixture
+def measures():
+    """Three variants on four pairs, with two levels where there are levels."""
+    rng = np.random.default_rng(0)
+    names = [f"accuracy_{t}{level}" for t in (1, 2, 5) for level in ("", "_level_5", "_level_4")]
+    return {
+        name: {
+            variant: {f"p{n}": float(rng.random()) for n in range(4)}
+            for variant in MATCHERS
+            if not ("level" in name and variant == "rgb")
+        }
+        for name in [*names, "seconds"]
+    }
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The last figure that was written."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def savefig(figure, *arguments, **options):
+        figures.append(figure)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return lambda: figures[-1]
+
+
+def test_dots_are_means_and_bars_their_intervals(measures, tmp_path, drawn):
+    plots.plot_accuracy(tmp_path / "accuracy", measures, ACCURACY, MATCHERS)
+    axes = drawn().axes[2]
+    dots = {
+        line.get_ydata()[0]: line.get_xdata()[0]
+        for line in axes.lines
+        if len(line.get_xdata()) == 1
+    }
+    means = [np.mean([*measures["accuracy_5"][variant].values()]) for variant in MATCHERS]
+    assert [dots[-row] for row in range(3)] == pytest.approx(means)
+    for bar, mean in zip(axes.collections, means, strict=True):
+        low, high = bar.get_segments()[0][:, 0]
+        assert low < mean < high
+
+
+def test_every_variant_is_named_in_the_plot_of_times(measures, tmp_path, drawn):
+    for values in measures["accuracy_5"].values():
+        values.update(dict.fromkeys(values, 0.5))  # all at one place
+    for values in measures["seconds"].values():
+        values.update(dict.fromkeys(values, 2.0))
+    plots.plot_time(tmp_path / "time", measures, ACCURACY[-1], MATCHERS)
+    figure = drawn()
+    figure.draw_without_rendering()
+    texts = [text for text in figure.axes[0].texts if text.get_text() in MATCHERS]
+    assert sorted(text.get_text() for text in texts) == sorted(MATCHERS)
+    boxes = [Text.get_window_extent(text) for text in texts]
+    assert not any(one.overlaps(two) for n, one in enumerate(boxes) for two in boxes[:n])
+
+
+def test_levels_run_from_coarse_to_fine_for_what_has_levels(measures, tmp_path, drawn):
+    plots.plot_levels(tmp_path / "levels", measures, ACCURACY, MATCHERS)
+    axes = drawn().axes[0]
+    assert [line.get_xdata().tolist() for line in axes.lines] == [[5, 4], [5, 4]]
+    assert axes.xaxis_inverted()
+
+
+def test_the_figure_of_a_pair_shows_the_pictures_themselves(tmp_path, drawn):
+    a, b_prime = (np.full((30, 40, 3), value, np.uint8) for value in (60, 200))
+    levels = {"alone": {5: a, 4: b_prime}, "first": {5: b_prime, 4: a}}
+    plots.plot_pair(tmp_path / "pair", a, b_prime, levels, {"alone": {5: "0.5"}, "first": {}})
+    shown = [axes.images[0].get_array()[0, 0, 0] for axes in drawn().axes]
+    assert shown == [60, 60, 200, 200, 200, 60]
+    assert drawn().axes[1].get_xlabel() == "0.5"
+
+
+def test_plots_are_for_screen_and_print_and_always_the_same_bytes(measures, tmp_path):
+    for name in ("one", "two"):
+        plots.plot_accuracy(tmp_path / name, measures, ACCURACY, MATCHERS)
+    for suffix in (".png", ".pdf"):
+        first, second = ((tmp_path / name).with_suffix(suffix) for name in ("one", "two"))
+        assert first.read_bytes() == second.read_bytes()
+    with Image.open(tmp_path / "one.png") as picture:
+        assert picture.width > 1300  # 7 inches at 200 dots an inch

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import csv
+import re
+
+import numpy as np
+import pytest
+
+from dia_pipeline.evaluation.tables import latex, make_tables, markdown, write_csv
+
+PAIRS = [f"p{n}" for n in range(8)]
+KINDS = {pair: ["day" if pair < "p4" else "night"] for pair in PAIRS}
+
+
+@pytest.fixture
+def measures():
+    """Accuracy of a reference, a variant always 0.1 worse, and one that lacks a pair."""
+    accuracy = np.random.default_rng(0).uniform(0.4, 0.6, len(PAIRS))
+    first = dict(zip(PAIRS, accuracy.tolist(), strict=True))
+    worse = {pair: value - 0.1 for pair, value in first.items()}
+    return {
+        "accuracy_5": {"first": first, "no_1": worse, "part": {"p0": 0.9}},
+        "seconds": {"first": dict.fromkeys(PAIRS, 2.0), "no_1": dict.fromkeys(PAIRS, 1.0)},
+    }
+
+
+def cells(text: str, table: int, variant: str) -> list[str]:
+    """A row of one of the tables in Markdown."""
+    part = re.split(r"\n\n(?=[A-Z])", text)[table]
+    (row,) = re.findall(rf"^\| {variant} \| (.*) \|$", part, re.MULTILINE)
+    return row.split(" | ")
+
+
+def test_means_stand_with_their_intervals_and_counts(measures):
+    text = markdown(make_tables(measures, "first", KINDS))
+    mean = np.mean([*measures["accuracy_5"]["first"].values()])
+    pairs, accuracy, seconds = cells(text, 0, "first")
+    assert pairs == "8"
+    assert accuracy.startswith(f"{mean:.2f} [")
+    assert seconds == "2.0 [2.0, 2.0]"
+    assert cells(text, 0, "part") == ["1", "**0.90**", ""]
+
+
+def test_differences_are_paired_and_stand_out_where_they_are_sure(measures):
+    text = markdown(make_tables(measures, "first", KINDS))
+    assert cells(text, 1, "no_1") == ["**-0.100** [-0.100, -0.100]", "0 : 8"]
+    assert not re.search(r"^\| first", text.split("Differences")[1].split("T = 5 by")[0], re.M)
+    assert cells(text, 1, "part")[1] == "1 : 0"
+
+
+def test_pairs_are_counted_by_kind(measures):
+    text = markdown(make_tables(measures, "first", KINDS))
+    values = [*measures["accuracy_5"]["first"].values()]
+    expected = [f"{np.mean(values[:4]):.2f}", f"{np.mean(values[4:]):.2f}"]
+    assert cells(text, 2, "first") == expected
+    assert cells(text, 2, "part") == ["0.90", ""]
+
+
+def test_latex_says_the_same_and_escapes_what_it_must(measures):
+    text = latex(make_tables(measures, "first", KINDS))
+    assert r"no\_1 & \textbf{$-$0.100} {\scriptsize [$-$0.100, $-$0.100]} & 0 : 8 \\" in text
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 3
+    assert not re.search(r"(?<!\\)[_%#]", text.removeprefix("%"))
+
+
+def test_the_tidy_file_keeps_every_value(measures, tmp_path):
+    write_csv(tmp_path / "measures.csv", measures)
+    with (tmp_path / "measures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 + 8 + 1 + 16
+    assert {
+        (row["variant"], row["pair"]): float(row["value"])
+        for row in rows
+        if row["measure"] == "accuracy_5"
+    } == {
+        (variant, pair): value
+        for variant, values in measures["accuracy_5"].items()
+        for pair, value in values.items()
+    }
