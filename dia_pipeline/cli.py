@@ -159,11 +159,11 @@ def run(
     coarse_patch: Annotated[
         int | None, typer.Option(help="Side of the patches compared at levels 5, 4, 3.")
     ] = None,
-    median: Annotated[
-        int | None, typer.Option(help="Side of the median of offsets at levels 5, 4, 3.")
+    smoothness: Annotated[
+        float | None, typer.Option(help="Smoothness of the fields of levels 5, 4, 3.")
     ] = None,
-    reach: Annotated[
-        int | None, typer.Option(help="How far matches of levels 2, 1 may lie off the coarser's.")
+    fine_smoothness: Annotated[
+        float | None, typer.Option(help="Smoothness of the fields of levels 2, 1.")
     ] = None,
     directions: Annotated[
         Literal[CHOICES["directions"]] | None, typer.Option(help="ab makes A' alone.")
@@ -194,8 +194,8 @@ def run(
 OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvolution"} | {
     "drift",
     "coarse_patch",
-    "median",
-    "reach",
+    "smoothness",
+    "fine_smoothness",
     "finest",
     "iterations",
     "refine",

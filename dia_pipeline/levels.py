@@ -16,9 +16,9 @@ from .deconvolution import deconvolve
 from .features import round_features
 from .fusion import fuse
 from .network import Network
-from .nnf import identity, median, uniform, upsample_levels
+from .nnf import identity, uniform, upsample_levels
 from .patchmatch import most_candidates, search, stack
-from .settings import ANYWHERE, PATCH, RADIUS, Settings
+from .settings import PATCH, RADIUS, Settings
 from .voting import vote
 
 Progress = Callable[[int, str], None]
@@ -164,35 +164,24 @@ def _search(
     direction: int,
     earlier: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    hold, radius = settings.hold(level), _radius(level, target, settings)
-    seed = _seed(settings, level, direction)
-    start, reach = (first, hold.reach) if earlier is None else (earlier, ANYWHERE)
-    if _is_exact(target, hold.patch, radius, settings):
-        nnf, energy = exact.search(source, target, start, hold.patch)
+    patch, radius = settings.patch(level), _radius(level, target, settings)
+    start = first if earlier is None else earlier
+    if _is_exact(target, patch, radius, settings):
+        nnf, energy = exact.search(source, target, start, patch)
     else:
-        nnf, energy = search(
-            source, target, start, hold.patch, radius, settings.iterations, seed, reach
-        )
-    if earlier is not None:
-        better = energy < _energy(source, target, earlier, hold.patch) - LOYALTY
-        nnf = torch.where(better[..., None], nnf, earlier)
-    if hold.median > 1:
-        nnf = median(nnf, target.shape[:2], hold.median)
-    if earlier is not None or hold.median > 1:
-        energy = _energy(source, target, nnf, hold.patch)
-    return nnf, energy
+        how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
+        nnf, energy = search(source, target, start, patch, radius, *how)
+    if earlier is None:
+        return nnf, energy
+    _, before = search(source, target, earlier, patch, radius, iterations=0, seed=0)
+    better = energy < before - LOYALTY
+    return torch.where(better[..., None], nnf, earlier), torch.where(better, energy, before)
 
 
 def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
     """The start radius: the whole map at level 5, and where no coarser level says where to look."""
     whole = max(target.shape[:2])
     return RADIUS.get(level, whole) if settings.matcher == "hierarchical" else whole
-
-
-def _energy(
-    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
-) -> torch.Tensor:
-    return search(source, target, nnf, patch, radius=0, iterations=0, seed=0)[1]
 
 
 def _is_exact(target: torch.Tensor, patch: int, radius: int, settings: Settings) -> bool:

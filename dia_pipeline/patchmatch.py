@@ -18,7 +18,6 @@ from types import ModuleType
 import torch
 
 from . import patchmatch_numba, patchmatch_torch
-from .settings import ANYWHERE
 
 JUMPS = (8, 4, 2, 1)
 
@@ -50,7 +49,7 @@ def search(
     radius: int,
     iterations: int,
     seed: int,
-    reach: int = ANYWHERE,
+    smoothness: float = 0.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Improve a field by PatchMatch.
 
@@ -62,14 +61,16 @@ def search(
         radius: start radius of the random search in pixels.
         iterations: passes of propagation and random search.
         seed: of the random search.
-        reach: no match is replaced by one that lies farther than so many pixels, along either
-            axis, from the match of the start field.
+        smoothness: so much lower must the energy of a new match be for every pixel by which its
+            offset differs more from its four neighbours' offsets in the pass before.
 
     Returns:
         The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
     """
     form = _form(source.device)
-    return form.search(source, target, nnf, patch, radii(radius), JUMPS, iterations, seed, reach)
+    return form.search(
+        source, target, nnf, patch, radii(radius), JUMPS, iterations, seed, smoothness
+    )
 
 
 def _form(device: torch.device) -> ModuleType:

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import torch
 
-from .settings import ANYWHERE
+from .patchmatch_torch import MOST
 
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
@@ -23,7 +23,7 @@ TILE = 32
 """Side of the squares of pixels that are worked one after another, while their patches are near."""
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):
+def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on the CPU."""
     longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
     scale = _scale(longest, patch)
@@ -33,7 +33,7 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANY
     field = nnf.numpy()
     best = evaluate(maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
-    start = field, reach
+    smoothness = np.float32(smoothness * scale**2)
     tried = np.full((*field.shape[:2], MEMORY * MEMORY), -1, np.int32)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
@@ -42,8 +42,8 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANY
             maps,
             sides,
             (field, best, changed),
-            start,
             tried,
+            smoothness,
             (jumps[turn], now, now - len(jumps)),
             (windows, seed, iteration * len(radii)),
         )
@@ -127,23 +127,39 @@ def evaluate(maps, sides, field):
 
 
 @numba.njit
-def _improves(maps, sides, field, best, start, tried, y, x, ty, tx):
+def _roughness(before, y, x, ty, tx):
+    """By how many pixels the offset of a match differs from its four neighbours' before, in all."""
+    total = 0
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        if 0 <= y + dy < before.shape[0] and 0 <= x + dx < before.shape[1]:
+            along_y = abs(before[y + dy, x + dx, 0] - dy - ty)
+            along_x = abs(before[y + dy, x + dx, 1] - dx - tx)
+            total += min(along_y + along_x, MOST)
+    return total
+
+
+@numba.njit
+def _improves(maps, sides, field, best, tried, smooth, y, x, ty, tx):
     """Whether a candidate inside the target is better than the match, whose place it then takes.
 
-    The best only rises: a candidate that was tried before need not be tried again.
+    Without smoothness the best only rises: a candidate that was tried before need not be again.
     """
-    if ty == field[y, x, 0] and tx == field[y, x, 1]:
+    old_y, old_x = field[y, x]
+    if ty == old_y and tx == old_x:
         return False
-    first, reach = start
-    if abs(ty - first[y, x, 0]) > reach or abs(tx - first[y, x, 1]) > reach:
-        return False
-    cell = ty % MEMORY * MEMORY + tx % MEMORY
-    candidate = ty * sides[4] + tx
-    if tried[y, x, cell] == candidate:
-        return False
-    tried[y, x, cell] = candidate
-    similarity = _similarity(maps, sides, y, x, ty, tx, best[y, x])
-    if similarity <= best[y, x]:
+    before, smoothness = smooth
+    beat = best[y, x]
+    if smoothness:
+        rougher = _roughness(before, y, x, ty, tx) - _roughness(before, y, x, old_y, old_x)
+        beat += smoothness * np.float32(rougher)
+    else:
+        cell = ty % MEMORY * MEMORY + tx % MEMORY
+        candidate = ty * sides[4] + tx
+        if tried[y, x, cell] == candidate:
+            return False
+        tried[y, x, cell] = candidate
+    similarity = _similarity(maps, sides, y, x, ty, tx, beat)
+    if similarity <= beat:
         return False
     best[y, x] = similarity
     field[y, x, 0] = ty
@@ -152,15 +168,16 @@ def _improves(maps, sides, field, best, start, tried, y, x, ty, tx):
 
 
 @numba.njit(parallel=True, cache=True)
-def _pass(maps, sides, state, start, tried, turn, trials):
+def _pass(maps, sides, state, tried, smoothness, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
 
-    A neighbour whose match has not changed since this jump was last tried, in the pass `before`, is
-    not tried again. The random matches depend on nothing but the pixel itself.
+    Without smoothness a neighbour whose match has not changed since this jump was last tried, in
+    the pass `last`, is not tried again. The random matches depend on nothing but the pixel itself.
     """
     height, width, _, target_height, target_width, _ = sides
     field, best, changed = state
-    jump, now, before = turn
+    jump, now, last = turn
+    smooth = field, smoothness
     windows, seed, step = trials
     seed_hash = _hash(np.uint64(seed))
     new_field, new_best, new_changed = field.copy(), best.copy(), changed.copy()
@@ -174,13 +191,13 @@ def _pass(maps, sides, state, start, tried, turn, trials):
             for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
                 if not (0 <= y + dy < height and 0 <= x + dx < width):
                     continue
-                if changed[y + dy, x + dx] < before:
+                if not smoothness and changed[y + dy, x + dx] < last:
                     continue
                 ty = field[y + dy, x + dx, 0] - dy
                 tx = field[y + dy, x + dx, 1] - dx
                 if not (0 <= ty < target_height and 0 <= tx < target_width):
                     continue
-                if _improves(maps, sides, new_field, new_best, start, tried, y, x, ty, tx):
+                if _improves(maps, sides, new_field, new_best, tried, smooth, y, x, ty, tx):
                     new_changed[y, x] = now
             for trial in range(len(windows)):
                 window = windows[trial]
@@ -192,6 +209,6 @@ def _pass(maps, sides, state, start, tried, turn, trials):
                 low = max(new_field[y, x, 1] - window, 0)
                 high = min(new_field[y, x, 1] + window, target_width - 1)
                 tx = _pick(_hash(random), low, high)
-                if _improves(maps, sides, new_field, new_best, start, tried, y, x, ty, tx):
+                if _improves(maps, sides, new_field, new_best, tried, smooth, y, x, ty, tx):
                     new_changed[y, x] = now
     return new_field, new_best, new_changed

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 import torch
 
-from .settings import ANYWHERE
-
 MASK = 0xFFFFFFFF
+MOST = 8
+"""By how many pixels an offset differs from a neighbour's at most, as far as that counts."""
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):
+def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on any device."""
     field = nnf.long()
-    maps = source, target, field, reach, patch
+    maps = source, target, patch, smoothness
     best = evaluate(source, target, field, patch)
     for iteration in range(iterations):
         for jump in jumps:
-            field, best = _propagate(maps, field, best, jump)
+            before = field
+            field, best = _propagate(maps, before, best, jump)
         for trial, radius in enumerate(radii):
             step = iteration * len(radii) + trial
             candidate = _random_candidates(field, target.shape, radius, seed, step)
-            field, best = _keep_better(maps, field, best, candidate)
+            field, best = _keep_better(maps, before, field, best, candidate)
     return field.int(), -best
 
 
@@ -63,24 +64,40 @@ def _index(places, shape):
     return y.clamp(0, shape[0] - 1) * shape[1] + x.clamp(0, shape[1] - 1), inside
 
 
-def _keep_better(maps, field, best, candidate):
-    source, target, start, reach, patch = maps
+def _keep_better(maps, before, field, best, candidate):
+    source, target, patch, smoothness = maps
     similarity = evaluate(source, target, candidate, patch)
-    near = ((candidate - start).abs() <= reach).all(dim=-1)
-    better = near & (similarity > best)
+    better = similarity > best
+    if smoothness:
+        rougher = roughness(candidate, before) - roughness(field, before)
+        better = similarity > best + smoothness * rougher
     return torch.where(better[..., None], candidate, field), torch.where(better, similarity, best)
 
 
-def _propagate(maps, field, best, jump):
+def roughness(field, before):
+    """By how many pixels (H, W) every offset differs from its four neighbours' before, in all."""
+    height, width = field.shape[:2]
+    axes = (torch.arange(side, device=field.device) for side in (height, width))
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+    offset, others = field - grid, before - grid
+    total = torch.zeros_like(field[..., 0])
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
+        moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
+        total[at] += (offset[at] - others[moved]).abs().sum(dim=-1).clamp(max=MOST)
+    return total
+
+
+def _propagate(maps, before, best, jump):
     """Every pixel tries the matches of its four neighbours at `jump`."""
-    before = field
+    field = before
+    height, width = field.shape[:2]
     for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
         candidate = torch.full_like(field, -1)  # outside: never better
-        height, width = field.shape[:2]
         at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
         moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
         candidate[at] = before[moved] - torch.tensor((dy, dx), device=field.device)
-        field, best = _keep_better(maps, field, best, candidate)
+        field, best = _keep_better(maps, before, field, best, candidate)
     return field, best
 
 

@@ -4,9 +4,9 @@ A program works on BLOCK pixels, and on up to CHANNELS neighbouring channels of 
 sums are float32, every pass reads the field of the pass before, and all passes are queued without
 waiting for the device.
 
-In the kernels, `maps` is (source, target, height, width, target height, target width, start field,
-reach), `match` is (similarity, y, x) of the best matches of a block, and `sizes` is (depth, radius,
-BLOCK, channels).
+In the kernels, `maps` is (source, target, height, width, target height, target width, smoothness),
+`before` the field of the pass before, `match` is (similarity, y, x) of the best matches of a block,
+and `sizes` is (depth, radius, BLOCK, channels).
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import triton
 import triton.language as tl
 
 from . import patchmatch_torch
-from .settings import ANYWHERE
 
 BLOCK = 16
 CHANNELS = 128
+MOST = tl.constexpr(patchmatch_torch.MOST)
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANYWHERE):
+def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on a CUDA device."""
     height, width, depth = source.shape
-    maps = source, target, height, width, *target.shape[:2], nnf.contiguous(), reach
+    maps = source, target, height, width, *target.shape[:2], smoothness
     sizes = depth, patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
     grid = (triton.cdiv(height * width, BLOCK),)
     field, best = nnf.clone(memory_format=torch.contiguous_format), source.new_empty(height, width)
@@ -38,7 +38,7 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, reach=ANY
                 field, new_field, best, new_best = new_field, field, new_best, best
             for trial, window in enumerate(radii):
                 key = _key(seed, iteration * len(radii) + trial)
-                _search_randomly[grid](maps, field, best, window, key, sizes)
+                _search_randomly[grid](maps, new_field, field, best, window, key, sizes)
     return field, -best
 
 
@@ -70,14 +70,14 @@ def _propagate(maps, field, best, new_field, new_best, jump, sizes: tl.constexpr
 
 
 @triton.jit(do_not_specialize=["window", "key"])
-def _search_randomly(maps, field, best, window, key, sizes: tl.constexpr):
+def _search_randomly(maps, before, field, best, window, key, sizes: tl.constexpr):
     """One pass, in place: every pixel tries one random match at most `window` from its best."""
     pixel, y, x, there = _pixels(maps, sizes)
     match = _load(field, best, pixel, there)
     random = _mixed((pixel ^ key).to(tl.uint32))
     ty = _pick(random, match[1], window, maps[4])
     tx = _pick(_mixed(random), match[2], window, maps[5])
-    _store(field, best, pixel, there, _better(maps, y, x, ty, tx, there, match, sizes))
+    _store(field, best, pixel, there, _better(maps, before, y, x, ty, tx, there, match, sizes))
 
 
 @triton.jit
@@ -111,21 +111,20 @@ def _try_neighbour(maps, field, pixel, y, x, there, match, dy, dx, sizes: tl.con
     neighbour = pixel + dy * maps[3] + dx
     ty = tl.load(field + 2 * neighbour, beside, 0) - dy
     tx = tl.load(field + 2 * neighbour + 1, beside, 0) - dx
-    return _better(maps, y, x, ty, tx, beside, match, sizes)
+    return _better(maps, field, y, x, ty, tx, beside, match, sizes)
 
 
 @triton.jit
-def _better(maps, y, x, ty, tx, active, match, sizes: tl.constexpr):
+def _better(maps, before, y, x, ty, tx, active, match, sizes: tl.constexpr):
     """The better of the best matches and the candidates, where these are inside the target."""
     similarity, best_y, best_x = match
     active &= (ty >= 0) & (ty < maps[4]) & (tx >= 0) & (tx < maps[5])
     active &= (ty != best_y) | (tx != best_x)
-    pixel = y * maps[3] + x
-    active &= tl.abs(ty - tl.load(maps[6] + 2 * pixel, active, 0)) <= maps[7]
-    active &= tl.abs(tx - tl.load(maps[6] + 2 * pixel + 1, active, 0)) <= maps[7]
     if tl.max(active.to(tl.int32), axis=0) > 0:
+        rougher = _roughness(maps, before, y, x, ty, tx, active)
+        rougher -= _roughness(maps, before, y, x, best_y, best_x, active)
         found = _similarity(maps, y, x, ty, tx, active, sizes)
-        better = active & (found > similarity)
+        better = active & (found > similarity + maps[6] * rougher.to(tl.float32))
         similarity = tl.where(better, found, similarity)
         best_y = tl.where(better, ty, best_y)
         best_x = tl.where(better, tx, best_x)
@@ -133,9 +132,29 @@ def _better(maps, y, x, ty, tx, active, match, sizes: tl.constexpr):
 
 
 @triton.jit
+def _roughness(maps, before, y, x, ty, tx, active):
+    """By how many pixels offsets differ from their four neighbours' before, in all."""
+    total = tl.zeros_like(ty)
+    for sign in tl.static_range(-1, 2, 2):
+        total += _difference(maps, before, y, x, ty, tx, active, sign, 0)
+        total += _difference(maps, before, y, x, ty, tx, active, 0, sign)
+    return total
+
+
+@triton.jit
+def _difference(maps, before, y, x, ty, tx, active, dy, dx):
+    in_rows = (y + dy >= 0) & (y + dy < maps[2])
+    beside = active & in_rows & (x + dx >= 0) & (x + dx < maps[3])
+    neighbour = (y + dy) * maps[3] + x + dx
+    along_y = tl.abs(tl.load(before + 2 * neighbour, beside, 0) - dy - ty)
+    along_x = tl.abs(tl.load(before + 2 * neighbour + 1, beside, 0) - dx - tx)
+    return tl.where(beside, tl.minimum(along_y + along_x, MOST), 0)
+
+
+@triton.jit
 def _similarity(maps, y, x, ty, tx, active, sizes: tl.constexpr):
     """The mean dot product of the patches of every active pixel and its candidate."""
-    source, target, height, width, target_height, target_width, _, _ = maps
+    source, target, height, width, target_height, target_width, _ = maps
     depth: tl.constexpr = sizes[0]
     radius: tl.constexpr = sizes[1]
     block: tl.constexpr = sizes[2]

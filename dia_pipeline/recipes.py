@@ -38,7 +38,8 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
         names = ("refine",)
     else:
         names = ("matcher", "finest", "directions", "search", "iterations", "seed")
-        names += ("coarse_patch", "median") if int(stage[-1]) in COARSE else ("reach",)
+        coarse = int(stage[-1]) in COARSE
+        names += ("coarse_patch", "smoothness") if coarse else ("fine_smoothness",)
         if stage == f"level{settings.levels[0]}":
             names += ("orientation", "initial")
         if stage != "level1":

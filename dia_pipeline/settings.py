@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from .matchers import MATCHERS
 
@@ -29,13 +29,10 @@ BLEND = {
 QUALITY = {"draft": 0, "standard": 20, "paper": 100}
 """Iterations of the deconvolution, by the name of the quality."""
 
-ANYWHERE = 2**30
-"""The reach of a search that is not bound to its start."""
-
 DRIFT = {
-    "free": {"coarse_patch": 3, "median": 1, "reach": ANYWHERE},
-    "held": {"coarse_patch": 5, "median": 5, "reach": ANYWHERE},
-    "bound": {"coarse_patch": 5, "median": 5, "reach": 2},
+    "free": {"coarse_patch": 3, "smoothness": 0.0, "fine_smoothness": 0.0},
+    "held": {"coarse_patch": 3, "smoothness": 0.02, "fine_smoothness": 0.0},
+    "bound": {"coarse_patch": 5, "smoothness": 0.02, "fine_smoothness": 0.02},
 }
 """What keeps matches from drifting off the right part on the way down; `free` is the paper's."""
 
@@ -69,14 +66,6 @@ class SettingsError(ValueError):
     """A setting has a name or a value that does not exist; the message says what is allowed."""
 
 
-class Hold(NamedTuple):
-    """Side of the patches compared, side of the median's squares, reach of the search."""
-
-    patch: int
-    median: int
-    reach: int
-
-
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides how one pair is worked, apart from the pictures themselves.
@@ -97,9 +86,9 @@ class Settings:
             products than PatchMatch can, the coarse ones.
         iterations: PatchMatch iterations at each level.
         coarse_patch: side of the patches compared at the coarse levels 5, 4, 3.
-        median: side of the squares over which the offsets of a coarse level's field are replaced
-            by their vector median; 1 leaves them.
-        reach: pixels by which a match of the fine levels 2, 1 may lie off the coarser level's.
+        smoothness: at the coarse levels, so much lower must the energy of a match be for every
+            pixel by which its offset differs more from its neighbours'.
+        fine_smoothness: the same at the fine levels 2, 1.
         directions: `both`, or `ab` for A' alone, matched without the bidirectional term.
         refine: weighted-least-squares refinement of the outputs (photo to photo).
         seed: seed of the random search.
@@ -120,8 +109,8 @@ class Settings:
     search: str = "patchmatch"
     iterations: int = 10
     coarse_patch: int = DRIFT["held"]["coarse_patch"]
-    median: int = DRIFT["held"]["median"]
-    reach: int = DRIFT["held"]["reach"]
+    smoothness: float = DRIFT["held"]["smoothness"]
+    fine_smoothness: float = DRIFT["held"]["fine_smoothness"]
     directions: str = "both"
     refine: bool = False
     seed: int = 0
@@ -149,10 +138,12 @@ class Settings:
         _require(self.max_side >= 16, "max_side", self.max_side, "at least 16 pixels")
         _require(self.deconvolution >= 0, "deconvolution", self.deconvolution, "0 or more")
         _require(self.iterations >= 0, "iterations", self.iterations, "0 or more")
-        for name in ("coarse_patch", "median"):
-            side = getattr(self, name)
-            _require(side in (1, 3, 5, 7, 9), name, side, "odd, from 1 to 9")
-        _require(self.reach >= 0, "reach", self.reach, "0 or more")
+        _require(
+            self.coarse_patch in (1, 3, 5, 7, 9), "coarse_patch", self.coarse_patch, "1 to 9, odd"
+        )
+        for name in ("smoothness", "fine_smoothness"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, name, value, "from 0 to 1")
         _require(0 <= self.seed < 2**31, "seed", self.seed, "from 0 to 2147483647")
 
     @property
@@ -162,13 +153,16 @@ class Settings:
             return LEVELS[: LEVELS.index(self.finest) + 1]
         return LEVELS[-1:]
 
-    def hold(self, level: int) -> Hold:
-        """What holds the matches of `level` (5 to 1) in their place."""
+    def patch(self, level: int) -> int:
+        """The side of the patches that are compared at `level` (5 to 1)."""
+        held = level in COARSE and self.matcher == "hierarchical"
+        return self.coarse_patch if held else PATCH[level]
+
+    def smooth(self, level: int) -> float:
+        """The smoothness of the search at `level` (5 to 1)."""
         if self.matcher != "hierarchical":
-            return Hold(PATCH[level], 1, ANYWHERE)
-        if level in COARSE:
-            return Hold(self.coarse_patch, self.median, ANYWHERE)
-        return Hold(PATCH[level], 1, self.reach)
+            return 0.0
+        return self.smoothness if level in COARSE else self.fine_smoothness
 
     def alpha(self, level: int) -> float:
         """The weight of the own features in the fusion at `level` (4 to 1)."""

@@ -97,12 +97,12 @@ def test_an_unrestricted_search_comes_within_one_percent_of_the_optimum(
 
 
 @pytest.mark.parametrize(
-    ("patch", "radius", "reach"), [(3, 40, 99), (3, 6, 99), (5, 4, 99), (5, 4, 2)]
+    ("patch", "radius", "smoothness"), [(3, 40, 0.0), (3, 6, 0.0), (5, 4, 0.0), (3, 6, 0.02)]
 )
-def test_both_forms_give_the_same_field(patch, radius, reach):
+def test_both_forms_give_the_same_field(patch, radius, smoothness):
     source, target = smooth_maps((33, 40), (37, 29))
     start = uniform((33, 40), (37, 29), seed=3)
-    arguments = (source, target, start, patch, radii(radius), JUMPS, 6, 12345, reach)
+    arguments = (source, target, start, patch, radii(radius), JUMPS, 6, 12345, smoothness)
     field, energy = patchmatch_numba.search(*arguments)
     other_field, other_energy = patchmatch_torch.search(*arguments)
     assert (field == other_field).all(dim=-1).float().mean() > 0.995  # rounding breaks ties
@@ -137,19 +137,32 @@ def test_the_search_never_makes_a_match_worse_and_stays_inside(form):
     assert (field >= 0).all() and (field < torch.tensor((31, 9))).all()
 
 
+def test_roughness_is_what_offsets_differ_from_their_neighbours():
+    field, before = (uniform((6, 7), (9, 30), seed=seed).long() for seed in (1, 2))
+    found = patchmatch_torch.roughness(field, before)
+    for y, x in itertools.product(range(6), range(7)):
+        expected = 0
+        for ny, nx in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= ny < 6 and 0 <= nx < 7:
+                offset = field[y, x] - torch.tensor((y, x))
+                other = before[ny, nx] - torch.tensor((ny, nx))
+                expected += min(int((offset - other).abs().sum()), 8)
+        assert found[y, x] == expected
+
+
 @FORMS
-def test_the_search_is_bound_to_its_start_and_finds_the_best_within_reach(form):
-    source, target = smooth_maps((14, 15), (13, 17))
-    start = identity((14, 15), (13, 17))
-    field, energy = form.search(source, target, start, 3, radii(4), JUMPS, 40, 0, 1)
-    assert ((field - start).abs() <= 1).all()
-    for y, x in itertools.product(range(14), range(15)):
-        ty, tx = start[y, x].tolist()
-        within = itertools.product(
-            range(max(ty - 1, 0), min(ty + 2, 13)), range(max(tx - 1, 0), min(tx + 2, 17))
-        )
-        best = min(brute_energy(source, target, (y, x), place, 3) for place in within)
-        assert energy[y, x].item() == pytest.approx(best, abs=ROUNDING)
+def test_smoothness_makes_the_field_smooth_at_some_cost_in_energy(form):
+    source, target = smooth_maps((24, 26), (25, 23), noise=1.5)
+    start = identity((24, 26), (25, 23))
+    rough, cost = [], []
+    for smoothness in (0.0, 0.01, 0.05):
+        field, energy = form.search(source, target, start, 3, radii(8), JUMPS, 6, 0, smoothness)
+        rough.append(patchmatch_torch.roughness(field.long(), field.long()).float().mean().item())
+        cost.append(energy.mean().item())
+        _, stated = form.search(source, target, field, 3, (), JUMPS, 0, 0)
+        torch.testing.assert_close(energy, stated)  # the energy itself, without the smoothness
+    assert rough[0] > rough[1] > rough[2]
+    assert cost[0] < cost[1] < cost[2]
 
 
 def test_a_seed_changes_the_search():

@@ -20,11 +20,11 @@ from dia_pipeline.patchmatch import JUMPS, radii
 from test_patchmatch import smooth_maps
 
 patchmatch_triton.BLOCK, patchmatch_triton.CHANNELS = 64, 16
-patch, radius, reach, *sides = map(int, sys.argv[1:])
+patch, radius, *sides = map(int, sys.argv[2:])
 shape, target_shape = sides[:2], sides[2:]
 source, target = smooth_maps(shape, target_shape, channels=12)
 start = uniform(shape, target_shape, seed=3)
-arguments = source, target, start, patch, radii(radius), JUMPS, 2, 2**34 + 5, reach
+arguments = source, target, start, patch, radii(radius), JUMPS, 2, 2**34 + 5, float(sys.argv[1])
 field, energy = patchmatch_triton.search(*arguments)
 expected, expected_energy = patchmatch_torch.search(*arguments)
 assert (start != expected).any(dim=-1).float().mean() > 0.5
@@ -33,7 +33,7 @@ torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
 """
 
 
-@pytest.mark.parametrize("arguments", ["3 9 99 9 11 12 7", "5 2 99 11 8 6 13", "3 5 2 9 11 12 7"])
+@pytest.mark.parametrize("arguments", ["0 3 9 9 11 12 7", "0 5 2 11 8 6 13", "0.05 3 5 9 11 12 7"])
 def test_the_kernels_give_the_field_of_the_plain_form(arguments):
     folder = Path(__file__).parent
     paths = os.pathsep.join((str(folder), str(folder.parent)))
@@ -42,12 +42,12 @@ def test_the_kernels_give_the_field_of_the_plain_form(arguments):
     subprocess.run(command, env=environment, check=True)
 
 
-MAPS = ("*fp32", "*fp32", "i32", "i32", "i32", "i32", "*i32", "i32")
+MAPS = ("*fp32", "*fp32", "i32", "i32", "i32", "i32", "fp32")
 FIELD = {"field": "*i32", "best": "*fp32"}
 KERNELS = {
     "_evaluate": FIELD,
     "_propagate": {**FIELD, "new_field": "*i32", "new_best": "*fp32", "jump": "i32"},
-    "_search_randomly": {**FIELD, "window": "i32", "key": "i32"},
+    "_search_randomly": {"before": "*i32", **FIELD, "window": "i32", "key": "i32"},
 }
 
 

@@ -39,8 +39,8 @@ def affected(change: dict) -> set[str]:
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2"}),
         ({"alphas": (0.5, 0.8, 0.7, 0.2)}, {"level5"}),
         ({"refine": True}, {"aggregate"}),
-        ({"reach": 9}, {"level2", "level1"}),
-        ({"median": 1}, {"level5", "level4", "level3"}),
+        ({"fine_smoothness": 0.1}, {"level2", "level1"}),
+        ({"smoothness": 0.0}, {"level5", "level4", "level3"}),
         ({"orientation": "auto"}, {"features", "level5"}),
     ],
 )
