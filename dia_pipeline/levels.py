@@ -15,10 +15,11 @@ from . import exact
 from .deconvolution import deconvolve
 from .features import round_features
 from .fusion import fuse
+from .memory import check_memory
 from .network import Network
 from .nnf import identity, uniform, upsample_levels
 from .patchmatch import most_candidates, search, stack
-from .settings import PATCH, RADIUS, Settings
+from .settings import LEVELS, PATCH, RADIUS, Settings
 from .voting import vote
 
 Progress = Callable[[int, str], None]
@@ -94,7 +95,13 @@ def work_level(
         previous: what level L+1 left; None at level 5. `layer-independent` makes nothing of it.
         earlier: the fields of this level for a similar pair, the frame before; the search then
             starts from them and keeps their matches wherever it finds no clearly better ones.
+
+    Raises:
+        PairTooLargeError: the memory that is free does not suffice.
     """
+    if level == LEVELS[0]:
+        shapes = (tuple(features[0].shape[1:]) for features in (features_a, features_b_prime))
+        check_memory(*shapes, settings, features_a[0].device)
     progress(level, "match")
     independent = settings.matcher == "layer-independent"
     if independent:

@@ -21,6 +21,7 @@ from .config import Pair
 from .files import digest_file
 from .images import ImageError
 from .matchers import MatcherError
+from .memory import PairTooLargeError
 from .outputs import output_faults, outputs_valid, write_outputs
 from .plan import Plan
 from .provenance import Backbone, circumstances, versions
@@ -500,7 +501,7 @@ def _remove_features(plan: Plan, batch: str) -> None:
 
 def describe(error: Exception) -> str:
     """An error as the reason of a failure: its message, and its kind where that is no word."""
-    if isinstance(error, (ImageError, MatcherError)):
+    if isinstance(error, (ImageError, MatcherError, PairTooLargeError)):
         return str(error)
     if out_of_memory(error):
         return "the memory does not suffice for this pair; lower its max_side or ratio"

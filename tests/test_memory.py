@@ -1,0 +1,76 @@
+"""Memory: told beforehand, and as it is."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dia_pipeline import memory
+from dia_pipeline.memory import PairTooLargeError, check_memory, free_memory, needed
+from dia_pipeline.settings import resolve
+
+SETTINGS = resolve({"quality": "standard"})
+CPU = torch.device("cpu")
+
+WORKED = """
+import resource, sys
+import numpy as np
+from dia_pipeline.analogy import analogy
+from dia_pipeline.network import Network
+from dia_pipeline.settings import resolve
+from dia_pipeline.weights import find_weights
+
+network = Network(find_weights("vgg16"), "cpu")
+peaks = []
+for side in (32, 320):
+    a, b_prime = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
+    settings = resolve({"deconvolution": int(sys.argv[1]), "iterations": 1})
+    analogy(a, b_prime, network, settings)
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peaks[1] - peaks[0])
+"""
+
+
+@pytest.mark.parametrize("iterations", [0, 3])
+def test_a_pair_takes_what_was_told(iterations):
+    """Between two thirds of it and a tenth more."""
+    command = [sys.executable, "-c", WORKED, str(iterations)]
+    taken = int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    told = needed((320, 320), (320, 320), replace(SETTINGS, deconvolution=iterations))
+    assert 2 / 3 * told < taken < 1.1 * told
+
+
+def test_a_pair_that_does_not_fit_is_told_what_does(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda device: 2e9)
+    with pytest.raises(PairTooLargeError, match="ratio") as error:
+        check_memory((1000, 1400), (600, 900), SETTINGS, CPU)
+    assert "1400 x 1000 and 900 x 600 pixels" in str(error.value)
+    assert "max_side 625" in str(error.value)
+    side = 625
+    shapes = [(side * h / w, side) for h, w in ((1000, 1400), (600, 900))]
+    assert needed(*shapes, SETTINGS) <= 2e9 < 1.01 * needed(*shapes, SETTINGS)
+    check_memory((445, 624), (416, 624), SETTINGS, CPU)
+
+
+def test_it_grows_with_the_pixels():
+    assert needed((200, 300), (100, 100), SETTINGS) * 4 == needed((400, 600), (200, 200), SETTINGS)
+
+
+@pytest.mark.parametrize("controllers", memory.GROUP_FILES)
+def test_the_limits_of_control_groups_count(controllers, tmp_path):
+    limit, used, cached = memory.GROUP_FILES[controllers]
+    group = tmp_path / controllers
+    group.mkdir(exist_ok=True)
+    (group / limit).write_text("1000\n")
+    (group / used).write_text("700\n")
+    (group / "memory.stat").write_text(f"anon 1\n{cached} 50\n")
+    assert min(memory._free_in_groups(tmp_path)) == 350
+
+
+def test_what_is_free_is_known_here():
+    assert 1e8 < free_memory(CPU) < math.inf
