@@ -31,7 +31,8 @@ class Plan:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
         pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
         sequences = tuple(Sequence(**sequence) for sequence in values.pop("sequences"))
-        return cls(Config(pairs=pairs, sequences=sequences, **values))
+        variants = dict(values.pop("variants"))
+        return cls(Config(pairs=pairs, sequences=sequences, variants=variants, **values))
 
     @classmethod
     def latest(cls, results: str | Path) -> Plan:
@@ -48,6 +49,7 @@ class Plan:
     def write(self) -> Path:
         """File the plan under its digest and mark it as the latest; return the path."""
         values = asdict(self.config)
+        values["variants"] = [*self.config.variants.items()]  # their order means something
         path = self.results / "plans" / f"{digest(values)[:16]}.json"
         if path.exists():
             path.touch()

@@ -89,6 +89,15 @@ def test_a_plan_comes_back_from_its_file(tmp_path):
     assert Plan.latest(tmp_path) == plan
 
 
+def test_the_order_of_variants_survives(tmp_path):
+    """The first makes the features of all, and is what the others are compared with."""
+    for variants in ({"z": {}, "a": {"seed": 1}}, {"a": {"seed": 1}, "z": {}}):
+        plan = Plan(Config(PAIRS, results=str(tmp_path), variants=variants))
+        again = Plan.read(plan.write())
+        assert again.variants == plan.variants
+        assert again.receipt("features", "z", "0001") == plan.receipt("features", "z", "0001")
+
+
 def test_variants_share_the_features_job_if_their_features_are_the_same():
     variants = {"x": {}, "half": {"ratio": 0.5}, "y": {"seed": 1}, "half2": {"ratio": 0.5}}
     plan = Plan(Config(PAIRS, variants=variants))
