@@ -18,7 +18,8 @@ from .patchmatch_torch import MOST
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
 MEMORY = 4
-"""A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice."""
+"""A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most that
+its similarity can be."""
 TILE = 32
 """Side of the squares of pixels that are worked one after another, while their patches are near."""
 
@@ -34,7 +35,8 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
     best = evaluate(maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
     smoothness = np.float32(smoothness * scale**2)
-    tried = np.full((*field.shape[:2], MEMORY * MEMORY), -1, np.int32)
+    cells = (*field.shape[:2], MEMORY * MEMORY)
+    tried = np.full(cells, -1, np.int32), np.empty(cells, np.float32)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
         windows = np.array(radii if turn == len(jumps) - 1 else (), np.int64)
@@ -85,7 +87,7 @@ def _pick(random, low, high):
 
 @numba.njit
 def _similarity(maps, sides, y, x, ty, tx, beat):
-    """The mean dot product of two patches; `beat` itself as soon as it cannot be exceeded.
+    """The mean dot product of two patches; the most it can be as soon as that is below `beat`.
 
     The rows still to come add no more than `bound`, the largest dot product there can be, a pixel.
     """
@@ -98,8 +100,8 @@ def _similarity(maps, sides, y, x, ty, tx, beat):
     columns = left + right + 1
     count = columns * (top + bottom + 1)
     length = columns * depth
-    total = np.float64(0)
-    needed = np.float64(beat - bound) * count
+    most = np.float64(bound) * count
+    needed = np.float64(beat) * count
     for dy in range(-top, bottom + 1):
         # Unsigned, so that no index is taken for one from the end.
         start = np.uint64(((y + dy) * width + x - left) * depth)
@@ -108,11 +110,10 @@ def _similarity(maps, sides, y, x, ty, tx, beat):
         for k in range(np.uint64(length)):
             product = np.int32(source[start + k]) * np.int32(target[target_start + k])
             dot = np.int32(dot + np.int32(product))
-        total += dot
-        needed += bound * columns
-        if total <= needed:
-            return beat
-    return np.float32(total / count)
+        most += dot - np.float64(bound) * columns
+        if most <= needed:
+            break
+    return np.float32(most / count)
 
 
 @numba.njit(parallel=True, cache=True)
@@ -140,10 +141,7 @@ def _roughness(before, y, x, ty, tx):
 
 @numba.njit
 def _improves(maps, sides, field, best, tried, smooth, y, x, ty, tx):
-    """Whether a candidate inside the target is better than the match, whose place it then takes.
-
-    Without smoothness the best only rises: a candidate that was tried before need not be again.
-    """
+    """Whether a candidate inside the target is better than the match, whose place it then takes."""
     old_y, old_x = field[y, x]
     if ty == old_y and tx == old_x:
         return False
@@ -152,13 +150,14 @@ def _improves(maps, sides, field, best, tried, smooth, y, x, ty, tx):
     if smoothness:
         rougher = _roughness(before, y, x, ty, tx) - _roughness(before, y, x, old_y, old_x)
         beat += smoothness * np.float32(rougher)
-    else:
-        cell = ty % MEMORY * MEMORY + tx % MEMORY
-        candidate = ty * sides[4] + tx
-        if tried[y, x, cell] == candidate:
-            return False
-        tried[y, x, cell] = candidate
+    candidates, most = tried
+    cell = ty % MEMORY * MEMORY + tx % MEMORY
+    candidate = ty * sides[4] + tx
+    if candidates[y, x, cell] == candidate and most[y, x, cell] <= beat:
+        return False
     similarity = _similarity(maps, sides, y, x, ty, tx, beat)
+    candidates[y, x, cell] = candidate
+    most[y, x, cell] = similarity
     if similarity <= beat:
         return False
     best[y, x] = similarity
