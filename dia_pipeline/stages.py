@@ -20,7 +20,7 @@ from .artefacts import ArtefactError, check_artefact, read_artefact, write_artef
 from .config import Pair
 from .files import digest_file
 from .images import ImageError
-from .matchers import MatcherError
+from .matchers import MatcherError, find_matcher
 from .memory import PairTooLargeError
 from .outputs import output_faults, outputs_valid, write_outputs
 from .plan import Plan
@@ -395,8 +395,9 @@ class PairWork:
         """`make`, which also notes its seconds: beside the results, whose bytes stay the same."""
 
         def timed() -> Content:
-            if self._needs_network:
-                _ = self._network  # loaded once for many pairs
+            from . import analogy  # noqa: F401  loaded once for many pairs, as what follows
+
+            _ = self._network if self._needs_network else find_matcher(self.settings.matcher)
             start = time.perf_counter()
             content = make()
             seconds = round(time.perf_counter() - start, 3)

@@ -9,7 +9,7 @@ import pytest
 from dia_pipeline.evaluation.tables import latex, make_tables, markdown, write_csv
 
 PAIRS = [f"p{n}" for n in range(8)]
-KINDS = {pair: ["day" if pair < "p4" else "night"] for pair in PAIRS}
+KINDS = {pair: ["car", "day" if pair < "p4" else "night"] for pair in PAIRS}
 
 
 @pytest.fixture
@@ -51,9 +51,10 @@ def test_differences_are_paired_and_stand_out_where_they_are_sure(measures):
 def test_pairs_are_counted_by_kind(measures):
     text = markdown(make_tables(measures, "first", KINDS))
     values = [*measures["accuracy_5"]["first"].values()]
-    expected = [f"{np.mean(values[:4]):.2f}", f"{np.mean(values[4:]):.2f}"]
-    assert cells(text, 2, "first") == expected
-    assert cells(text, 2, "part") == ["0.90", ""]
+    means = [np.mean(part) for part in (values, values[:4], values[4:])]
+    assert cells(text, 2, "variant") == ["car", "day", "night"]
+    assert cells(text, 2, "first") == [f"{mean:.2f}" for mean in means]
+    assert cells(text, 2, "part") == ["0.90", "0.90", ""]
 
 
 def test_latex_says_the_same_and_escapes_what_it_must(measures):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from ..files import replace_file
@@ -96,7 +97,7 @@ def make_tables(measures: Measures, reference: str, kinds: Mapping[str, list[str
     tables = [
         _means("Means over pairs and their 95 % intervals.", measures, [*accuracy, *OTHERS]),
         _differences(measures, reference, accuracy),
-        *(_by_kind(measures[each.measure], each, kinds) for each in accuracy[-1:]),
+        *(_by_kind(measures[each.measure], each, kinds) for each in accuracy),
         _means("Measures that need no truth, but for the last SSIM.", measures, WITHOUT_TRUTH),
     ]
     return [table for table in tables if len(table.headings) > 1]
@@ -155,8 +156,8 @@ def _differences(measures: Measures, reference: str, columns: Iterable[Column]) 
 
 
 def _by_kind(values: Values, column: Column, kinds: Mapping[str, list[str]]) -> Table:
-    """Means over the pairs of each kind."""
-    names = list(dict.fromkeys(kind for pair in kinds for kind in kinds[pair]))
+    """Means over the pairs of each kind: of what pairs name first, then second, and so on."""
+    names = list(dict.fromkeys(filter(None, chain(*zip_longest(*kinds.values())))))
     rows: dict[str, list[Cell]] = {}
     for variant, by_pair in values.items():
         groups = [
