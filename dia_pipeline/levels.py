@@ -17,7 +17,7 @@ from .features import round_features
 from .fusion import fuse
 from .memory import check_memory
 from .network import Network
-from .nnf import identity, uniform, upsample_levels
+from .nnf import identity, median, uniform, upsample_levels
 from .patchmatch import most_candidates, search, stack
 from .settings import LEVELS, PATCH, RADIUS, Settings
 from .voting import vote
@@ -178,17 +178,24 @@ def _search(
     else:
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
         nnf, energy = search(source, target, start, patch, radius, *how)
-    if earlier is None:
-        return nnf, energy
-    _, before = search(source, target, earlier, patch, radius, iterations=0, seed=0)
-    better = energy < before - LOYALTY
-    return torch.where(better[..., None], nnf, earlier), torch.where(better, energy, before)
+    if earlier is not None:
+        better = energy < _energy(source, target, earlier, patch) - LOYALTY
+        nnf = torch.where(better[..., None], nnf, earlier)
+    nnf = median(nnf, target.shape[:2], settings.median_side(level))
+    return nnf, _energy(source, target, nnf, patch)
 
 
 def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
     """The start radius: the whole map at level 5, and where no coarser level says where to look."""
     whole = max(target.shape[:2])
     return RADIUS.get(level, whole) if settings.matcher == "hierarchical" else whole
+
+
+def _energy(
+    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
+) -> torch.Tensor:
+    """The energy (H, W) of the matches of a field."""
+    return search(source, target, nnf, patch, radius=0, iterations=0, seed=0)[1]
 
 
 def _is_exact(target: torch.Tensor, patch: int, radius: int, settings: Settings) -> bool:

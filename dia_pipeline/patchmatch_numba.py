@@ -18,8 +18,8 @@ from .patchmatch_torch import MOST
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
 MEMORY = 4
-"""A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most that
-its similarity can be."""
+"""A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most its
+similarity can be."""
 TILE = 32
 """Side of the squares of pixels that are worked one after another, while their patches are near."""
 
@@ -166,12 +166,23 @@ def _improves(maps, sides, field, best, tried, smooth, y, x, ty, tx):
     return True
 
 
+@numba.njit
+def _settled(changed, y, x, last):
+    """Whether neither the match of a pixel nor one beside it has changed since the pass `last`."""
+    for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
+        inside = 0 <= y + dy < changed.shape[0] and 0 <= x + dx < changed.shape[1]
+        if inside and changed[y + dy, x + dx] >= last:
+            return False
+    return True
+
+
 @numba.njit(parallel=True, cache=True)
 def _pass(maps, sides, state, tried, smoothness, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
 
-    Without smoothness a neighbour whose match has not changed since this jump was last tried, in
-    the pass `last`, is not tried again. The random matches depend on nothing but the pixel itself.
+    A neighbour whose match has not changed since this jump was last tried, in the pass `last`, is
+    not tried again, with smoothness only if nothing changed around the pixel either. The random
+    matches depend on nothing but the pixel itself.
     """
     height, width, _, target_height, target_width, _ = sides
     field, best, changed = state
@@ -187,10 +198,11 @@ def _pass(maps, sides, state, tried, smoothness, turn, trials):
             y, x = top + pixel // TILE, left + pixel % TILE
             if y >= height or x >= width:
                 continue
+            settled = not smoothness or _settled(changed, y, x, last)
             for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
                 if not (0 <= y + dy < height and 0 <= x + dx < width):
                     continue
-                if not smoothness and changed[y + dy, x + dx] < last:
+                if settled and changed[y + dy, x + dx] < last:
                     continue
                 ty = field[y + dy, x + dx, 0] - dy
                 tx = field[y + dy, x + dx, 1] - dx
