@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+
 from .levels import Pyramid, work_levels
 from .network import Network
 from .settings import Settings
 
-COARSE = 4
-"""The finest of the levels whose energies decide."""
+DECISIVE = 4
+"""The level whose energies decide: level 5 alone errs where a picture is nearly symmetric."""
+
+MARGIN = 0.02
+"""By so much, of energies between -2 and 0, the mirror image must fit better to be taken."""
 
 
 def orient(
@@ -32,16 +37,15 @@ def orient(
         _coarse_energy(features_a, features_b_prime, network, settings)
         for features_b_prime in (given, mirror_image)
     ]
-    mirrored = energies[1] < energies[0]
+    mirrored = energies[1] < energies[0] - MARGIN
     return (mirror_image if mirrored else given), mirrored
 
 
 def _coarse_energy(
     features_a: Pyramid, features_b_prime: Pyramid, network: Network, settings: Settings
 ) -> float:
-    """The mean energy of the matches at the last coarse level, resampling only."""
-    coarse = replace(settings, finest=max(COARSE, settings.finest), deconvolution=0)
-    levels = work_levels(features_a, features_b_prime, network, coarse)
-    level = levels[coarse.finest]
-    energies = [level.energy_ab, level.energy_ba]
-    return sum(energy.double().mean().item() for energy in energies if energy is not None)
+    """The mean energy of the matches at the decisive level, resampling only."""
+    coarse = replace(settings, finest=max(DECISIVE, settings.finest), deconvolution=0)
+    level = work_levels(features_a, features_b_prime, network, coarse)[coarse.finest]
+    energies = [level.energy_ab] if level.energy_ba is None else [level.energy_ab, level.energy_ba]
+    return torch.cat([energy.flatten() for energy in energies]).double().mean().item()
