@@ -1,8 +1,10 @@
 """Time, memory and arithmetic of one 448 x 448 pair: `python -m benchmarks.pair`.
 
 Every run is a process of its own, from the start of Python to the last array, on the packaged
-portraits. The floor is what the convolutions of the deconvolution would take at the machine's
-own matrix-product rate; another process counts its operations and how long convolutions took.
+portraits; on CUDA it works the pair once before it is timed, as kernels are compiled then. Another
+process counts: operations are those of all convolutions; bytes are the input, weights and output
+of each, and once an iteration all vectors that L-BFGS remembers. The floor is the longer of the
+operations at the device's own rate of matrix products and of the bytes at its rate of copying.
 """
 
 from __future__ import annotations
@@ -37,8 +39,10 @@ def main(
     if worker:
         print(json.dumps(measure(**json.loads(worker))))
         return
-    table = Table("ratio", "quality", "precision", "total s", "vs. baseline", *STAGES)
-    for column in ("peak MB", "TFLOP", "s / floor", "convolutions", "objective left", "energy"):
+    table = Table("ratio", "quality", "precision", "total s", "vs. baseline", *STAGES, "pair s")
+    for column in ("peak MB", "TFLOP", "GB", "floor s", "pair / floor", "reconstruct / floor"):
+        table.add_column(column)
+    for column in ("convolutions", "objective left", "energy"):
         table.add_column(column)
     for one_ratio in ratio:
         for one_quality in quality:
@@ -51,13 +55,14 @@ def main(
                 total = median(result["total"] for result in results)
                 baseline = baseline or total
                 table.add_row(*row(job, results, counted, total, baseline))
-    Console(width=200).print(table)
+    Console(width=240).print(table)
 
 
 def row(job: dict, results: list[dict], counted: dict, total: float, baseline: float) -> list[str]:
     """One line of the table."""
     stages = {s: median(result["stages"].get(s, 0) for result in results) for s in STAGES}
-    floor = counted["flop"] / counted["rate"]
+    pair = sum(stages.values()) - stages["start"]
+    floor = max(counted["flop"] / counted["rate"], counted["bytes"] / counted["copy_rate"])
     return [
         f"{job['ratio']}",
         job["quality"],
@@ -65,9 +70,13 @@ def row(job: dict, results: list[dict], counted: dict, total: float, baseline: f
         f"{total:.1f}",
         f"{total / baseline:.2f}",
         *(f"{stages[s]:.2f}" for s in STAGES),
+        f"{pair:.2f}",
         f"{median(result['peak'] for result in results):.0f}",
         f"{counted['flop'] / 1e12:.2f}",
-        f"{total / floor:.1f}",
+        f"{counted['bytes'] / 1e9:.1f}",
+        f"{floor:.2f}",
+        f"{pair / floor:.1f}",
+        f"{stages['reconstruct'] / floor:.1f}" if counted["left"] else "",
         f"{counted['convolutions']:.0%}",
         f"{counted['left']:.0%}" if counted["left"] else "",
         f"{counted['energy']:.4f}",
@@ -87,6 +96,8 @@ def measure(
 ) -> dict[str, Any]:
     """One run; with `count` its operations and objectives too, which takes longer."""
     clock = Clock()
+    import torch
+
     from dia_pipeline import analogy as algorithm
     from dia_pipeline.network import Network, pick_device
     from dia_pipeline.settings import resolve
@@ -95,6 +106,10 @@ def measure(
     settings = resolve({"ratio": ratio, "quality": quality, "precision": precision})
     network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
     pair = portraits()
+    if network.device.type == "cuda":
+        algorithm.analogy(*pair, network, settings)
+        clock.wait = torch.cuda.synchronize
+        torch.cuda.reset_peak_memory_stats()
     clock.begin("features")
 
     def work():
@@ -108,57 +123,101 @@ def measure(
     if result is not None:
         extra["energy"] = result.levels[1].energy_ab.mean().item()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if network.device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated() / 2**20
     return {"stages": clock.seconds, "peak": peak, "precision": network.precision, **extra}
 
 
 def counted(work, network) -> dict[str, Any]:
-    """Operations of the network, share of time in convolutions, and what the objective fell to."""
+    """Operations and bytes, share of time in convolutions, and what the objective fell to."""
     from torch.profiler import ProfilerActivity, profile
     from torch.utils.flop_counter import FlopCounterMode
 
     from dia_pipeline import deconvolution
 
-    minimise, left = deconvolution.minimise, []
-
-    def recorded(*arguments):
-        found = minimise(*arguments)
-        left.append(found.values[-1] / found.values[0])
-        return found
-
+    on_gpu = network.device.type == "cuda"
     begin = time.perf_counter()
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+    activities = [ProfilerActivity.CUDA] if on_gpu else []
+    with profile(activities=[ProfilerActivity.CPU, *activities]) as profiler:
         result = work()
     seconds = time.perf_counter() - begin
     convolutions = sum(
-        event.cpu_time_total
+        event.device_time_total if on_gpu else event.cpu_time_total
         for event in profiler.key_averages()
         if event.key in ("aten::convolution", "aten::convolution_backward")
     )
+    minimise, left, remembered = deconvolution.minimise, [], []
+
+    def recorded(function, start, iterations, history, tolerance):
+        found = minimise(function, start, iterations, history, tolerance)
+        left.append(found.values[-1] / found.values[0])
+        remembered.append((len(found.values) - 1) * (2 * history + 1) * start.nbytes)
+        return found
+
     deconvolution.minimise = recorded
-    with FlopCounterMode(display=False) as counter:
+    with traffic_counter() as traffic, FlopCounterMode(display=False) as counter:
         work()
     deconvolution.minimise = minimise
     return {
         "flop": counter.get_total_flops(),
+        "bytes": traffic.bytes + sum(remembered),
         "rate": product_rate(network),
+        "copy_rate": copy_rate(network),
         "convolutions": convolutions / 1e6 / seconds,
         "left": sum(left) / len(left) if left else None,
         "energy": result.levels[1].energy_ab.mean().item(),
     }
 
 
+def traffic_counter():
+    """A context that adds up the bytes that convolutions, forward and backward, read and write."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    convolutions = {
+        torch.ops.aten.convolution.default,
+        torch.ops.aten.convolution_backward.default,
+    }
+
+    class Traffic(TorchDispatchMode):
+        bytes = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            result = function(*args, **(kwargs or {}))
+            if function in convolutions:
+                values = tree_leaves((args, result))
+                self.bytes += sum(v.nbytes for v in values if isinstance(v, torch.Tensor))
+            return result
+
+    return Traffic()
+
+
 def product_rate(network) -> float:
     """Operations per second of a large matrix product on the device, in the network's precision."""
     import torch
 
-    size = 2048
+    size = 8192 if network.device.type == "cuda" else 2048
     a, b = torch.rand(2, size, size, device=network.device).to(getattr(torch, network.precision))
+    return 2 * size**3 / shortest(lambda: a @ b)
+
+
+def copy_rate(network) -> float:
+    """Bytes per second read and written while a large array is copied on the device."""
+    import torch
+
+    source, target = torch.zeros(2, 2**26, device=network.device)
+    return 2 * source.nbytes / shortest(lambda: target.copy_(source))
+
+
+def shortest(work) -> float:
+    """Seconds of the fastest of five runs of `work`, which returns a matrix or vector."""
     seconds = []
     for _ in range(5):
         begin = time.perf_counter()
-        (a @ b)[0, 0].item()
+        work().view(-1)[0].item()  # waits for the device
         seconds.append(time.perf_counter() - begin)
-    return 2 * size**3 / min(seconds)
+    return min(seconds)
 
 
 def portraits():
@@ -178,10 +237,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.wait = lambda: None
         self._stage, self._since = "start", time.perf_counter()
 
     def begin(self, stage: str) -> None:
-        """End the stage under way and begin another."""
+        """End the stage under way, once the device has done it, and begin another."""
+        self.wait()
         now = time.perf_counter()
         self.seconds[self._stage] = self.seconds.get(self._stage, 0) + now - self._since
         self._stage, self._since = stage, now
