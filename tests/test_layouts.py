@@ -51,6 +51,7 @@ def test_tss_gives_both_directions(tss):
         "JODS-plane-2_12",
         "JODS-plane-2_21",
     ]
+    assert [row["kinds"] for row in rows[1:3]] == [["FG3DCar"], ["JODS"]]
     there, back = truths[:2]
     assert (there.flow_ab[1:] == (2, -1)).all() and (back.flow_ab[1:] == (4, -1)).all()
     assert np.isnan(there.flow_ab[0]).all() and there.flow_ab.shape == (20, 30, 2)
@@ -96,6 +97,7 @@ def spair(tmp_path):
 def test_spair_gives_keypoints_and_the_box_of_the_target(spair):
     rows, truths = read(spair, "spair-71k", split="val")
     assert [row["name"] for row in rows] == ["000001-2008_1-2009_2-cat", "000002-2009_2-2008_1-cat"]
+    assert rows[0]["kinds"] == ["cat"]
     assert rows[1]["a"].endswith("2009_2.jpg") and rows[1]["b_prime"].endswith("2008_1.jpg")
     np.testing.assert_array_equal(truths[0].keypoints.a, [[20, 10], [40, 30]])
     np.testing.assert_array_equal(truths[0].keypoints.b_prime, [[21, 11], [41, 31]])

@@ -62,7 +62,8 @@ def read_layout(
         split: the part of the benchmark, as it names it, where it has parts.
 
     Returns:
-        Rows with `name`, `a`, `b_prime` and those of `truth.TRUTH_COLUMNS` that are known.
+        Rows with `name`, `a`, `b_prime`, those of `truth.TRUTH_COLUMNS` that are known, and as
+        `kinds` the pair's class or the part of the benchmark it belongs to.
 
     Raises:
         LayoutError: there is no such layout, or the folder does not hold it.
@@ -103,6 +104,7 @@ def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
                 "mask_a": str(masks[source]),
                 "mask_b_prime": str(masks[target]),
                 "mirrored": mirrored,
+                "kinds": [pair.parent.name],
             }
 
 
@@ -122,7 +124,8 @@ def read_spair(folder: Path, derived: Path, split: str) -> Iterator[Row]:
             for role in ("src", "trg")
         ]
         points = annotation["src_kps"], annotation["trg_kps"]
-        yield _keypoint_row(_name(pair), pictures, points, annotation["trg_bndbox"], derived)
+        kind, box = annotation["category"], annotation["trg_bndbox"]
+        yield _keypoint_row(_name(pair), kind, pictures, points, box, derived)
 
 
 def read_pf_pascal(folder: Path, derived: Path, split: str) -> Iterator[Row]:
@@ -142,9 +145,9 @@ def read_pf_pascal(folder: Path, derived: Path, split: str) -> Iterator[Row]:
             _from_one(*(line[axis + picture].strip(";").split(";") for axis in "XY"))
             for picture in "AB"
         ]
-        annotation = folder / "Annotations" / VOC_CLASSES[int(line["class"]) - 1]
-        box = _voc_box(annotation / f"{pictures[1].stem}.mat")
-        yield _keypoint_row(_numbered(number, pictures), pictures, points, box, derived)
+        kind = VOC_CLASSES[int(line["class"]) - 1]
+        box = _voc_box(folder / "Annotations" / kind / f"{pictures[1].stem}.mat")
+        yield _keypoint_row(_numbered(number, pictures), kind, pictures, points, box, derived)
 
 
 def read_pf_willow(folder: Path, derived: Path, split: str) -> Iterator[Row]:
@@ -160,7 +163,8 @@ def read_pf_willow(folder: Path, derived: Path, split: str) -> Iterator[Row]:
             _from_one(*([line[f"{axis}{picture}{n}"] for n in range(1, 11)] for axis in "XY"))
             for picture in "AB"
         ]
-        yield _keypoint_row(_numbered(number, pictures), pictures, points, None, derived)
+        kind = pictures[0].parent.name
+        yield _keypoint_row(_numbered(number, pictures), kind, pictures, points, None, derived)
 
 
 LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
@@ -185,13 +189,19 @@ def _turn_flows(paths: list[Path], folder: Path) -> list[Path]:
 
 
 def _keypoint_row(
-    name: str, pictures: list[Path], points: Any, box: list[float] | None, derived: Path
+    name: str, kind: str, pictures: list[Path], points: Any, box: list[float] | None, derived: Path
 ) -> Row:
     """The row of a pair with keypoints [x, y] in both pictures, which are written."""
     keypoints = derived / f"{name}.json"
     write_keypoints(keypoints, *points, box)
     a, b_prime = map(_file, pictures)
-    return {"name": name, "a": str(a), "b_prime": str(b_prime), "keypoints": str(keypoints)}
+    return {
+        "name": name,
+        "a": str(a),
+        "b_prime": str(b_prime),
+        "keypoints": str(keypoints),
+        "kinds": [kind],
+    }
 
 
 def _lines(*lists: Path) -> Iterator[tuple[int, dict[str, str]]]:
