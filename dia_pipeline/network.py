@@ -48,6 +48,7 @@ class Network:
         self.device = torch.device(device)
         self.precision = fast_precision(self.device) if precision == "auto" else precision
         dtype = getattr(torch, self.precision)
+        torch.backends.cudnn.deterministic = True  # the same bytes every time, on a GPU too
         parameters = weights.load()
         self._convolutions = {
             (block, number): (

@@ -6,8 +6,8 @@ import torch
 
 from . import voting_numba
 
-BAND = 2**20
-"""Values worked at a time, so that they stay in the cache and large pictures need little more."""
+BAND = 2**25
+"""Values worked at a time by the plain form, so that large pictures need little more memory."""
 
 
 def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
