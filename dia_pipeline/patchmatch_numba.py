@@ -20,7 +20,7 @@ WORST = np.float32(-1e30)
 MEMORY = 4
 """A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most its
 similarity can be."""
-TILE = 32
+TILE = 16
 """Side of the squares of pixels that are worked one after another, while their patches are near."""
 
 
