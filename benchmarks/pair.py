@@ -1,4 +1,4 @@
-"""Time, memory and arithmetic of one 448 x 448 pair: `python -m benchmarks.pair`.
+"""Time, memory and arithmetic of one pair: `python -m benchmarks.pair`.
 
 Every run is a process of its own, from the start of Python to the last array, on the packaged
 portraits; on CUDA it works the pair once before it is timed, as kernels are compiled then. Another
@@ -23,7 +23,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-SIDE = 448
+SIZE = (448, 448)
 STAGES = ("start", "features", "match", "reconstruct", "aggregate")
 
 
@@ -32,6 +32,7 @@ def main(
     ratio: Annotated[list[float], typer.Option(help="Scales before the network.")] = (0.5, 1.0),
     quality: Annotated[list[str], typer.Option()] = ("draft", "standard", "paper"),
     precision: Annotated[list[str], typer.Option()] = ("float32", "auto"),
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the pictures.")] = SIZE,
     device: str = "auto",
     worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
@@ -48,8 +49,8 @@ def main(
         for one_quality in quality:
             baseline = None
             for one_precision in precision:
-                job = {"ratio": one_ratio, "quality": one_quality, "device": device}
-                job["precision"] = one_precision
+                job = {"ratio": one_ratio, "quality": one_quality, "precision": one_precision}
+                job.update(size=size, device=device)
                 results = [spawn(job) for _ in range(runs)]
                 counted = spawn({**job, "count": True})
                 total = median(result["total"] for result in results)
@@ -92,7 +93,12 @@ def spawn(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(
-    ratio: float, quality: str, precision: str, device: str, count: bool = False
+    ratio: float,
+    quality: str,
+    precision: str,
+    size: tuple[int, int],
+    device: str,
+    count: bool = False,
 ) -> dict[str, Any]:
     """One run; with `count` its operations and objectives too, which takes longer."""
     clock = Clock()
@@ -103,9 +109,10 @@ def measure(
     from dia_pipeline.settings import resolve
     from dia_pipeline.weights import find_weights
 
-    settings = resolve({"ratio": ratio, "quality": quality, "precision": precision})
+    options = {"ratio": ratio, "quality": quality, "precision": precision}
+    settings = resolve({**options, "max_side": max(size)})
     network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
-    pair = portraits()
+    pair = portraits(size)
     if network.device.type == "cuda":
         algorithm.analogy(*pair, network, settings)
         clock.wait = torch.cuda.synchronize
@@ -220,8 +227,8 @@ def shortest(work) -> float:
     return min(seconds)
 
 
-def portraits():
-    """The demo's pair of portraits, 448 x 448."""
+def portraits(size: tuple[int, int] = SIZE):
+    """The demo's pair of portraits at a size (height, width)."""
     from dia_pipeline.demo import demo_pairs
     from dia_pipeline.images import read_image, resize_image
 
@@ -229,7 +236,7 @@ def portraits():
     if not (folder / "pairs.tsv").exists():
         demo_pairs(folder)
     names = (folder / "pictures" / f"portrait_{name}.png" for name in ("a", "b_prime"))
-    return [resize_image(read_image(name), (SIDE, SIDE)) for name in names]
+    return [resize_image(read_image(name), size) for name in names]
 
 
 class Clock:
