@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
@@ -100,27 +101,46 @@ def painted(image: np.ndarray, seed: int = 0) -> np.ndarray:
     height = Image.new("L", canvas.size, 128)
     for radius in (9 * unit, 5 * unit, 2.5 * unit, 1.4 * unit):
         reference = ndimage.gaussian_filter(palette, (radius / 2, radius / 2, 0))
-        error = np.abs(np.asarray(canvas) / 255 - reference).sum(axis=-1)
-        starts = _scattered(error, radius, random)
-        own = _at(reference, starts)
-        tints = random.normal(0, 0.025, (len(own), 1)) + random.normal(0, 0.015, own.shape)
-        colours = _to_bytes(own + tints).tolist()
-        levels = random.integers(64, 192, len(own)).tolist()
-        paths = _strokes(starts, reference, tangent, radius)
-        for path, colour, level in zip(paths, colours, levels, strict=True):
-            _draw(canvas, path, radius, tuple(colour))
-            _draw(height, path, radius, level)
+        _paint(canvas, height, reference, tangent, radius, 0.025, random)
     return _to_bytes(np.asarray(canvas) / 255 + _relief(np.asarray(height), tangent, random))
+
+
+def _paint(
+    canvas: Image.Image,
+    height: Image.Image,
+    reference: np.ndarray,
+    direction: np.ndarray,
+    radius: float,
+    variety: float,
+    random: np.random.Generator,
+) -> None:
+    """Draw one layer of strokes, its tints of that variety, where the canvas is still far off."""
+    error = np.abs(np.asarray(canvas) / 255 - reference).sum(axis=-1)
+    starts = _scattered(error, radius, random)
+    own = _at(reference, starts)
+    tints = random.normal(0, variety, (len(own), 1)) + random.normal(0, 0.6 * variety, own.shape)
+    colours = _to_bytes(own + tints).tolist()
+    levels = random.integers(64, 192, len(own)).tolist()
+    paths = _strokes(starts, reference, direction, radius)
+    for path, colour, level in zip(paths, colours, levels, strict=True):
+        _draw(canvas, path, radius, tuple(colour))
+        _draw(height, path, radius, level)
 
 
 def _scattered(error: np.ndarray, radius: float, random: np.random.Generator) -> np.ndarray:
     """Start points (N, 2) of strokes in random order, where the canvas is still far off."""
-    size = np.array(error.shape)
     step = max(1.0, radius)
-    grid = np.stack(np.meshgrid(*(np.arange(0, s, step) for s in size), indexing="ij"), axis=-1)
-    points = grid.reshape(-1, 2) + random.uniform(-step / 2, step / 2, (grid.size // 2, 2))
-    points = random.permutation(np.clip(points, 0, size - 1))
+    points = random.permutation(_jittered(error.shape, step, step / 2, random))
     return points[_at(ndimage.gaussian_filter(error, radius), points) > 0.08]
+
+
+def _jittered(
+    size: tuple[int, ...], step: float, amount: float, random: np.random.Generator
+) -> np.ndarray:
+    """The points (N, 2) of a grid, each moved by at most an amount, inside the picture."""
+    grid = np.stack(np.meshgrid(*(np.arange(0, s, step) for s in size), indexing="ij"), axis=-1)
+    points = grid.reshape(-1, 2) + random.uniform(-amount, amount, (grid.size // 2, 2))
+    return np.clip(points, 0, np.array(size) - 1)
 
 
 def _strokes(
@@ -183,6 +203,68 @@ def _along(values: np.ndarray, direction: np.ndarray, steps: int) -> np.ndarray:
             total += _at(values, point)
             heading = _onward(_at(direction, point), heading)
     return total / (2 * steps + 1)
+
+
+def swirls(image: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Expressive paint: thick strokes that whirl as they please, in strong colours and relief.
+
+    Their direction is a smooth field of its own, so that they cross the contours of the picture.
+    """
+    random = np.random.default_rng(seed)
+    longest = max(image.shape)
+    potential = ndimage.gaussian_filter(random.standard_normal(image.shape[:2]), longest / 16)
+    down, across = np.gradient(potential)
+    flow = np.stack([across, -down], axis=-1)
+    flow /= np.linalg.norm(flow, axis=-1, keepdims=True) + 1e-12
+    palette = _palette(_saturated(image / 255, 2.2))
+    canvas = Image.fromarray(_to_bytes(ndimage.gaussian_filter(palette, (16, 16, 0))))
+    height = Image.new("L", canvas.size, 128)
+    for radius in np.array([7, 4, 2]) * longest / 448:
+        reference = ndimage.gaussian_filter(palette, (radius / 2, radius / 2, 0))
+        _paint(canvas, height, reference, flow, radius, 0.06, random)
+    return _to_bytes(np.asarray(canvas) / 255 + 2 * _relief(np.asarray(height), flow, random))
+
+
+def mosaic(image: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Tiles of stone, each of one colour a little off the picture's, set in dark grout."""
+    random = np.random.default_rng(seed)
+    size, tile = np.array(image.shape[:2]), max(image.shape) / 56
+    pixels = np.moveaxis(np.indices(size), 0, -1).reshape(-1, 2)
+    centres = _jittered(size, tile, 0.5 * tile, random)
+    for _ in range(3):  # Lloyd's algorithm: tiles of one size
+        own = cKDTree(centres).query(pixels)[1]
+        counts = np.bincount(own, minlength=len(centres))[:, None]
+        sums = np.stack([np.bincount(own, axis, len(centres)) for axis in pixels.T], axis=-1)
+        centres = np.where(counts > 0, sums / np.maximum(counts, 1), centres)
+    distance, nearest = cKDTree(centres).query(pixels, k=2)
+    colours = _at(ndimage.gaussian_filter(image / 255, (tile / 4, tile / 4, 0)), centres)
+    colours = _saturated(colours, 1.4) * np.exp(random.normal(0, 0.13, (len(centres), 1)))
+    colours += random.normal(0, 0.03, colours.shape)
+    inside = _step(distance[:, 1] - distance[:, 0], 0.05 * tile, 0.3 * tile)[:, None]
+    stones = inside * colours[nearest[:, 0]] + (1 - inside) * [0.34, 0.31, 0.28]
+    return _to_bytes(stones.reshape(image.shape))
+
+
+def woodcut(image: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A print in black: light is cut out of the block in wavy lines, contours in white on dark.
+
+    Tone is that of the surroundings' contrast, so that how light a thing is as a whole is lost.
+    """
+    random = np.random.default_rng(seed)
+    unit = max(image.shape) / 448
+    grey = ndimage.gaussian_filter(image / 255 @ LUMA, 1.2 * unit)
+    local = grey - ndimage.gaussian_filter(grey, 40 * unit)
+    spread = np.sqrt(ndimage.gaussian_filter(local**2, 40 * unit)) + 0.03
+    tone = 0.5 + 0.42 * local / spread
+    wave = ndimage.gaussian_filter(random.standard_normal(grey.shape), 40 * unit)
+    y, x = np.indices(grey.shape)
+    angle = random.uniform(0, np.pi)
+    along = y * np.cos(angle) + x * np.sin(angle) + 12 * unit * wave / np.abs(wave).max()
+    cuts = 0.5 + 0.42 * np.sin(2 * np.pi * along / (6 * unit))
+    edges = ndimage.gaussian_filter(grey, 1.6 * unit) - grey
+    outline = 9 * np.abs(edges) * np.where(tone > 0.5, -1, 1)
+    ink = _step(cuts - tone - outline, -0.12, 0.12)[..., None]
+    return _to_bytes((1 - ink) * [0.95, 0.92, 0.85] + ink * [0.09, 0.08, 0.09])
 
 
 def pencil(image: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,7 @@ from dia_pipeline import photographs
 from dia_pipeline.demo import demo_pairs
 from dia_pipeline.photographs import PHOTOGRAPHS, photograph, sampled, warped
 
-LOOKS = ("painted", "pencil", "night", "sunset", "mirrored")
+LOOKS = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset", "mirrored")
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -45,6 +45,42 @@ def test_night_darkens_the_sky_and_keeps_the_temple_warm():
     sky, roof = result[50:150, 400:600], result[100:115, 160:240]
     assert sky.mean() < 60 and sky[..., 2].mean() > sky[..., 0].mean()
     assert roof[..., 0].mean() > roof[..., 2].mean() + 30
+
+
+def test_the_same_seed_paints_the_same_and_another_something_else():
+    image = photograph("coffee")[100:160, 200:280]
+    for look in (photographs.swirls, photographs.mosaic, photographs.woodcut):
+        np.testing.assert_array_equal(look(image, 1), look(image, 1))
+        assert (look(image, 1) != look(image, 2)).any()
+
+
+def test_swirls_follow_no_contour():
+    """Across a single edge the relief of `painted` changes less along it than that of `swirls`."""
+    image = np.full((120, 120, 3), 90, np.uint8)
+    image[:, 60:] = 160
+    near = slice(30, 90)
+    along = {
+        look: np.abs(np.diff(getattr(photographs, look)(image)[near, near].mean(-1), axis=0)).mean()
+        for look in ("painted", "swirls")
+    }
+    assert along["swirls"] > 2 * along["painted"]
+
+
+def test_a_tile_has_one_colour_and_tiles_differ():
+    result = photographs.mosaic(np.full((112, 112, 3), 150, np.uint8))
+    colours, counts = np.unique(result.reshape(-1, 3), axis=0, return_counts=True)
+    whole = counts > 1  # the rest shades into the grout
+    assert counts[whole].sum() > 0.3 * counts.sum()
+    assert colours[whole].std(axis=0).min() > 5
+
+
+def test_a_woodcut_loses_how_light_things_are_and_keeps_their_shape():
+    ramp = np.broadcast_to(np.linspace(30, 220, 240)[None, :, None], (240, 240, 3)).copy()
+    ramp[110:130] += 25
+    result = photographs.woodcut(ramp.astype(np.uint8)).mean(axis=-1)
+    dark, light, bar = result[20:90, 40:80], result[20:90, 160:200], result[114:126, 40:200]
+    assert abs(light.mean() - dark.mean()) < 0.3 * (180 - 70)
+    assert bar.mean() > result[140:170, 40:200].mean() + 40
 
 
 def analytic(y, x):
