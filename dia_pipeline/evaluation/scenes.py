@@ -14,16 +14,27 @@ from scipy import ndimage
 
 from ..flow import write_flo
 from ..images import resize_image, write_image
-from ..photographs import LUMA, night, painted, pencil, photograph, sampled
+from ..photographs import (
+    LUMA,
+    mosaic,
+    night,
+    painted,
+    pencil,
+    photograph,
+    sampled,
+    swirls,
+    woodcut,
+)
 from .synthetic import split_name
 
-MARGIN = 0.1
-"""How much of the photograph lies beyond A on every side, as a share of the photograph's side."""
+MARGIN, FAR_MARGIN = 0.1, 0.22
+"""How much of the photograph lies beyond A on every side, as a share of the photograph's side: in
+most views, and in the one that looks far past A."""
 
 CLOSED = 0.01
 """Pixels within which the way to the other picture and back must end where it began."""
 
-BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08}
+BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08, "far": 0.03}
 """The largest displacement by the smooth bend of a view, as a share of the longest side."""
 
 ECHO, PARTS = 0.08, 0.025
@@ -45,7 +56,7 @@ def make_pair(row: dict[str, Any], side: int, seed: int) -> None:
     subject, view, look = split_name(row["name"])
     random = np.random.default_rng([seed, zlib.crc32(row["name"].encode())])
     strokes = int(random.integers(2**31))
-    source, inner = _source(subject, side)
+    source, inner = _source(subject, side, FAR_MARGIN if view == "far" else MARGIN)
     a = source[inner]
     displacement = _displacement(view, a.shape[:2], random)
     if view == "instance":
@@ -149,7 +160,7 @@ def in_look(look: str, image: np.ndarray, seed: int) -> np.ndarray:
     """The picture (H, W, 3) uint8 in one of `synthetic.LOOKS`."""
     if look == "night":
         return night(image)
-    return {"grading": graded, "painted": painted, "pencil": pencil}[look](image, seed)
+    return SEEDED[look](image, seed)
 
 
 def graded(image: np.ndarray, seed: int) -> np.ndarray:
@@ -162,10 +173,21 @@ def graded(image: np.ndarray, seed: int) -> np.ndarray:
     return _to_bytes(0.5 + contrast * (values - 0.5) + shift)
 
 
-def _source(subject: str, side: int) -> tuple[np.ndarray, tuple[slice, slice]]:
+SEEDED = {
+    "grading": graded,
+    "painted": painted,
+    "pencil": pencil,
+    "swirls": swirls,
+    "mosaic": mosaic,
+    "woodcut": woodcut,
+}
+"""The looks that chance has a part in."""
+
+
+def _source(subject: str, side: int, margin: float) -> tuple[np.ndarray, tuple[slice, slice]]:
     """The photograph, resized, and where A lies in it."""
     image = photograph(subject)
-    scale = side / (max(image.shape) * (1 - 2 * MARGIN))
+    scale = side / (max(image.shape) * (1 - 2 * margin))
     source = resize_image(image, tuple(round(length * scale) for length in image.shape[:2]))
     scaled = (length / max(image.shape) * side for length in image.shape[:2])
     sides = [round(length) for length in scaled]
@@ -179,19 +201,34 @@ def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator
     Every view is also shifted, so that matches which stay where they are count as wrong.
     """
     longest = max(shape)
-    shift = _shift(random) * longest
+    far = view == "far"
+    shift = (_far_shift(random) if far else _shift(random)) * longest
     if view == "shift":
         return np.broadcast_to(shift, (*shape, 2))
     if view == "scale":
         grow = random.choice([random.uniform(0.85, 0.92), random.uniform(1.1, 1.2)])
-        return (_grid(shape) - (np.array(shape) - 1) / 2) * (grow - 1) + shift
-    bend = BEND[view] * longest
-    return _smooth((*shape, 2), longest / 5, random) * bend + shift
+        return _scaled(shape, grow) + shift
+    bend = _smooth((*shape, 2), longest / 5, random) * BEND[view] * longest
+    if far:
+        grow = random.choice([random.uniform(0.75, 0.9), random.uniform(1.1, 1.3)])
+        return _scaled(shape, grow) + bend + shift
+    return bend + shift
+
+
+def _scaled(shape: tuple[int, int], grow: float) -> np.ndarray:
+    """The displacement (H, W, 2) of a picture that shows `grow` times as much, about its middle."""
+    return (_grid(shape) - (np.array(shape) - 1) / 2) * (grow - 1)
 
 
 def _shift(random: np.random.Generator) -> np.ndarray:
     """A shift (y, x) either way, each part a share of the longest side."""
     return random.uniform(0.03, 0.08, 2) * random.choice([-1, 1], 2)
+
+
+def _far_shift(random: np.random.Generator) -> np.ndarray:
+    """A shift (y, x) in any direction, its length a share of the longest side."""
+    angle = random.uniform(0, 2 * np.pi)
+    return random.uniform(0.12, 0.2) * np.array([np.sin(angle), np.cos(angle)])
 
 
 def _smooth(shape: tuple[int, ...], spread: float, random: np.random.Generator) -> np.ndarray:

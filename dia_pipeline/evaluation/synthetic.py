@@ -13,12 +13,14 @@ from typing import Any
 SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "motorcycle", "rocket")
 """The photographs that pairs can be made of."""
 
-VIEWS = ("smooth", "scale", "shift", "mirrored", "instance")
+VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "far")
 """How B' sees what A shows, always shifted: bent smoothly; scaled; no more than shifted; bent and
-mirrored; or another instance of the same: bent strongly, its colours and details others."""
+mirrored; another instance of the same: bent strongly, its colours and details others; or from
+elsewhere: much larger or smaller, far from its place and bent."""
 
-LOOKS = ("grading", "painted", "pencil", "night")
-"""How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark."""
+LOOKS = ("grading", "painted", "pencil", "night", "swirls", "mosaic", "woodcut")
+"""How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark;
+whirling thick strokes; stone tiles; or a print in black and white."""
 
 PAIRS = (
     "astronaut-smooth-night",
@@ -45,6 +47,17 @@ PAIRS = (
     "motorcycle-smooth-pencil",
     "motorcycle-scale-grading",
     "motorcycle-instance-painted",
+    "astronaut-far-swirls",
+    "astronaut-smooth-mosaic",
+    "chelsea-far-woodcut",
+    "chelsea-smooth-swirls",
+    "china-far-mosaic",
+    "china-smooth-woodcut",
+    "coffee-far-swirls",
+    "hopper-far-mosaic",
+    "hopper-far-woodcut",
+    "hopper-instance-swirls",
+    "motorcycle-far-swirls",
 )
 """The pairs of the benchmark unless others are named."""
 
