@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .lbfgs import Minimum, dot, minimise
+from .lbfgs import Minimum, minimise, sums
 from .network import Network
 
 HISTORY = 4
@@ -40,7 +40,7 @@ def reconstruct(
 
     Points are kept (H, W, C), which is how the network's convolutions want them.
     """
-    target = _channels_last(warped)
+    target, dot = _channels_last(warped), sums(warped.device).dot
 
     def objective(point: torch.Tensor) -> tuple[float, torch.Tensor]:
         point = point.detach().requires_grad_()

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import torch
 
-from . import lbfgs_numba
+from . import lbfgs_numba, lbfgs_torch
 
 Function = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
 """Value and gradient at a point; both contiguous, of the same shape, with at least 2 axes."""
@@ -61,6 +62,7 @@ def minimise(
         history: pairs of steps and gradient changes remembered.
         tolerance: stop when the gradient's norm has fallen to this share of the first one's.
     """
+    form = sums(start.device)
     value, gradient = function(start)
     trial = _Trial(0.0, value, 0.0, start, gradient)
     values = [value]
@@ -71,7 +73,7 @@ def minimise(
     enough = 0.0
     for iteration in range(iterations):
         memory[last] = trial.gradient
-        gram[new] = products(memory, new)
+        gram[new] = form.products(memory, new)
         gram[:, new] = gram[new].T
         norm = math.sqrt(gram[last, last])
         enough = enough or tolerance * norm
@@ -81,7 +83,7 @@ def minimise(
         used = [step for step in newest if gram[step, history + step] > 0]
         weights = _direction(gram, used, history)
         slope = float(gram[last] @ weights)
-        direction = combine(weights, memory)
+        direction = form.combine(weights, memory)
         first = 1.0 if used else 2 * trial.value / norm**2  # exact if the minimum is 0
         found = _line_search(function, trial, direction, slope, first)
         if found is None:
@@ -95,35 +97,9 @@ def minimise(
     return Minimum(trial.point, values)
 
 
-def products(vectors: torch.Tensor, rows: list[int]) -> np.ndarray:
-    """The dot products of some vectors with all.
-
-    Args:
-        vectors: (V, N, ...), contiguous.
-        rows: which.
-
-    Returns:
-        (rows, V) float64.
-    """
-    if vectors.device.type == "cpu":
-        return lbfgs_numba.products(vectors, rows)
-    parts = vectors.flatten(2).movedim(0, 1)
-    return torch.bmm(parts[:, rows], parts.mT).double().sum(dim=0).cpu().numpy()
-
-
-def combine(weights: np.ndarray, vectors: torch.Tensor) -> torch.Tensor:
-    """The sum (N, ...) of vectors (V, N, ...), each times its weight (V,)."""
-    if vectors.device.type == "cpu":
-        return lbfgs_numba.combine(weights, vectors)
-    parts = vectors.flatten(2).movedim(0, 1)
-    return torch.matmul(torch.from_numpy(weights).to(parts), parts).view(vectors.shape[1:])
-
-
-def dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    """The dot product of two vectors (N, ...)."""
-    if a.device.type == "cpu":
-        return lbfgs_numba.dot(a, b)
-    return (a * b).flatten(1).sum(dim=1).double().sum().item()
+def sums(device: torch.device) -> ModuleType:
+    """The form of `products`, `combine` and `dot` for a device; see `lbfgs_torch`."""
+    return lbfgs_numba if device.type == "cpu" else lbfgs_torch
 
 
 def _direction(gram: np.ndarray, newest: list[int], history: int) -> np.ndarray:
@@ -158,6 +134,7 @@ def _line_search(
 ) -> _Trial | None:
     """A step that satisfies the strong Wolfe conditions, else the best found; None if none is."""
     low = _Trial(0.0, start.value, slope, start.point, start.gradient)
+    dot = sums(direction.device).dot
     high: _Trial | None = None  # the other end of the interval, once there is one
     for _ in range(MOST_STEPS):
         point = torch.add(start.point, direction, alpha=step)
