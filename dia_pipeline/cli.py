@@ -380,9 +380,12 @@ def synthetic(plan: PlanPath):
     """Make the pictures and the truth of the synthetic benchmark."""
     from .evaluation.synthetic import make_benchmark
     from .plan import Plan
+    from .receipts import write_json
 
     the_plan = Plan.read(plan)
-    make_benchmark(the_plan.config.synthetic, the_plan.results / "synthetic")
+    rows = make_benchmark(the_plan.config.synthetic, the_plan.synthetic)
+    made = [row["name"] for row in rows]
+    write_json(the_plan.synthetic_receipt, {"options": the_plan.config.synthetic, "made": made})
 
 
 @app.command(rich_help_panel="Stages of the workflow")

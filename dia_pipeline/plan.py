@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .config import FILES, Config, Pair, pair_settings
-from .evaluation.synthetic import synthetic_pairs
+from .config import Config, Pair, pair_settings
 from .receipts import write_json
 from .recipes import STAGES, digest, stage_settings
 from .sequences import Sequence
@@ -112,12 +111,24 @@ class Plan:
         return list(dict.fromkeys(path for p in self.batches[batch] for path in p.truth_files))
 
     @property
-    def synthetic_files(self) -> list[str]:
-        """The files of the synthetic benchmark, none if the configuration has none."""
+    def synthetic(self) -> Path:
+        """The folder of the synthetic benchmark."""
+        return self.results / "synthetic"
+
+    @property
+    def synthetic_receipt(self) -> Path:
+        """What says that the synthetic benchmark is made."""
+        return self.results / "receipts" / "synthetic.json"
+
+    def inputs(self, paths: list[str]) -> list[str | Path]:
+        """Files as a job's inputs: the receipt stands for those of the synthetic benchmark."""
         if self.config.synthetic is None:
-            return []
-        rows = synthetic_pairs(self.config.synthetic, self.results / "synthetic")
-        return [row[name] for row in rows for name in ("a", "b_prime", *FILES) if name in row]
+            return paths
+        made = (Path(path).is_relative_to(self.synthetic) for path in paths)
+        inputs = (
+            self.synthetic_receipt if own else path for own, path in zip(made, paths, strict=True)
+        )
+        return list(dict.fromkeys(inputs))
 
     @cached_property
     def common(self) -> Settings:

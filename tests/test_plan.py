@@ -144,3 +144,10 @@ def test_a_plan_resolves_settings_like_one_pair_does():
     plan = Plan(Config(PAIRS, settings={"preset": "style-to-photo", "quality": "paper"}))
     expected = resolve({"preset": "style-to-photo", "quality": "paper"})
     assert plan.settings("hierarchical", PAIRS[0]) == expected
+
+
+def test_the_synthetic_benchmark_is_one_input_beside_other_pictures():
+    plan = Plan(Config(PAIRS[:1], synthetic={}, results="r"))
+    paths = ["a1.png", "r/synthetic/x/a.png", "r/synthetic/x/b.png"]
+    assert plan.inputs(paths) == ["a1.png", plan.synthetic_receipt]
+    assert Plan(Config(PAIRS[:1], results="r")).inputs(paths) == paths

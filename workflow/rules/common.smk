@@ -42,7 +42,7 @@ wildcard_constraints:
 
 
 def pictures(wildcards):
-    return PLAN.pictures(wildcards.batch)
+    return PLAN.inputs(PLAN.pictures(wildcards.batch))
 
 
 def weights(wildcards):

@@ -1,11 +1,11 @@
 # What the variants are worth: measures of their results, and how they compare.
 
 
-if PLAN.synthetic_files:
+if PLAN.config.synthetic is not None:
 
     rule synthetic:
         output:
-            PLAN.synthetic_files,
+            PLAN.synthetic_receipt,
         localrule: True
         params:
             plan=plan,
@@ -18,7 +18,7 @@ rule measure:
     input:
         weights=PLAN.weights(PLAN.common.backbone),
         previous=previous("measure"),
-        truth=lambda wildcards: PLAN.truth_files(wildcards.batch),
+        truth=lambda wildcards: PLAN.inputs(PLAN.truth_files(wildcards.batch)),
     output:
         f"{PLAN.results}/receipts/measure/{{variant}}/{{batch}}.json",
     log:
