@@ -178,11 +178,15 @@ def _search(
     else:
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
         nnf, energy = search(source, target, start, patch, radius, *how)
+    side = settings.median_side(level)
     if earlier is not None:
         better = energy < _energy(source, target, earlier, patch) - LOYALTY
         nnf = torch.where(better[..., None], nnf, earlier)
-    nnf = median(nnf, target.shape[:2], settings.median_side(level))
-    return nnf, _energy(source, target, nnf, patch)
+    if side > 1:
+        nnf = median(nnf, target.shape[:2], side)
+    if earlier is not None or side > 1:
+        energy = _energy(source, target, nnf, patch)
+    return nnf, energy
 
 
 def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
