@@ -9,7 +9,7 @@ import torch
 
 from .aggregation import full_field, rebuild
 from .features import extract, working_image
-from .images import resize_image
+from .images import mirror, resize_image
 from .levels import Level, Progress, Pyramid, work_levels
 from .matchers import find_matcher
 from .network import Network
@@ -57,7 +57,7 @@ def analogy(
     """
     if settings.matcher not in FEATURE_MATCHERS:
         mirrored = settings.orientation == "mirrored"
-        levels = match_pictures(a, mirror(b_prime) if mirrored else b_prime, a_prime, settings)
+        levels = match_pictures(a, b_prime, a_prime, settings)
         return aggregate(a, b_prime, levels, settings, mirrored)
 
     def features(picture: np.ndarray) -> Pyramid:
@@ -78,11 +78,14 @@ def match_pictures(
 ) -> dict[int, Level]:
     """The fields of a matcher that works on the pictures, as those of the finest level.
 
+    For orientation `mirrored` they lead to and from the mirror image of B'.
+
     Raises:
         MatcherError: the matcher lacks something.
     """
+    reference = mirror(b_prime) if settings.orientation == "mirrored" else b_prime
     a, b_prime = (
-        working_image(picture, settings.ratio, settings.max_side) for picture in (a, b_prime)
+        working_image(picture, settings.ratio, settings.max_side) for picture in (a, reference)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
     match = find_matcher(settings.matcher)
@@ -116,11 +119,6 @@ def aggregate(
         if settings.refine:
             result.b_refined = refine(reference, result.b)
     return _turned_back(result, b_prime.shape[1]) if mirrored else result
-
-
-def mirror(picture: np.ndarray) -> np.ndarray:
-    """A picture or field (H, W, ...) with left and right exchanged."""
-    return np.ascontiguousarray(picture[:, ::-1])
 
 
 def _turned_back(result: Analogy, width: int) -> Analogy:

@@ -383,7 +383,7 @@ def synthetic(plan: PlanPath):
     from .receipts import write_json
 
     the_plan = Plan.read(plan)
-    rows = make_benchmark(the_plan.config.synthetic, the_plan.synthetic)
+    rows = make_benchmark(the_plan.config.synthetic, the_plan.config.synthetic_folder)
     made = [row["name"] for row in rows]
     write_json(the_plan.synthetic_receipt, {"options": the_plan.config.synthetic, "made": made})
 

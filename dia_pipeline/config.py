@@ -95,6 +95,11 @@ class Config:
     settings: Options = field(default_factory=dict)
     variants: dict[str, Options] = field(default_factory=lambda: {"hierarchical": {}})
 
+    @property
+    def synthetic_folder(self) -> Path:
+        """The folder of the synthetic benchmark."""
+        return Path(self.results, "synthetic")
+
 
 def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -> Config:
     """Validate the configuration and the tables that it names.
@@ -161,7 +166,7 @@ def _report(problems: list[str]) -> str:
 
 def _synthetic_pairs(config: Config) -> Iterator[Pair]:
     if config.synthetic is not None:
-        for row in synthetic_pairs(config.synthetic, Path(config.results, "synthetic")):
+        for row in synthetic_pairs(config.synthetic, config.synthetic_folder):
             yield Pair.of_row(row)
 
 

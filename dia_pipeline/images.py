@@ -69,6 +69,11 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
+def mirror(picture: np.ndarray) -> np.ndarray:
+    """A picture or field (H, W, ...) with left and right exchanged."""
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
 def _check_file(path: str | Path) -> None:
     try:
         with Path(path).open("rb") as file:

@@ -142,7 +142,7 @@ def _previews(
 ) -> dict[int, np.ndarray]:
     """The A' that the field of every level would give."""
     from .aggregation import preview
-    from .analogy import mirror
+    from .images import mirror
 
     reference = mirror(b_prime) if result.mirrored else b_prime
     scale = min(1, PREVIEW_SIDE / max(shape))

@@ -40,14 +40,7 @@ def evaluate(source, target, field, patch):
     radius = patch // 2
     for dy in range(-radius, radius + 1):
         for dx in range(-radius, radius + 1):
-            at = (
-                slice(max(-dy, 0), height - max(dy, 0)),
-                slice(max(-dx, 0), width - max(dx, 0)),
-            )
-            moved = (
-                slice(max(dy, 0), height + min(dy, 0)),
-                slice(max(dx, 0), width + min(dx, 0)),
-            )
+            at, moved = _beside((height, width), dy, dx)
             offset = torch.tensor((dy, dx), device=field.device)
             index, inside = _index(field[at] + offset, target.shape)
             other = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
@@ -55,6 +48,14 @@ def evaluate(source, target, field, patch):
             count[at] += inside
     _, inside = _index(field, target.shape)
     return torch.where(inside, total / count.clamp(min=1), -torch.inf)
+
+
+def _beside(shape, dy, dx):
+    """The pixels that have another at (dy, dx) from them inside the picture, and those others."""
+    height, width = shape
+    at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
+    moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
+    return at, moved
 
 
 def _index(places, shape):
@@ -82,8 +83,7 @@ def roughness(field, before):
     offset, others = field - grid, before - grid
     total = torch.zeros_like(field[..., 0])
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
-        moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
+        at, moved = _beside((height, width), dy, dx)
         total[at] += (offset[at] - others[moved]).abs().sum(dim=-1).clamp(max=MOST)
     return total
 
@@ -94,8 +94,7 @@ def _propagate(maps, before, best, jump):
     height, width = field.shape[:2]
     for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
         candidate = torch.full_like(field, -1)  # outside: never better
-        at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
-        moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
+        at, moved = _beside((height, width), dy, dx)
         candidate[at] = before[moved] - torch.tensor((dy, dx), device=field.device)
         field, best = _keep_better(maps, before, field, best, candidate)
     return field, best

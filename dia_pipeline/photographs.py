@@ -51,11 +51,6 @@ def photograph(name: str) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
-def mirrored(image: np.ndarray) -> np.ndarray:
-    """Left and right exchanged."""
-    return np.ascontiguousarray(image[:, ::-1])
-
-
 def warped(image: np.ndarray, amount: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Bend the picture by a smooth random displacement.
 

@@ -111,11 +111,6 @@ class Plan:
         return list(dict.fromkeys(path for p in self.batches[batch] for path in p.truth_files))
 
     @property
-    def synthetic(self) -> Path:
-        """The folder of the synthetic benchmark."""
-        return self.results / "synthetic"
-
-    @property
     def synthetic_receipt(self) -> Path:
         """What says that the synthetic benchmark is made."""
         return self.results / "receipts" / "synthetic.json"
@@ -124,7 +119,7 @@ class Plan:
         """Files as a job's inputs: the receipt stands for those of the synthetic benchmark."""
         if self.config.synthetic is None:
             return paths
-        made = (Path(path).is_relative_to(self.synthetic) for path in paths)
+        made = (Path(path).is_relative_to(self.config.synthetic_folder) for path in paths)
         inputs = (
             self.synthetic_receipt if own else path for own, path in zip(made, paths, strict=True)
         )

@@ -222,15 +222,14 @@ class PairWork:
         return self._stored(self.folder / "nnf.h5", nnf_recipe(self._sources), make)
 
     def _match_pictures(self) -> Content:
-        from .analogy import match_pictures, mirror
+        from .analogy import match_pictures
         from .images import read_image
         from .storage import pack_levels
 
         a, b_prime = map(read_image, self._pictures)
         a_prime = read_image(self.pair.a_prime) if self.pair.a_prime else None
-        mirrored = self.settings.orientation == "mirrored"
-        b_prime = mirror(b_prime) if mirrored else b_prime
         levels = match_pictures(a, b_prime, a_prime, self.settings)
+        mirrored = self.settings.orientation == "mirrored"
         return self._content(pack_levels(levels), mirrored=mirrored)
 
     def _match_features(self) -> Content:
@@ -314,13 +313,14 @@ class PairWork:
 
     @cached_property
     def _digests(self) -> dict[str, str]:
-        return {picture: digest_picture(picture) for picture in self._pictures}
+        pictures = filter(None, (*self._pictures, self.pair.a_prime))
+        return {picture: digest_picture(picture) for picture in pictures}
 
     @property
     def _sources(self) -> Sources:
         """What the recipes of the pair begin with."""
         a, b_prime = (self._digests[picture] for picture in self._pictures)
-        a_prime = digest_picture(self.pair.a_prime) if self.pair.a_prime else ""
+        a_prime = self._digests.get(self.pair.a_prime, "")
         return Sources(a, b_prime, self.backbone.digest, self.settings, a_prime)
 
     def _level(self, stage: str) -> int:
@@ -373,13 +373,13 @@ class PairWork:
         return features_a, features_b_prime, mirrored
 
     def _extract(self, picture: str, mirrored: bool) -> Pyramid:
-        from .analogy import mirror
         from .features import extract, working_image
-        from .images import read_image
+        from .images import mirror, read_image
 
-        image = working_image(read_image(picture), self.settings.ratio, self.settings.max_side)
+        image = read_image(picture)
         image = mirror(image) if mirrored else image
-        return extract(image, self._network, self.settings.feature_dtype)
+        working = working_image(image, self.settings.ratio, self.settings.max_side)
+        return extract(working, self._network, self.settings.feature_dtype)
 
     def _content(self, arrays: Arrays, **attributes: Any) -> Content:
         made_by = circumstances(self.backbone, self._network) if self._needs_network else {}

@@ -6,7 +6,8 @@ import pytest
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.evaluation.scenes import maps
 from dia_pipeline.evaluation.truth import Keypoints, Truth
-from dia_pipeline.photographs import mirrored, photograph, sampled
+from dia_pipeline.images import mirror
+from dia_pipeline.photographs import photograph, sampled
 
 A = photograph("chelsea")[60:180, 100:260]
 SHAPE = A.shape[:2]
@@ -73,9 +74,9 @@ def test_the_network_measures_matches_and_style(network):
 
 def test_a_mirrored_match_is_measured_as_it_was_matched(network):
     to_mirror = GRID[:, ::-1]
-    found = measure_pair(A, mirrored(A), A, to_mirror, network=network, mirrored=True)
+    found = measure_pair(A, mirror(A), A, to_mirror, network=network, mirrored=True)
     assert found["smoothness"] == 1 and found["energy"] == pytest.approx(-1, abs=1e-3)
-    plain = measure_pair(A, mirrored(A), A, to_mirror, network=network)
+    plain = measure_pair(A, mirror(A), A, to_mirror, network=network)
     assert plain["smoothness"] < 0.6 and plain["energy"] > -0.95
 
 

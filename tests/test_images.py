@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_pipeline.images import MAX_PIXELS, ImageError, read_image, resize_image, write_image
+from dia_pipeline.images import (
+    MAX_PIXELS,
+    ImageError,
+    mirror,
+    read_image,
+    resize_image,
+    write_image,
+)
 
 
 @pytest.fixture
@@ -166,3 +173,12 @@ def test_resizing_takes_height_first_and_averages(picture):
     stripes[:, ::2] = 255
     small = resize_image(stripes, (16, 16))
     assert abs(small[4:-4, 4:-4].astype(int) - 128).max() <= 4
+
+
+def test_a_mirror_image_has_left_and_right_exchanged():
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    turned = mirror(picture)
+    assert turned.shape == picture.shape and turned.dtype == picture.dtype
+    for x in range(4):
+        np.testing.assert_array_equal(turned[:, x], picture[:, 3 - x])
+    np.testing.assert_array_equal(mirror(turned), picture)

@@ -10,7 +10,7 @@ from dia_pipeline import photographs
 from dia_pipeline.demo import demo_pairs
 from dia_pipeline.photographs import PHOTOGRAPHS, photograph, sampled, warped
 
-LOOKS = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset", "mirrored")
+LOOKS = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset")
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)

@@ -276,3 +276,12 @@ work_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
     work_batch(plan, victim, "hierarchical", "0001")
     left = artefacts(RESULTS)
     assert {name: left[name] for name in left if not Path(name).name.startswith(".")} == content
+
+
+def test_a_mirrored_pair_is_the_same_by_level_and_alone(pairs):
+    """Scaled on the way, so that it matters which comes first."""
+    settings = {"orientation": "mirrored", "ratio": 0.7}
+    work(make_plan(RESULTS, pairs[:1], settings=settings))
+    run_pair(pairs[0].a, pairs[0].b_prime, Path("alone"), resolve({**DRAFT, **settings}))
+    together = artefacts(Path("alone"))
+    assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
