@@ -6,6 +6,8 @@ They hold no times, so that a job that finds its artefacts valid leaves the same
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -40,6 +42,19 @@ class Receipt:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
         failed = {name: Failure(**failure) for name, failure in values.pop("failed").items()}
         return cls(**values, failed=failed)
+
+
+def failed_before(receipts: Iterable[Path]) -> dict[str, Failure]:
+    """What has failed in the stages before, which left these receipts.
+
+    A receipt may be gone: when a job begins, Snakemake takes the outputs of its rule away, those that
+    another job of the same batch has just made too. What had failed is then tried again.
+    """
+    failed = {}
+    for receipt in receipts:
+        with suppress(FileNotFoundError):
+            failed |= Receipt.read(receipt).failed
+    return failed
 
 
 def write_json(path: str | Path, value: object) -> None:

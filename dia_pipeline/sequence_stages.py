@@ -22,7 +22,7 @@ from .images import ImageError, read_image
 from .outputs import output_faults, outputs_valid, read_provenance, write_provenance
 from .plan import Plan
 from .provenance import Backbone, circumstances
-from .receipts import Failure, Receipt
+from .receipts import Failure, Receipt, failed_before
 from .recipes import Recipe, Sources, digest, features_recipe, nnf_recipe, recipe
 from .sequences import Chunk, Sequence
 from .settings import Settings
@@ -658,9 +658,8 @@ def work_sequence(plan: Plan, stage: str, variant: str, name: str, chunk: str = 
     Raises:
         JobError, OSError: not the sequence but the machine is at fault: weights, device, disk.
     """
-    receipt = Receipt(stage, variant, chunk or name)
-    for earlier in plan.sequence_receipts_before(stage, variant, name, chunk):
-        receipt.failed |= Receipt.read(earlier).failed
+    failed = failed_before(plan.sequence_receipts_before(stage, variant, name, chunk))
+    receipt = Receipt(stage, variant, chunk or name, failed=failed)
     if not receipt.failed:
         start = time.perf_counter()
         work = SequenceWork.of_plan(plan, variant, name)

@@ -25,7 +25,7 @@ from .memory import PairTooLargeError
 from .outputs import output_faults, outputs_valid, write_outputs
 from .plan import Plan
 from .provenance import Backbone, circumstances, versions
-from .receipts import Failure, Receipt, write_json
+from .receipts import Failure, Receipt, failed_before, write_json
 from .recipes import (
     Recipe,
     Sources,
@@ -448,7 +448,7 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
         JobError, OSError: not a pair but the machine is at fault: weights, device, disk.
     """
     previous = plan.previous_receipt(stage, variant, batch)
-    carried = Receipt.read(previous).failed if previous else {}
+    carried = failed_before([previous] if previous else [])
     receipt = Receipt(stage, variant, batch)
     networks = Networks(plan.config.device)
     with Writer() as writer:

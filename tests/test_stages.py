@@ -209,6 +209,16 @@ def test_a_broken_picture_costs_its_own_pair_only(tmp_path, monkeypatch):
     assert not any("pair1" in name or "pair3" in name for name in rewritten(before))
 
 
+def test_a_receipt_that_another_job_takes_away_meanwhile_is_no_obstacle(pairs):
+    plan = make_plan(RESULTS, pairs)
+    work(plan)
+    before = times(RESULTS)
+    plan.receipt("level1", "hierarchical", "0001").unlink()
+    receipt = work_batch(plan, "aggregate", "hierarchical", "0001")
+    assert receipt.made and not receipt.failed
+    assert not rewritten(before)
+
+
 def test_a_pair_that_is_too_large_for_the_memory_is_recorded_with_what_to_do(pairs, monkeypatch):
     plan = make_plan(RESULTS, pairs, pairs_per_job=2)
     make = stages.PairWork.make
