@@ -159,9 +159,6 @@ def run(
     coarse_patch: Annotated[
         int | None, typer.Option(help="Side of the patches compared at levels 5, 4, 3.")
     ] = None,
-    median: Annotated[
-        int | None, typer.Option(help="Side of the median of offsets at levels 5, 4, 3.")
-    ] = None,
     smoothness: Annotated[
         float | None, typer.Option(help="Smoothness of the fields of levels 5, 4, 3.")
     ] = None,
@@ -197,7 +194,6 @@ def run(
 OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvolution"} | {
     "drift",
     "coarse_patch",
-    "median",
     "smoothness",
     "fine_smoothness",
     "finest",

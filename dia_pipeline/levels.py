@@ -17,7 +17,7 @@ from .features import round_features
 from .fusion import fuse
 from .memory import check_memory
 from .network import Network
-from .nnf import identity, median, uniform, upsample_levels
+from .nnf import identity, uniform, upsample_levels
 from .patchmatch import most_candidates, search, stack
 from .settings import LEVELS, PATCH, RADIUS, Settings
 from .voting import vote
@@ -178,14 +178,11 @@ def _search(
     else:
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
         nnf, energy = search(source, target, start, patch, radius, *how)
-    side = settings.median_side(level)
     if earlier is not None:
-        better = energy < _energy(source, target, earlier, patch) - LOYALTY
+        earlier_energy = _energy(source, target, earlier, patch)
+        better = energy < earlier_energy - LOYALTY
         nnf = torch.where(better[..., None], nnf, earlier)
-    if side > 1:
-        nnf = median(nnf, target.shape[:2], side)
-    if earlier is not None or side > 1:
-        energy = _energy(source, target, nnf, patch)
+        energy = torch.where(better, energy, earlier_energy)
     return nnf, energy
 
 

@@ -6,7 +6,6 @@ A field is (H, W, 2) int32: the absolute target coordinates (y, x) of every sour
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import pad, unfold
 
 
 def identity(shape: tuple[int, int], target_shape: tuple[int, int], device="cpu") -> torch.Tensor:
@@ -66,33 +65,3 @@ def upsample_levels(
     """Carry a field `levels` levels finer, each of which doubles the resolution."""
     scale = (2.0**levels, 2.0**levels)
     return upsample(nnf, shape, target_shape, scale, scale)
-
-
-def median(nnf: torch.Tensor, target_shape: tuple[int, int], side: int) -> torch.Tensor:
-    """Give every match the vector median of the offsets around it: stray matches fall into line.
-
-    Args:
-        nnf: (H, W, 2) int32.
-        target_shape: (height, width) of the target, which no match leaves.
-        side: odd side of the square around a match; 1 changes nothing. At the border the outermost
-            offsets are repeated.
-
-    Returns:
-        (H, W, 2) int32: the offset of the square whose distances to the others sum to the least.
-    """
-    height, width = nnf.shape[:2]
-    grid = torch.stack(
-        torch.meshgrid(
-            *(torch.arange(n, device=nnf.device) for n in (height, width)), indexing="ij"
-        )
-    )
-    offsets = (nnf.permute(2, 0, 1) - grid).float()[None]
-    around = pad(offsets, (side // 2,) * 4, mode="replicate")
-    around = unfold(around, side).view(2, side * side, height * width)
-    distances = torch.stack(
-        [(around - one[:, None]).square().sum(dim=0).sqrt().sum(dim=0) for one in around.unbind(1)]
-    )
-    chosen = distances.argmin(dim=0)[None, None].expand(2, 1, -1)
-    moved = grid + around.gather(1, chosen).view(2, height, width).int()
-    highest = torch.tensor(target_shape, device=nnf.device)[:, None, None] - 1
-    return torch.minimum(moved.clamp(min=0), highest).permute(1, 2, 0).int().contiguous()

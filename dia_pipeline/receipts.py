@@ -47,8 +47,8 @@ class Receipt:
 def failed_before(receipts: Iterable[Path]) -> dict[str, Failure]:
     """What has failed in the stages before, which left these receipts.
 
-    A receipt may be gone: when a job begins, Snakemake takes the outputs of its rule away, those that
-    another job of the same batch has just made too. What had failed is then tried again.
+    A receipt may be gone: when a job begins, Snakemake takes the outputs of its rule away, also
+    those that another job of the same batch has just made. What had failed is then tried again.
     """
     failed = {}
     for receipt in receipts:

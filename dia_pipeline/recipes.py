@@ -39,7 +39,7 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
     else:
         names = ("matcher", "finest", "directions", "search", "iterations", "seed")
         coarse = int(stage[-1]) in COARSE
-        names += ("coarse_patch", "median", "smoothness") if coarse else ("fine_smoothness",)
+        names += ("coarse_patch", "smoothness") if coarse else ("fine_smoothness",)
         if stage == f"level{settings.levels[0]}":
             names += ("orientation", "initial")
         if stage != "level1":

@@ -30,9 +30,9 @@ QUALITY = {"draft": 0, "standard": 20, "paper": 100}
 """Iterations of the deconvolution, by the name of the quality."""
 
 DRIFT = {
-    "free": {"coarse_patch": 3, "median": 1, "smoothness": 0.0, "fine_smoothness": 0.0},
-    "held": {"coarse_patch": 3, "median": 3, "smoothness": 0.0, "fine_smoothness": 0.01},
-    "bound": {"coarse_patch": 5, "median": 1, "smoothness": 0.02, "fine_smoothness": 0.02},
+    "free": {"coarse_patch": 3, "smoothness": 0.0, "fine_smoothness": 0.0},
+    "held": {"coarse_patch": 5, "smoothness": 0.005, "fine_smoothness": 0.005},
+    "bound": {"coarse_patch": 7, "smoothness": 0.005, "fine_smoothness": 0.01},
 }
 """What keeps matches from drifting off the right part on the way down; `free` is the paper's."""
 
@@ -86,8 +86,6 @@ class Settings:
             products than PatchMatch can, the coarse ones.
         iterations: PatchMatch iterations at each level.
         coarse_patch: side of the patches compared at the coarse levels 5, 4, 3.
-        median: side of the squares over which the offsets of a coarse level's field are replaced
-            by their vector median; 1 leaves them.
         smoothness: at the coarse levels, so much lower must the energy of a match be for every
             pixel by which its offset differs more from its neighbours'.
         fine_smoothness: the same at the fine levels 2, 1.
@@ -111,7 +109,6 @@ class Settings:
     search: str = "patchmatch"
     iterations: int = 10
     coarse_patch: int = DRIFT["held"]["coarse_patch"]
-    median: int = DRIFT["held"]["median"]
     smoothness: float = DRIFT["held"]["smoothness"]
     fine_smoothness: float = DRIFT["held"]["fine_smoothness"]
     directions: str = "both"
@@ -141,9 +138,8 @@ class Settings:
         _require(self.max_side >= 16, "max_side", self.max_side, "at least 16 pixels")
         _require(self.deconvolution >= 0, "deconvolution", self.deconvolution, "0 or more")
         _require(self.iterations >= 0, "iterations", self.iterations, "0 or more")
-        for name in ("coarse_patch", "median"):
-            side = getattr(self, name)
-            _require(side in (1, 3, 5, 7, 9), name, side, "odd, from 1 to 9")
+        side = self.coarse_patch
+        _require(side in (1, 3, 5, 7, 9), "coarse_patch", side, "odd, from 1 to 9")
         for name in ("smoothness", "fine_smoothness"):
             value = getattr(self, name)
             _require(0 <= value <= 1, name, value, "from 0 to 1")
@@ -160,11 +156,6 @@ class Settings:
         """The side of the patches that are compared at `level` (5 to 1)."""
         held = level in COARSE and self.matcher == "hierarchical"
         return self.coarse_patch if held else PATCH[level]
-
-    def median_side(self, level: int) -> int:
-        """The side of the squares of the vector median at `level` (5 to 1)."""
-        held = level in COARSE and self.matcher == "hierarchical"
-        return self.median if held else 1
 
     def smooth(self, level: int) -> float:
         """The smoothness of the search at `level` (5 to 1)."""

@@ -49,22 +49,22 @@ def test_a_picture_with_itself_is_left_as_it_is(network, cat):
 
 
 def test_a_shift_is_recovered(network, cat):
-    """90 % of the pixels within 2 px (measured: 90.3 %)."""
+    """90 % of the pixels within 2 px (measured: 92.0 %)."""
     result = analogy(window(cat), window(cat, 13, 32), network, resolve({"quality": "draft"}))
-    assert share_within(result.nnf_ab, np.add(GRID, (7, -12)), 2) >= 0.88
+    assert share_within(result.nnf_ab, np.add(GRID, (7, -12)), 2) >= 0.9
 
 
 def test_a_scale_is_recovered(network, cat):
-    """80 % of the pixels within 2 px (measured: 82.2 %)."""
+    """80 % of the pixels within 2 px (measured: 82.6 %)."""
     centre = np.array((HEIGHT - 1, WIDTH - 1)) / 2
     scaled = sampled(cat, (GRID - centre) / 1.1 + centre + 20)
     result = analogy(window(cat), scaled, network, resolve({"quality": "draft"}))
     assert share_within(result.nnf_ab, (GRID - centre) * 1.1 + centre, 2) >= 0.79
 
 
-@pytest.mark.parametrize(("look", "share"), [(lambda picture: picture, 0.87), (night, 0.7)])
+@pytest.mark.parametrize(("look", "share"), [(lambda picture: picture, 0.87), (night, 0.86)])
 def test_a_smooth_warp_is_recovered_also_under_a_change_of_look(network, cat, look, share):
-    """87 % of the pixels within 2 px by day (measured: 90.2 %), 70 % by night."""
+    """87 % of the pixels within 2 px by day, 86 % by night (measured: 90.0 and 88.7 %)."""
     bent, displacement = warped(window(cat), amount=6, seed=1)
     result = analogy(window(cat), look(bent), network, resolve({"quality": "draft"}))
     assert share_within(result.nnf_ba, GRID + displacement, 2) >= share
@@ -290,7 +290,7 @@ def test_a_matcher_of_pictures_needs_no_network(cat):
 
 @pytest.mark.parametrize("drift", ["held", "bound"])
 def test_held_matches_drift_less_than_free_ones(network, cat, drift):
-    """Within 5 px, drawn in pencil: 91 % free, 98 % held or bound (measured: 90.9, 97.7, 97.5)."""
+    """Within 5 px, drawn in pencil: 91 % free, 98 % held or bound (measured: 90.8, 97.7, 97.4)."""
     bent, displacement = warped(window(cat), amount=6, seed=1)
     free, held = (
         share_within(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
-from dia_pipeline.nnf import identity, median, uniform, upsample, upsample_levels
+from dia_pipeline.nnf import identity, uniform, upsample, upsample_levels
 
 
 def test_identity_between_equal_sizes():
@@ -64,29 +63,3 @@ def test_upsampling_by_any_ratio_keeps_an_identity():
     shape, target_shape = (90, 60), (45, 40)
     field = upsample(identity((30, 20), (30, 20)), shape, target_shape, (3.0, 3.0), (1.5, 2.0))
     assert (field - identity(shape, target_shape)).abs().max() <= 1
-
-
-def test_the_median_is_the_offset_nearest_to_all_around_it():
-    """Against the definition, square by square, in float64."""
-    field = uniform((7, 9), (12, 8), seed=4)
-    found = median(field, (12, 8), 3).numpy()
-    offsets = field.numpy() - np.moveaxis(np.indices((7, 9)), 0, -1)
-    for y, x in np.ndindex(7, 9):
-        rows = np.clip(np.arange(y - 1, y + 2), 0, 6)
-        columns = np.clip(np.arange(x - 1, x + 2), 0, 8)
-        around = offsets[np.ix_(rows, columns)].reshape(-1, 2).astype(float)
-        sums = np.linalg.norm(around[:, None] - around, axis=-1).sum(axis=1)
-        best = around[sums <= sums.min() + 1e-4]
-        expected = np.clip(np.add(best, (y, x)), 0, (11, 7))
-        assert (found[y, x] == expected).all(axis=-1).any()
-
-
-def test_the_median_removes_strays_and_keeps_edges():
-    field = identity((12, 12), (40, 40)) * 0 + torch.tensor((5, 5))
-    field = field + torch.stack(torch.meshgrid(*2 * [torch.arange(12)], indexing="ij"), dim=-1)
-    field[:, 6:, 0] += 9  # two parts that move differently
-    clean = field.int()
-    field = clean.clone()
-    field[3, 3], field[8, 9] = 0, 39
-    assert torch.equal(median(field, (40, 40), 5), clean)
-    assert torch.equal(median(field, (40, 40), 1), field)
