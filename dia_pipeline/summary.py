@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .plan import Plan
-from .receipts import Failure, Receipt, write_json
+from .receipts import Failure, Receipt, failed_before, write_json
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ def forget_failures(plan: Plan) -> None:
         for batch in plan.batches:
             for stage in (*plan.stages, "measure"):
                 path = plan.receipt(stage, variant, batch)
-                if path.exists() and Receipt.read(path).failed:
+                if failed_before([path]):
                     path.unlink()
         for name in plan.sequences:
             film = plan.sequence_receipt("film", variant, name)
-            if film.exists() and Receipt.read(film).failed:
+            if failed_before([film]):
                 for path in (plan.results / "receipts").glob(f"*/{variant}/{name}/*.json"):
                     path.unlink()
 
