@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from .aggregation import full_field, rebuild
+from .aggregation import full_field, nearest_pixels, rebuild
 from .features import extract, working_image
 from .images import mirror, resize_image
 from .levels import Level, Progress, Pyramid, work_levels
@@ -104,18 +104,19 @@ def aggregate(
     reference = mirror(b_prime) if mirrored else b_prime
     finest = min(levels)
     fields = levels[finest]
-    nnf_ab = full_field(fields.nnf_ab, finest, a.shape[:2], b_prime.shape[:2], settings)
+    places = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
     result = Analogy(
-        rebuild(reference, nnf_ab),
-        nnf_ab.cpu().numpy(),
+        rebuild(a, reference, places, settings),
+        nearest_pixels(places).cpu().numpy(),
         levels=levels,
         mirrored=mirrored,
     )
     if settings.refine:
         result.a_prime_refined = refine(a, result.a_prime)
     if fields.nnf_ba is not None:
-        nnf_ba = full_field(fields.nnf_ba, finest, b_prime.shape[:2], a.shape[:2], settings)
-        result.b, result.nnf_ba = rebuild(a, nnf_ba), nnf_ba.cpu().numpy()
+        places = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
+        result.b = rebuild(reference, a, places, settings)
+        result.nnf_ba = nearest_pixels(places).cpu().numpy()
         if settings.refine:
             result.b_refined = refine(reference, result.b)
     return _turned_back(result, b_prime.shape[1]) if mirrored else result

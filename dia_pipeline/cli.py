@@ -168,6 +168,10 @@ def run(
     directions: Annotated[
         Literal[CHOICES["directions"]] | None, typer.Option(help="ab makes A' alone.")
     ] = None,
+    composition: Annotated[
+        Literal[CHOICES["composition"]] | None,
+        typer.Option(help="How the pictures are put together; voted: as published."),
+    ] = None,
     refine: Refine = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the random search.")] = None,
     backbone: BackboneName = None,

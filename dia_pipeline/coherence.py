@@ -41,20 +41,21 @@ def fewer_iterations(settings: Settings) -> Settings:
 
 
 def picture_field(
-    nnf: torch.Tensor, shape: tuple[int, int], target_shape: tuple[int, int], settings: Settings
+    nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, int], settings: Settings
 ) -> np.ndarray:
-    """The field (H, W, 2) int32 of the pixels of A that a field of the finest level stands for."""
-    return full_field(nnf, LEVELS[-1], shape, target_shape, settings).cpu().numpy()
+    """The field (H, W, 2) float32 of the pixels of A that a field of the finest level stands for."""
+    return full_field(nnf, LEVELS[-1], own, target_shape, settings).cpu().numpy()
 
 
 Part = tuple[float, np.ndarray, np.ndarray]
 """A share of a frame, the reference (h, w, 3) uint8 it is made of, and its field (H, W, 2)."""
 
 
-def compose(parts: list[Part]) -> np.ndarray:
-    """The frame (H, W, 3) uint8 that parts, whose shares sum to 1, make."""
+def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
+    """The frame (H, W, 3) uint8 that parts, whose shares sum to 1, make of the content `own`."""
     pictures = [
-        share * rebuild(reference, _rounded(nnf, reference)) for share, reference, nnf in parts
+        share * rebuild(own, reference, torch.from_numpy(_inside(field, reference.shape)), settings)
+        for share, reference, field in parts
     ]
     return np.rint(sum(pictures)).astype(np.uint8)
 
@@ -82,7 +83,7 @@ class Motion:
             before is kept in the coordinates, so that roundings do not add up.
         """
         there = grid(field.shape[:2]) + self._back
-        pixel = _inside(np.rint(there), field.shape[:2])
+        pixel = _pixels(there, field.shape[:2])
         carried = field[pixel[..., 0], pixel[..., 1]] + (there - pixel)
         known = trusted(self._back, self._forth)[..., None]
         return np.where(known, carried, fresh).astype(np.float32)
@@ -93,13 +94,13 @@ class Motion:
 
     def _carry_fields(self, nnf_ab: torch.Tensor, nnf_ba: torch.Tensor | None) -> Fields:
         shape = tuple(nnf_ab.shape[:2])
-        there = _inside(np.rint(grid(shape) + _scaled(self._back, shape)), shape)
+        there = _pixels(grid(shape) + _scaled(self._back, shape), shape)
         moved = nnf_ab.cpu().numpy()[there[..., 0], there[..., 1]]
         if nnf_ba is None:
             return _tensor(moved, nnf_ab.device), None
         targets = nnf_ba.cpu().numpy()
         forth = _scaled(self._forth, shape)[targets[..., 0], targets[..., 1]]
-        moved_ba = _inside(np.rint(targets + forth), shape)
+        moved_ba = _pixels(targets + forth, shape)
         return _tensor(moved, nnf_ab.device), _tensor(moved_ba, nnf_ab.device)
 
 
@@ -138,9 +139,11 @@ def _scaled(flow: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return small * np.divide(shape, flow.shape[:2], dtype=np.float32)
 
 
-def _inside(positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    return positions.clip(0, np.array(shape) - 1).astype(np.int32)
+def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Places (H, W, 2) as float32, moved into a picture (h, w) or (h, w, 3)."""
+    return places.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
 
 
-def _rounded(field: np.ndarray, reference: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(_inside(np.rint(field), reference.shape[:2]))
+def _pixels(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The nearest pixels of a picture (h, w), (H, W, 2) int32."""
+    return _inside(np.rint(places), shape).astype(np.int32)

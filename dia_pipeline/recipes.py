@@ -35,7 +35,7 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
             return {}
         names = ("backbone", "ratio", "max_side", "precision", "feature_dtype", "orientation")
     elif stage == "aggregate":
-        names = ("refine",)
+        names = ("composition", "refine")
     else:
         names = ("matcher", "finest", "directions", "search", "iterations", "seed")
         coarse = int(stage[-1]) in COARSE

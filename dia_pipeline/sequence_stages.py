@@ -23,7 +23,15 @@ from .outputs import output_faults, outputs_valid, read_provenance, write_proven
 from .plan import Plan
 from .provenance import Backbone, circumstances
 from .receipts import Failure, Receipt, failed_before
-from .recipes import Recipe, Sources, digest, features_recipe, nnf_recipe, recipe
+from .recipes import (
+    Recipe,
+    Sources,
+    digest,
+    features_recipe,
+    nnf_recipe,
+    recipe,
+    stage_settings,
+)
 from .sequences import Chunk, Sequence
 from .settings import Settings
 from .sources import is_video
@@ -260,8 +268,8 @@ class SequenceWork:
             return Content(pack_fields({1: (levels[1][0], None)}), made)
         arrays = pack_fields(levels)
         if self.sequence.coherence == "propagated":
-            shape, target = self._content(frame).shape[:2], self._reference(name, frame).shape[:2]
-            field = self._picture_field(Content(arrays, made), shape, target).astype("float32")
+            own, target = self._content(frame), self._reference(name, frame).shape[:2]
+            field = self._picture_field(Content(arrays, made), own, target)
             arrays["nnf_ab"] = motion.carry(before[1].arrays["nnf_ab"], field) if motion else field
         return Content(arrays, made)
 
@@ -354,11 +362,12 @@ class SequenceWork:
 
     def _make_frame(self, frame: int) -> np.ndarray:
         """A' of a frame, (H, W, 3) uint8."""
-        from .coherence import compose
+        from .coherence import make_frame
         from .refinement import refine
 
-        made = compose(self._parts(frame))
-        return refine(self._content(frame), made) if self.settings.refine else made
+        content = self._content(frame)
+        made = make_frame(content, self._parts(frame), self.settings)
+        return refine(content, made) if self.settings.refine else made
 
     def _parts(self, frame: int) -> list[Part]:
         """What a frame is made of: each share with its reference and field."""
@@ -389,9 +398,9 @@ class SequenceWork:
 
     def _locked_field(self, start: int, lock: int | None) -> np.ndarray:
         if (start, lock) not in self._locked_fields:
-            shape = self._fixed_image(self.sequence.a).shape[:2]
+            content = self._fixed_image(self.sequence.a)
             self._locked_fields[start, lock] = self._picture_field(
-                self._lock(start, lock), shape, tuple(self._report["size"])
+                self._lock(start, lock), content, tuple(self._report["size"])
             )
         return self._locked_fields[start, lock]
 
@@ -401,16 +410,16 @@ class SequenceWork:
         )
         if "nnf_ab" in content.arrays:
             return content.arrays["nnf_ab"]
-        shape, target = self._content(frame).shape[:2], self._reference(name, frame).shape[:2]
-        return self._picture_field(content, shape, target)
+        own, target = self._content(frame), self._reference(name, frame).shape[:2]
+        return self._picture_field(content, own, target)
 
     def _picture_field(
-        self, content: Content, shape: tuple[int, int], target_shape: tuple[int, int]
+        self, content: Content, own: np.ndarray, target_shape: tuple[int, int]
     ) -> np.ndarray:
         from .coherence import picture_field, unpack_fields
 
         nnf = unpack_fields(content.arrays)[1][0]
-        return picture_field(nnf, shape, target_shape, self.settings)
+        return picture_field(nnf, own, target_shape, self.settings)
 
     def _frame_recipe(self, frame: int) -> Recipe:
         if self.sequence.coherence == "locked":
@@ -425,7 +434,7 @@ class SequenceWork:
             ]
         return recipe(
             "frame",
-            {"refine": self.settings.refine},
+            stage_settings("aggregate", self.settings),
             frame=self._frame_digests[frame],
             parts=digest(parts),
         )
@@ -526,13 +535,15 @@ class SequenceWork:
         return Seen(read_image(self.output_file(frame)), read_image(self.frame_file(frame)), parts)
 
     def _flicker(self, now: Seen, before: Seen) -> float:
-        from .coherence import compose
+        from .coherence import make_frame
         from .flicker import relighting_error, warping_error
 
         if self.sequence.content_moves:
             return warping_error(now.output, before.output, now.given, before.given)
-        explained = compose([(share, before.given, nnf) for share, _, nnf in now.parts])
-        return relighting_error(compose(now.parts), compose(before.parts), explained)
+        own = self._fixed_image(self.sequence.a)
+        old_light = [(share, before.given, field) for share, _, field in now.parts]
+        parts = now.parts, before.parts, old_light
+        return relighting_error(*(make_frame(own, each, self.settings) for each in parts))
 
     def _shown(self) -> Iterator[np.ndarray]:
         """Every frame of the film; a slate where one is missing."""

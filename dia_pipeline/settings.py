@@ -55,6 +55,7 @@ CHOICES = {
     "initial": ("identity", "random"),
     "search": ("patchmatch", "exact", "auto"),
     "directions": ("both", "ab"),
+    "composition": ("seamless", "voted"),
     "backbone": ("auto", "vgg19", "vgg16"),
     "precision": ("auto", "float32", "bfloat16"),
     "feature_dtype": ("float16", "float32"),
@@ -90,6 +91,7 @@ class Settings:
             pixel by which its offset differs more from its neighbours'.
         fine_smoothness: the same at the fine levels 2, 1.
         directions: `both`, or `ab` for A' alone, matched without the bidirectional term.
+        composition: how the pictures are put together: `seamless`, or `voted` as published.
         refine: weighted-least-squares refinement of the outputs (photo to photo).
         seed: seed of the random search.
         backbone: network whose features are matched; `auto` takes vgg19, else vgg16.
@@ -112,6 +114,7 @@ class Settings:
     smoothness: float = DRIFT["held"]["smoothness"]
     fine_smoothness: float = DRIFT["held"]["fine_smoothness"]
     directions: str = "both"
+    composition: str = "seamless"
     refine: bool = False
     seed: int = 0
     backbone: str = "auto"
