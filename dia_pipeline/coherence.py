@@ -43,7 +43,7 @@ def fewer_iterations(settings: Settings) -> Settings:
 def picture_field(
     nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, int], settings: Settings
 ) -> np.ndarray:
-    """The field (H, W, 2) float32 of the pixels of A that a field of the finest level stands for."""
+    """The field (H, W, 2) float32 of A's pixels, from that of the finest level."""
     return full_field(nnf, LEVELS[-1], own, target_shape, settings).cpu().numpy()
 
 

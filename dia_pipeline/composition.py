@@ -3,8 +3,8 @@
 Average voting (`voting`) leaves a step wherever the field jumps inside a flat part. Here the
 difference g that two neighbours p and q should have is taken from the reference R: where the field
 phi goes on from p to q,  R(phi(q)) - R(phi(p));  where it jumps, the mean of what R has beside
-phi(p) and beside phi(q), but as far as the own picture has an edge there, the step of the voted
-picture V. The result X minimises
+phi(p) and beside phi(q). Around a jump, as far as the own picture has an edge there, it is the
+difference of the voted picture V instead. The result X minimises
 
     sum over neighbours p, q of |X(q) - X(p) - g(p, q)|^2  +  SCREEN sum over p of |X(p) - V(p)|^2,
 
@@ -27,10 +27,10 @@ SCREEN = 0.04
 JUMP = 0.5
 """Pixels by which a field may miss its continuation and still count as going on."""
 
-EDGE = 4.0
+EDGE = 12.0
 """Grey levels a working pixel from which on a change of the own picture counts as an edge."""
 
-EDGE_REACH = 3
+EDGE_REACH = 2
 """Working pixels around an edge in which a seam is taken for its own."""
 
 BAND = 2**19
@@ -59,10 +59,10 @@ def compose(
     """
     device = places.device
     values = torch.from_numpy(reference).to(device).permute(2, 0, 1).float()
-    flat = 1 - _edges(own, working_size, device)
+    seamless = torch.where(_near_jump(places), 1 - _edges(own, working_size, device), 1.0)
     excess = torch.zeros_like(voted)
     for axis in (0, 1):
-        _add_divergence(excess, values, places, voted, flat, axis)
+        _add_divergence(excess, values, places, voted, seamless, axis)
     shrink = working_size[0] * working_size[1] / (own.shape[0] * own.shape[1])
     correction = _solve(excess, SCREEN * min(1.0, shrink))
     result = (voted + correction).clamp(0, 255).round().to(torch.uint8)
@@ -74,13 +74,14 @@ def _add_divergence(
     values: torch.Tensor,
     places: torch.Tensor,
     voted: torch.Tensor,
-    flat: torch.Tensor,
+    seamless: torch.Tensor,
     axis: int,
 ) -> None:
     """Add what the wanted differences along an axis exceed the voted ones by, as a divergence.
 
     Args:
         excess: (3, H, W), is added to.
+        seamless: (H, W), from 0, the voted difference, to 1, the wanted one.
     """
     height, width = places.shape[:2]
     pairs = height - (axis == 0)
@@ -91,9 +92,7 @@ def _add_divergence(
         there = (slice(top + 1, stop + 1), slice(None)) if axis == 0 else (here[0], slice(1, None))
         step = voted[:, *there] - voted[:, *here]
         wanted = _wanted(values, places[here], places[there], step, axis)
-        jumps = _jumps(places[here], places[there], axis)
-        seamless = torch.minimum(flat[here], flat[there])
-        missing = torch.where(jumps, seamless * (wanted - step), wanted - step)
+        missing = torch.minimum(seamless[here], seamless[there]) * (wanted - step)
         excess[:, *here] -= missing
         excess[:, *there] += missing
 
@@ -106,6 +105,18 @@ def _wanted(
     before, after = _sample(values, here), _sample(values, there)
     beside = (_sample(values, here + unit) - before + after - _sample(values, there - unit)) / 2
     return torch.where(_jumps(here, there, axis), beside, after - before)
+
+
+def _near_jump(places: torch.Tensor) -> torch.Tensor:
+    """The pixels (H, W) whose votes come from both sides of a jump."""
+    near = torch.zeros(places.shape[:2], device=places.device)
+    down = _jumps(places[:-1], places[1:], 0)
+    near[:-1] += down
+    near[1:] += down
+    right = _jumps(places[:, :-1], places[:, 1:], 1)
+    near[:, :-1] += right
+    near[:, 1:] += right
+    return functional.max_pool2d(near[None, None], 3, stride=1, padding=1)[0, 0] > 0
 
 
 def _jumps(here: torch.Tensor, there: torch.Tensor, axis: int) -> torch.Tensor:
@@ -150,7 +161,7 @@ def _blur(values: torch.Tensor) -> torch.Tensor:
 
 
 def _solve(excess: torch.Tensor, screen: float) -> torch.Tensor:
-    """Solve  (L + screen) X = excess  for every map (C, H, W), L the Laplacian of the pixel grid."""
+    """Solve  (L + screen) X = excess  for maps (C, H, W), L the Laplacian of the pixel grid."""
     solver = _solve_by_cosines if excess.device.type == "cpu" else _solve_by_waves
     return solver(excess, screen)
 

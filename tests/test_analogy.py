@@ -9,12 +9,12 @@ import torch
 
 import dia_pipeline
 from dia_pipeline import exact
-from dia_pipeline.aggregation import full_field, preview
+from dia_pipeline.aggregation import full_field, nearest_pixels, preview, rebuild, voted
 from dia_pipeline.analogy import analogy
-from dia_pipeline.features import extract
+from dia_pipeline.features import extract, working_size
 from dia_pipeline.images import resize_image
 from dia_pipeline.levels import LOYALTY, work_level
-from dia_pipeline.nnf import uniform
+from dia_pipeline.nnf import identity, uniform, upsample
 from dia_pipeline.patchmatch import stack
 from dia_pipeline.photographs import night, pencil, photograph, sampled, warped
 from dia_pipeline.settings import LEVELS, PATCH, resolve
@@ -249,8 +249,38 @@ def test_the_finest_level_gives_the_pictures(network, small):
     short = analogy(*small, network, resolve({"quality": "draft", "finest": 3}))
     assert list(short.levels) == [5, 4, 3]
     np.testing.assert_array_equal(short.levels[3].nnf_ab, whole.levels[3].nnf_ab)
-    expected = full_field(whole.levels[3].nnf_ab, 3, (61, 90), (83, 70), resolve({}))
-    np.testing.assert_array_equal(short.nnf_ab, expected)
+    a, b_prime = small
+    places = full_field(whole.levels[3].nnf_ab, 3, a, b_prime.shape[:2], resolve({}))
+    np.testing.assert_array_equal(short.nnf_ab, nearest_pixels(places))
+
+
+def test_voted_is_the_published_composition(network, small):
+    """Fields by nearest neighbour, pictures by average voting alone."""
+    a, b_prime = small
+    settings = resolve({"quality": "draft", "composition": "voted", "ratio": 0.5})
+    result = analogy(a, b_prime, network, settings)
+    nnf = result.levels[1].nnf_ab
+    scale, target_scale = (
+        tuple(f / w for f, w in zip(picture.shape[:2], working, strict=True))
+        for picture, working in ((a, nnf.shape[:2]), (b_prime, result.levels[1].nnf_ba.shape[:2]))
+    )
+    expected = upsample(nnf, a.shape[:2], b_prime.shape[:2], scale, target_scale)
+    np.testing.assert_array_equal(result.nnf_ab, expected)
+    np.testing.assert_array_equal(result.a_prime, voted(b_prime, expected))
+
+
+@pytest.mark.parametrize("factor", [0.5, 2])
+def test_a_coarser_or_finer_reference_is_sampled_at_the_scale_of_the_picture(cat, factor):
+    """The same picture at two sizes: the field from one to the other gives it back."""
+    a = window(cat)
+    b_prime = resize_image(a, tuple(round(side * factor) for side in a.shape[:2]))
+    settings = resolve({"max_side": max(a.shape) // 2})
+    cells = working_size(a.shape[:2], settings.ratio, settings.max_side)
+    same = identity(cells, cells)
+    places = full_field(same, 1, a, b_prime.shape[:2], settings)
+    rebuilt = rebuild(a, b_prime, places, settings).astype(int)
+    expected = resize_image(b_prime, a.shape[:2]).astype(int)
+    assert np.abs(rebuilt - expected).mean() < 1
 
 
 def test_a_mirrored_pair_is_found_out_and_matched(network, cat):
