@@ -7,9 +7,11 @@ whose edges weigh 1 / (|difference of the guide|^alpha + eps).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import cg, splu
+from scipy.sparse.linalg import LinearOperator, cg, splu
 
 ALPHA = 1.0
 LAMBDA = 0.8
@@ -32,10 +34,12 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    own, transferred = own / 255.0, transferred / 255.0
-    guide = own @ (0.299, 0.587, 0.114)
-    refined = own + smooth(transferred - own, guide)  # the filter is linear
-    return (refined.clip(0, 1) * 255).round().astype(np.uint8)
+    dtype = np.float64 if own[..., 0].size <= MOST_DIRECT else np.float32
+    guide = own @ np.array((0.299, 0.587, 0.114), dtype) / 255
+    change = np.subtract(transferred, own, dtype=dtype)
+    refined = smooth(change, guide)  # the filter is linear
+    refined += own
+    return refined.clip(0, 255).round().astype(np.uint8)
 
 
 def smooth(picture: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:
@@ -43,35 +47,68 @@ def smooth(picture: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> 
 
     Exact up to MOST_DIRECT pixels; beyond, within half a grey level of it on the average.
     """
-    system = sparse.eye_array(guide.size) + strength * laplacian(guide)
-    channels = picture.reshape(guide.size, -1)
     if guide.size <= MOST_DIRECT:
-        return _factorise(system).solve(channels).reshape(picture.shape)
+        system = sparse.eye_array(guide.size) + strength * laplacian(guide)
+        return _factorise(system).solve(picture.reshape(guide.size, -1)).reshape(picture.shape)
     # Half the size has a quarter of the pixels, and as many links: the filter is weaker by that.
     coarse = smooth(_halve(picture), _halve(guide), strength / 4)
     start = coarse.repeat(2, axis=0).repeat(2, axis=1)[: guide.shape[0], : guide.shape[1]]
-    start = start.reshape(guide.size, -1)
-    jacobi = sparse.diags_array(1 / system.diagonal())
-    for channel in range(channels.shape[1]):
-        solution, _ = cg(
-            system, channels[:, channel], start[:, channel], rtol=0, maxiter=POLISH, M=jacobi
-        )
-        start[:, channel] = solution
-    return start.reshape(picture.shape)
+    system, jacobi = _stencil(guide, strength)
+    smoothed = np.empty_like(picture)
+    for channel in range(picture.shape[-1]):
+        right, first = (values[..., channel].ravel() for values in (picture, start))
+        solution, _ = cg(system, right, first, rtol=0, maxiter=POLISH, M=jacobi)
+        smoothed[..., channel] = solution.reshape(guide.shape)
+    return smoothed
+
+
+def _links(guide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of the links to the next row (H - 1, W) and to the next column (H, W - 1)."""
+    steps = (np.abs(np.diff(guide, axis=axis)) for axis in (0, 1))
+    return tuple(1 / (step**ALPHA + EPSILON) for step in steps)
 
 
 def laplacian(guide: np.ndarray) -> sparse.dia_array:
     """The weighted Laplacian of the pixel grid, (H*W, H*W)."""
-    down, right = np.zeros_like(guide), np.zeros_like(guide)  # links to the next row, column
-    down[:-1] = 1 / (np.abs(np.diff(guide, axis=0)) ** ALPHA + EPSILON)
-    right[:, :-1] = 1 / (np.abs(np.diff(guide, axis=1)) ** ALPHA + EPSILON)
-    degree = down + right
-    degree[1:] += down[:-1]
-    degree[:, 1:] += right[:, :-1]
+    links = _links(guide)
+    down, right = np.zeros_like(guide), np.zeros_like(guide)
+    down[:-1], right[:, :-1] = links
     width = guide.shape[1]
     down, right = down.ravel()[:-width], right.ravel()[:-1]
-    links = [degree.ravel(), -down, -down, -right, -right]
-    return sparse.diags_array(links, offsets=[0, width, -width, 1, -1])
+    diagonals = [_degree(*links).ravel(), -down, -down, -right, -right]
+    return sparse.diags_array(diagonals, offsets=[0, width, -width, 1, -1])
+
+
+def _degree(down: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The sum of every pixel's links, (H, W)."""
+    degree = np.zeros((right.shape[0], down.shape[1]), down.dtype)
+    degree[:-1] += down
+    degree[1:] += down
+    degree[:, :-1] += right
+    degree[:, 1:] += right
+    return degree
+
+
+def _stencil(guide: np.ndarray, strength: float) -> tuple[LinearOperator, LinearOperator]:
+    """I + strength * laplacian(guide) and its inverted diagonal, without a matrix in memory."""
+    down, right = (strength * link for link in _links(guide))
+    inverse = 1 / (1 + _degree(down, right)).ravel()
+
+    def apply(values: np.ndarray) -> np.ndarray:
+        values = values.reshape(guide.shape)
+        result = values.copy()
+        flow = down * (values[:-1] - values[1:])
+        result[:-1] += flow
+        result[1:] -= flow
+        flow = right * (values[:, :-1] - values[:, 1:])
+        result[:, :-1] += flow
+        result[:, 1:] -= flow
+        return result.ravel()
+
+    def operator(matvec: Callable[[np.ndarray], np.ndarray]) -> LinearOperator:
+        return LinearOperator((guide.size, guide.size), matvec, dtype=guide.dtype)
+
+    return operator(apply), operator(lambda values: inverse * values.ravel())
 
 
 def _factorise(system: sparse.sparray):
