@@ -1,9 +1,9 @@
 """Carry a field to the pixels of a picture: smoothly inside coherent parts, sharply at jumps.
 
-A cell of a level covers many pixels of a large picture. A pixel takes the match of the cell around
-it or beside it whose colour in the picture is most like its own, so that jumps follow the picture's
-edges (joint bilateral upsampling: Kopf et al. 2007). What the other cells beside it say is averaged
-in as far as they agree, so that a bent part has no stairs.
+A cell of a level covers many pixels of a large picture. The four cells around a pixel vote for
+where it leads, by nearness and by how like the pixel's own colour theirs is, so that jumps follow
+the picture's edges (joint bilateral upsampling: Kopf et al. 2007). Of votes that differ the
+strongest side wins; those that agree are averaged, so that a bent part has no stairs.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ REACH = 2
 AGREEMENT = 1.5
 """Cells by which two matches that continue each other may miss each other."""
 
-NEARNESS = 0.7
-"""Standard deviation of the weight of a cell by its distance from a pixel, in cells."""
-
-LIKENESS = 8.7
-"""The same by the distance of the two colours, in grey levels (three channels)."""
+LIKENESS = 14.0
+"""Standard deviation of the weight of a cell by the distance of its colour, in grey levels."""
 
 BAND = 2**18
 """Pixels worked at a time, so that large pictures need little more memory."""
@@ -69,34 +66,36 @@ def _enlarge_band(
     """The matches (n, W, 2), in cells, of pixels at the positions y (n), x (W), in cells too."""
     matches, weights = [], []
     for cell_y, cell_x in _around(y, x, centres.shape[:2]):
-        away = torch.stack(torch.meshgrid(y - cell_y - 0.5, x - cell_x - 0.5, indexing="ij"), -1)
+        away_y, away_x = y - cell_y - 0.5, x - cell_x - 0.5
+        away = torch.stack(torch.meshgrid(away_y, away_x, indexing="ij"), -1)
         matches.append(centres[cell_y][:, cell_x] + away)
         difference = (colours - small[cell_y][:, cell_x]).square().sum(-1)
-        distance = away.square().sum(-1)
-        near = torch.exp(-distance / (2 * NEARNESS**2))
-        like = torch.exp(-difference / (2 * LIKENESS**2))
-        # Where no colour is like the pixel's, the nearest cell is taken.
-        weights.append(near * like.clamp(min=1e-12))
+        near = (1 - away_y.abs())[:, None] * (1 - away_x.abs())
+        # Where no colour is like the pixel's, the nearest cell counts most.
+        weights.append(near * torch.exp(-difference / (2 * LIKENESS**2)).clamp(min=1e-12))
+    agree = [[_agree(one, other) for other in matches] for one in matches]
+    support = torch.stack([sum(w * a for w, a in zip(weights, row, strict=True)) for row in agree])
     matches, weights = torch.stack(matches), torch.stack(weights)
-    best = weights.argmax(0)[None, ..., None].expand(1, *matches.shape[1:])
-    agree = (matches - matches.gather(0, best)).abs().amax(-1) <= AGREEMENT
-    weights = (weights * agree)[..., None]
+    best = support.argmax(0)[None, ..., None].expand(1, *matches.shape[1:])
+    weights = (weights * _agree(matches, matches.gather(0, best)))[..., None]
     return (matches * weights).sum(0) / weights.sum(0)
+
+
+def _agree(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Whether matches (..., 2) of the same pixel mean the same."""
+    return (one - other).abs().amax(-1) <= AGREEMENT
 
 
 def _around(
     y: torch.Tensor, x: torch.Tensor, shape: tuple[int, int]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """The rows and columns of the cell around every position and of the eight beside it."""
-    inside = [
-        positions.floor().long().clamp(0, side - 1)
-        for positions, side in zip((y, x), shape, strict=True)
-    ]
-    for dy in (0, -1, 1):
-        for dx in (0, -1, 1):
+    """The rows and columns of the four cells whose centres are around every position."""
+    first = [(positions - 0.5).floor().long() for positions in (y, x)]
+    for dy in (0, 1):
+        for dx in (0, 1):
             yield tuple(
                 (cells + step).clamp(0, side - 1)
-                for cells, step, side in zip(inside, (dy, dx), shape, strict=True)
+                for cells, step, side in zip(first, (dy, dx), shape, strict=True)
             )
 
 
@@ -111,7 +110,7 @@ def _smooth(field: torch.Tensor) -> torch.Tensor:
             there = field[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
             continued = there - torch.tensor([dy, dx], device=field.device)
             here = field[rows, columns]
-            agree = (continued - here).abs().amax(-1, keepdim=True) <= AGREEMENT
+            agree = _agree(continued, here)[..., None]
             total[rows, columns] += continued * agree
             count[rows, columns] += agree
     return total / count
