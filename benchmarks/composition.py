@@ -1,0 +1,89 @@
+"""What putting the pictures together costs: `python -m benchmarks.composition`.
+
+A field of many coherent pieces, as the search leaves them, is carried to the pixels of pictures of
+several sizes, worked at most at 700 pixels; then the picture is rebuilt, voted and seamless, and
+refined. Median of several runs of each step; the baseline is the published form of the same run.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from scipy.spatial import KDTree
+
+from dia_pipeline.aggregation import full_field, rebuild
+from dia_pipeline.features import working_size
+from dia_pipeline.images import resize_image
+from dia_pipeline.nnf import identity
+from dia_pipeline.photographs import night, photograph
+from dia_pipeline.refinement import refine
+from dia_pipeline.settings import Settings, resolve
+
+SIZES = ((448, 448), (1000, 1400), (4000, 6000))
+PIECES = 400
+"""Of the field, each shifted by up to 20 cells."""
+
+
+def main(
+    runs: Annotated[int, typer.Option(help="Runs of each step.")] = 3,
+    largest: Annotated[int, typer.Option(help="No larger pictures (megapixels).")] = 24,
+) -> None:
+    """Print seconds and peak memory of every step by size and composition."""
+    table = Table("size", "composition", "field, s", "rebuild, s", "refine, s", "peak, GB")
+    for size in SIZES:
+        if size[0] * size[1] > largest * 1e6:
+            continue
+        own = resize_image(photograph("china"), size)
+        reference = night(own)
+        for composition in ("voted", "seamless"):
+            settings = resolve({"composition": composition})
+            nnf = pieces(working_size(size, settings.ratio, settings.max_side))
+            seconds = measure(own, reference, nnf, settings, runs)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+            cells = (f"{value:.2f}" for value in (*seconds, peak))
+            table.add_row(f"{size[1]} x {size[0]}", composition, *cells)
+    Console(width=100).print(table)
+
+
+def pieces(shape: tuple[int, int]) -> torch.Tensor:
+    """A field (h, w, 2) int32 of pieces around random centres, each shifted as a whole."""
+    random = np.random.default_rng(0)
+    field = identity(shape, shape).numpy()
+    centres = random.uniform((0, 0), shape, (PIECES, 2))
+    shifts = random.integers(-20, 21, (PIECES, 2))
+    moved = field + shifts[KDTree(centres).query(field)[1]]
+    return torch.from_numpy(moved.clip(0, np.array(shape) - 1).astype(np.int32))
+
+
+def measure(
+    own: np.ndarray, reference: np.ndarray, nnf: torch.Tensor, settings: Settings, runs: int
+) -> tuple[float, float, float]:
+    """The median seconds of carrying the field, of rebuilding the picture and of refining it."""
+    shape = reference.shape[:2]
+    field, places = timed(lambda: full_field(nnf, 1, own, shape, settings), runs)
+    built, picture = timed(lambda: rebuild(own, reference, places, settings), runs)
+    return field, built, timed(lambda: refine(own, picture), runs)[0]
+
+
+def timed(step: Callable, runs: int) -> tuple[float, object]:
+    """The median seconds of a step after one run to warm up, and what it gives."""
+    result = step()
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        result = step()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), result
+
+
+if __name__ == "__main__":
+    typer.run(main)
