@@ -34,6 +34,7 @@ def main(
         "patchmatch",
         "auto",
     ),
+    task: str = "correspondence",
     quality: str = "draft",
     device: str = "auto",
 ) -> None:
@@ -41,7 +42,8 @@ def main(
     table = Table("search", "pair", *(f"within {d} px" for d in DISTANCES))
     for column in ("energy L5", "energy L1", "matching, CPU s"):
         table.add_column(column)
-    settings = {name: resolve({"quality": quality, "search": name}) for name in search}
+    options = {"task": task, "quality": quality}
+    settings = {name: resolve({**options, "search": name}) for name in search}
     backbone = find_weights(next(iter(settings.values())).backbone)
     network = Network(backbone, pick_device(device), "auto")
     for kind, pairs in known_pairs().items():

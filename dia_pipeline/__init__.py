@@ -38,7 +38,8 @@ def run(
         a, b_prime: pictures, (H, W, 3) uint8 RGB or the paths of picture files.
         device: a torch device, or `auto`.
         progress: called with the level and the step that begins.
-        options: `preset`, `quality`, `blend` and the fields of `dia_pipeline.settings.Settings`.
+        options: `task`, `preset`, `quality`, `blend` and the fields of
+            `dia_pipeline.settings.Settings`.
 
     Returns:
         Pictures (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.

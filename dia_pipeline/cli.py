@@ -18,7 +18,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from .sequences import COHERENCE
-from .settings import BLEND, CHOICES, DRIFT, PRESET, QUALITY, SettingsError, resolve
+from .settings import BLEND, CHOICES, PRESET, QUALITY, TASK, SettingsError, resolve
 from .sources import SequenceError
 
 if TYPE_CHECKING:
@@ -86,6 +86,10 @@ app = typer.Typer(
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")]
 Preset = Annotated[Literal[tuple(PRESET)] | None, typer.Option(help="Kind of the pair.")]
+Task = Annotated[
+    Literal[tuple(TASK)] | None,
+    typer.Option(help="transfer: for pictures, as published; correspondence: for fields."),
+]
 Quality = Annotated[
     Literal[tuple(QUALITY)] | None, typer.Option(help="Iterations of the deconvolution.")
 ]
@@ -120,6 +124,7 @@ def run(
         Path, typer.Argument(metavar="B_PRIME", help="The picture whose look is taken.")
     ],
     output: Output,
+    task: Task = None,
     preset: Preset = None,
     quality: Quality = None,
     blend: Blend = None,
@@ -152,9 +157,6 @@ def run(
     ] = None,
     iterations: Annotated[
         int | None, typer.Option(help="PatchMatch iterations at each level.")
-    ] = None,
-    drift: Annotated[
-        Literal[tuple(DRIFT)] | None, typer.Option(help="free: matches may drift, as in the paper.")
     ] = None,
     coarse_patch: Annotated[
         int | None, typer.Option(help="Side of the patches compared at levels 5, 4, 3.")
@@ -196,7 +198,7 @@ def run(
 
 
 OPTIONS = {"preset", "quality", "blend", "alphas", "ratio", "max_side", "deconvolution"} | {
-    "drift",
+    "task",
     "coarse_patch",
     "smoothness",
     "fine_smoothness",
@@ -307,12 +309,16 @@ def evaluate(
         typer.Option(help="File with settings and variants, such as config/ablation.yaml."),
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")] = "test",
+    task: Task = None,
     quality: Quality = None,
     max_side: MaxSide = None,
     device: Device = "auto",
     threads: Threads = None,
 ):
-    """Work and score a published benchmark; the same command takes up a run that was ended."""
+    """Work and score a published benchmark; the same command takes up a run that was ended.
+
+    The task is correspondence unless this command or the file of variants says otherwise.
+    """
     _limit_threads(threads)
     from .config import Config, Pair, merge
     from .evaluation.benchmark import read_variants, work_benchmark, write_pairs
@@ -322,8 +328,9 @@ def evaluate(
     rows = read_layout(folder, layout, output / "derived", split)
     write_pairs(output / "pairs.tsv", rows)
     shared, named = read_variants(variants) if variants else ({}, {"hierarchical": {}})
-    given = {"quality": quality, "max_side": max_side}
-    settings = merge(shared, {name: value for name, value in given.items() if value is not None})
+    given = {"task": task, "quality": quality, "max_side": max_side}
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = merge({"task": "correspondence"}, shared, given)
     plan = Plan(
         Config(
             tuple(map(Pair.of_row, rows)),

@@ -20,7 +20,7 @@ from referencing import Registry, Resource
 
 from .evaluation.synthetic import SyntheticError, synthetic_pairs
 from .sequences import Sequence, find_frames
-from .settings import DRIFT, Settings, SettingsError, resolve
+from .settings import TASK, Settings, SettingsError, resolve
 from .sources import SequenceError
 
 Options = dict[str, Any]
@@ -36,7 +36,7 @@ STANDS_FOR = {
     "preset": ("blend", "alphas", "ratio", "refine"),
     "quality": ("deconvolution",),
     "blend": ("alphas",),
-    "drift": tuple(DRIFT["held"]),
+    "task": tuple(TASK["transfer"]),
 }
 """The options that a name decides, so that it also replaces those given further out."""
 
@@ -138,7 +138,7 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
 def merge(*layers: Options) -> Options:
     """Options of several layers, the later the stronger.
 
-    A name (preset, quality, blend, drift) replaces what earlier layers say on the options that it
+    A name (preset, quality, blend, task) replaces what earlier layers say on the options that it
     decides.
     """
     merged: Options = {}
@@ -198,9 +198,10 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
             if isinstance(pair, Sequence) and not all(
                 getattr(chosen, name) == value for name, value in OF_SEQUENCES.items()
             ):
+                known = ", ".join(f"{name} {value}" for name, value in OF_SEQUENCES.items())
                 yield (
                     f"{source}, variant {variant!r} with sequence {pair.name!r}: sequences know "
-                    f"{', '.join(f'{name} {value}' for name, value in OF_SEQUENCES.items())} alone"
+                    f"task transfer, {known} alone"
                 )
 
 

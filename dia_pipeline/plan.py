@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .config import Config, Pair, pair_settings
+from .config import Config, Pair, merge, pair_settings
 from .receipts import write_json
 from .recipes import STAGES, digest, stage_settings
 from .sequences import Sequence
@@ -95,6 +95,10 @@ class Plan:
     def _settings(self) -> dict[tuple[str, str], Settings]:
         """Settings by variant and row options, for the many pairs that have the same."""
         return {}
+
+    def task(self, variant: str) -> str:
+        """The task of a variant, by its own options or the configuration's."""
+        return merge(self.config.settings, self.config.variants[variant]).get("task", "transfer")
 
     def backbones(self, variant: str, batch: str) -> list[str]:
         """The backbones that a batch asks for, `auto` among them."""

@@ -29,12 +29,23 @@ BLEND = {
 QUALITY = {"draft": 0, "standard": 20, "paper": 100}
 """Iterations of the deconvolution, by the name of the quality."""
 
-DRIFT = {
-    "free": {"coarse_patch": 3, "smoothness": 0.0, "fine_smoothness": 0.0},
-    "held": {"coarse_patch": 5, "smoothness": 0.005, "fine_smoothness": 0.005},
-    "bound": {"coarse_patch": 7, "smoothness": 0.005, "fine_smoothness": 0.01},
+TASK: dict[str, dict[str, Any]] = {
+    "transfer": {
+        "coarse_patch": 3,
+        "smoothness": 0.0,
+        "fine_smoothness": 0.0,
+        "orientation": "given",
+    },
+    "correspondence": {
+        "coarse_patch": 7,
+        "smoothness": 0.005,
+        "fine_smoothness": 0.01,
+        "orientation": "auto",
+    },
 }
-"""What keeps matches from drifting off the right part on the way down; `free` is the paper's."""
+"""What a pair is worked for. `transfer` makes pictures and searches as the paper publishes, so that
+A keeps its parts; `correspondence` finds fields, and prefers smooth ones, which are more often
+right but take what lies there in B' where A has a part that B' lacks."""
 
 PRESET: dict[str, dict[str, Any]] = {
     "photo-to-style": {"blend": 3, "ratio": 1.0},
@@ -101,7 +112,7 @@ class Settings:
 
     matcher: str = "hierarchical"
     finest: int = LEVELS[-1]
-    orientation: str = "given"
+    orientation: str = TASK["transfer"]["orientation"]
     alphas: tuple[float, float, float, float] = BLEND[3]
     ratio: float = 1.0
     max_side: int = 700
@@ -110,9 +121,9 @@ class Settings:
     initial: str = "identity"
     search: str = "patchmatch"
     iterations: int = 10
-    coarse_patch: int = DRIFT["held"]["coarse_patch"]
-    smoothness: float = DRIFT["held"]["smoothness"]
-    fine_smoothness: float = DRIFT["held"]["fine_smoothness"]
+    coarse_patch: int = TASK["transfer"]["coarse_patch"]
+    smoothness: float = TASK["transfer"]["smoothness"]
+    fine_smoothness: float = TASK["transfer"]["fine_smoothness"]
     directions: str = "both"
     composition: str = "seamless"
     refine: bool = False
@@ -157,8 +168,8 @@ class Settings:
 
     def patch(self, level: int) -> int:
         """The side of the patches that are compared at `level` (5 to 1)."""
-        held = level in COARSE and self.matcher == "hierarchical"
-        return self.coarse_patch if held else PATCH[level]
+        chosen = level in COARSE and self.matcher == "hierarchical"
+        return self.coarse_patch if chosen else PATCH[level]
 
     def smooth(self, level: int) -> float:
         """The smoothness of the search at `level` (5 to 1)."""
@@ -174,8 +185,10 @@ class Settings:
 def resolve(options: dict[str, Any]) -> Settings:
     """Turn options as a user writes them into settings.
 
-    `preset` is applied first, then `quality`, `blend` and `drift`, then every other option by its
+    `preset` is applied first, then `quality`, `blend` and `task`, then every other option by its
     own name, so that the more specific one wins. Options whose value is None count as not given.
+    Matchers that work on the pictures themselves have nothing that `task` decides, and no energies
+    by which to orient a pair: they match it as it is given, whatever the task.
 
     Raises:
         SettingsError: an option or a value does not exist.
@@ -188,14 +201,16 @@ def resolve(options: dict[str, Any]) -> Settings:
     if "blend" in given:
         alphas = _lookup("blend", BLEND, given.pop("blend"))
         given.setdefault("alphas", alphas)
-    if "drift" in given:
-        given = {**_lookup("drift", DRIFT, given.pop("drift")), **given}
+    if "task" in given:
+        decided = _lookup("task", TASK, given.pop("task"))
+        if given.get("matcher", Settings.matcher) in FEATURE_MATCHERS:
+            given = {**decided, **given}
     if "alphas" in given:
         given["alphas"] = tuple(given["alphas"])
     known = [field.name for field in fields(Settings)]
     for name in given:
         _require(
-            name in known, "option", name, _either([*known, "preset", "quality", "blend", "drift"])
+            name in known, "option", name, _either([*known, "preset", "quality", "blend", "task"])
         )
     return Settings(**given)
 

@@ -16,6 +16,15 @@ DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "itera
 """Settings that work a small pair in well under a second."""
 
 
+PUBLISHED = {
+    "coarse_patch": 3,
+    "smoothness": 0.0,
+    "fine_smoothness": 0.0,
+    "orientation": "given",
+}
+"""The search of the paper: patches of 3 at levels 5 to 3, by energy alone, B' as it is given."""
+
+
 def write_picture(path: Path, number: int, size: tuple[int, int] = (24, 32)) -> str:
     """Write a smooth picture of `size` (height, width) with a bright spot; return its path."""
     height, width = size

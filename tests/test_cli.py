@@ -4,10 +4,11 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields
+from itertools import chain
 from pathlib import Path
 
 import pytest
-from examples import write_picture
+from examples import PUBLISHED, write_picture
 from typer.testing import CliRunner
 
 from dia_pipeline import cli
@@ -45,8 +46,21 @@ def test_options_reach_the_settings(pictures):
     assert not Path("out/b.png").exists()
 
 
+def test_one_pair_is_searched_as_the_paper_publishes(pictures):
+    given = [("--" + name.replace("_", "-"), str(value)) for name, value in PUBLISHED.items()]
+    runs = {"default": [], "published": chain(*given), "fields": ["--task", "correspondence"]}
+    for folder, options in runs.items():
+        result = dia("run", *pictures, "-o", folder, *DRAFT, *options)
+        assert result.exit_code == 0, result.output
+    default, published, fields = (
+        {path.name: path.read_bytes() for path in Path(folder).iterdir()} for folder in runs
+    )
+    assert default == published
+    assert default["flow_ab.flo"] != fields["flow_ab.flo"]
+
+
 def test_every_setting_is_an_option_of_run():
-    settings = {field.name for field in fields(Settings)} | {"preset", "quality", "blend", "drift"}
+    settings = {field.name for field in fields(Settings)} | {"preset", "quality", "blend", "task"}
     assert settings == cli.OPTIONS
     assert settings <= set(inspect.signature(cli.run).parameters)
 

@@ -5,11 +5,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from examples import PUBLISHED
 
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.config import Config, ConfigError, Pair, load_config, merge, pair_settings
 from dia_pipeline.evaluation.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
+from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.sequences import COHERENCE, Sequence
 
 SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
@@ -181,18 +183,56 @@ def test_a_name_replaces_what_it_stands_for_in_weaker_layers():
         "seed": 1,
     }
     assert merge({"blend": 1}, {"alphas": [1, 1, 1, 1]})["alphas"] == [1, 1, 1, 1]
+    own = {"orientation": "mirrored", "coarse_patch": 9, "smoothness": 0.1, "fine_smoothness": 0.1}
+    assert merge({"seed": 1, **own}, {"task": "transfer"}) == {"seed": 1, "task": "transfer"}
+
+
+def test_the_default_is_the_search_of_the_paper():
+    """Its patch sides (section 4.2), no smoothness, and B' as it is given."""
+    settings = vocabulary.resolve({})
+    assert settings == vocabulary.resolve({"task": "transfer"}) == vocabulary.resolve(PUBLISHED)
+    assert [settings.patch(level) for level in (5, 4, 3, 2, 1)] == [3, 3, 3, 5, 5]
+    assert not any(settings.smooth(level) for level in (5, 4, 3, 2, 1))
+    assert settings.orientation == "given"
+
+
+def test_correspondence_compares_wider_patches_smoothly_and_either_way_round():
+    settings = vocabulary.resolve({"task": "correspondence"})
+    assert [settings.patch(level) for level in (5, 4, 3, 2, 1)] == [7, 7, 7, 5, 5]
+    assert [settings.smooth(level) for level in (5, 4, 3, 2, 1)] == 3 * [0.005] + 2 * [0.01]
+    assert settings.orientation == "auto"
+    own = {"task": "correspondence", "coarse_patch": 3, "orientation": "given"}
+    settings = vocabulary.resolve(own)
+    assert (settings.coarse_patch, settings.smoothness, settings.orientation) == (3, 0.005, "given")
+
+
+@pytest.mark.parametrize("matcher", MATCHERS)
+def test_a_matcher_of_pictures_has_no_task(matcher):
+    """It has no energies by which to orient a pair, and refuses only to be asked for that."""
+    plain, asked = (
+        vocabulary.resolve({"matcher": matcher, **task})
+        for task in ({}, {"task": "correspondence"})
+    )
+    assert asked == plain and asked.orientation == "given"
+    with pytest.raises(vocabulary.SettingsError, match="no energies to compare"):
+        vocabulary.resolve({"matcher": matcher, "task": "correspondence", "orientation": "auto"})
+
+
+def test_an_unknown_task_is_told_the_known_ones():
+    with pytest.raises(vocabulary.SettingsError, match=r"'drift'.*transfer, correspondence"):
+        vocabulary.resolve({"task": "drift"})
 
 
 def test_the_schemas_speak_of_the_settings_there_are():
     schema = json.loads((SCHEMAS / "settings.schema.json").read_text())["properties"]
     names = {field.name for field in fields(vocabulary.Settings)}
-    assert set(schema) == names | {"preset", "quality", "blend", "drift"}
+    assert set(schema) == names | {"preset", "quality", "blend", "task"}
     choices = {
         **vocabulary.CHOICES,
         "preset": tuple(vocabulary.PRESET),
         "quality": tuple(vocabulary.QUALITY),
         "blend": tuple(vocabulary.BLEND),
-        "drift": tuple(vocabulary.DRIFT),
+        "task": tuple(vocabulary.TASK),
         "coarse_patch": (1, 3, 5, 7, 9),
     }
     del choices["matcher"]  # a new matcher shall be one function and one line
@@ -201,7 +241,7 @@ def test_the_schemas_speak_of_the_settings_there_are():
     assert set(columns) == set(schema) | {"name", "a", "b_prime", "kinds", *TRUTH_COLUMNS}
     columns = json.loads((SCHEMAS / "sequences.schema.json").read_text())["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
-    assert set(columns) == set(schema) - {"matcher", "finest", "orientation"} | own
+    assert set(columns) == set(schema) - {"task", "matcher", "finest", "orientation"} | own
     assert tuple(columns["coherence"]["enum"]) == COHERENCE
 
 
@@ -228,6 +268,8 @@ def test_a_variant_that_sequences_cannot_follow_is_named(table):
     table("name|a|b_prime", "noon|a.png|day")
     Path("pairs.tsv").rename("sequences.tsv")
     variants = {"plain": {}, "alone": {"matcher": "layer-independent"}}
-    (problem,) = problems({"sequences": "sequences.tsv", "variants": variants})
-    assert "variant 'alone' with sequence 'noon'" in problem
-    assert "matcher hierarchical" in problem
+    variants["fields"] = {"task": "correspondence"}
+    found = problems({"sequences": "sequences.tsv", "variants": variants})
+    for problem, variant in zip(found, ("alone", "fields"), strict=True):
+        assert f"variant '{variant}' with sequence 'noon'" in problem
+        assert "task transfer, matcher hierarchical" in problem

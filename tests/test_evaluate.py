@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
-from dia_pipeline.config import load_config
+from dia_pipeline.config import load_config, merge
 from dia_pipeline.evaluation.benchmark import read_variants
 from dia_pipeline.evaluation.synthetic import make_benchmark
 from dia_pipeline.flow import read_flo
+from dia_pipeline.settings import TASK, resolve
 
 SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
 
@@ -68,6 +71,31 @@ def test_a_benchmark_is_scored_and_taken_up_again(tss):
 
 
 @pytest.mark.parametrize(
+    ("options", "settings", "task"),
+    [
+        ((), None, "correspondence"),
+        (("--task", "transfer"), None, "transfer"),
+        ((), {}, "correspondence"),
+        ((), {"task": "transfer"}, "transfer"),
+        (("--task", "correspondence"), {"task": "transfer"}, "correspondence"),
+    ],
+)
+def test_fields_are_what_a_benchmark_asks_for(tss, options, settings, task):
+    """Unless the file of variants says otherwise, or the command, which is the stronger."""
+    if settings is not None:
+        content = {"settings": settings, "variants": {"hierarchical": {}}}
+        Path("variants.yaml").write_text(yaml.safe_dump(content))
+        options = ("--variants", "variants.yaml", *options)
+    result = evaluate("--quality", "draft", *options)
+    assert result.exit_code == 0, result.output
+    made = json.loads(Path("out/hierarchical/JODS-cat_12/provenance.json").read_text())
+    expected = asdict(resolve({"task": task}))
+    assert {name: made["settings"][name] for name in TASK[task]} == {
+        name: expected[name] for name in TASK[task]
+    }
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("variants: [a]", "variants.yaml: the variants cannot be read"),
@@ -84,4 +112,8 @@ def test_wrong_variants_are_explained(tss, content, expected):
 def test_the_shipped_ablation_can_be_run_on_a_benchmark():
     settings, variants = read_variants(SCHEMAS.parents[1] / "config" / "ablation.yaml")
     assert settings["max_side"] == 300
-    assert next(iter(variants)) == "hierarchical"
+    assert list(variants)[:2] == ["correspondence", "transfer"]
+    resolved = {name: resolve(merge(settings, options)) for name, options in variants.items()}
+    for task in ("correspondence", "transfer"):
+        expected = resolve({"task": task, "max_side": 300, "quality": "draft"})
+        assert resolved[task] == expected

@@ -27,7 +27,7 @@ def read(folder, layout, **options):
 
 @pytest.fixture
 def tss(tmp_path):
-    """A plain pair, and one in JODS that matches mirrored."""
+    """A plain pair, and one in JODS that matches mirrored: (x, y) lies at (37 - x, y - 1)."""
     for group, name, flip in (("FG3DCar", "car_1", 0), ("JODS", "plane 2", 1)):
         folder = tmp_path / group / name
         picture(folder / "image1.png", 30, 20)
@@ -35,6 +35,9 @@ def tss(tmp_path):
         (folder / "flip_gt.txt").write_text(f"{flip}\n")
         for number, width in ((1, 30), (2, 40)):
             flow = np.full((20, width, 2), (2.0 * number, -1.0), np.float32)
+            if flip:
+                flow[..., 0] = 37 - 2 * np.arange(width)
+                flow[..., 1] = {1: -1, 2: 1}[number]
             flow[0] = np.nan
             write_flo(folder / f"flow{number}.flo", flow)
             mask = np.zeros((20, width), np.uint8)
@@ -61,14 +64,19 @@ def test_tss_gives_both_directions(tss):
     assert not there.mirrored
 
 
-def test_the_flow_of_a_mirrored_tss_pair_leads_to_the_picture_as_it_is(tss):
-    _, (_, _, there, back) = read(tss, "tss")
+def test_the_flows_of_a_mirrored_tss_pair_carry_its_keypoints(tss):
+    """The annotators' keypoints lie in both pictures as they are, and so the flows lead there."""
+    rows, (_, _, there, back) = read(tss, "tss")
+    points = np.array([(3, 15), (10, 7), (25, 12)])
+    partners = np.array([(34, 14), (27, 6), (12, 11)])
+    for flow, source, target in (
+        (there.flow_ab, points, partners),
+        (there.flow_ba, partners, points),
+        (back.flow_ab, partners, points),
+    ):
+        np.testing.assert_array_equal(source + flow[source[:, 1], source[:, 0]], target)
     assert there.mirrored and back.mirrored
-    # picture 1's (10, 7) is (12, 6) of picture 2's mirror image, which is 40 wide: (27, 6)
-    np.testing.assert_array_equal(there.flow_ab[7, 10], (17, -1))
-    # picture 2's (10, 7) is (14, 6) of picture 1's mirror image, which is 30 wide: (15, 6)
-    np.testing.assert_array_equal(back.flow_ab[7, 10], (5, -1))
-    assert np.isnan(there.flow_ab[0]).all()
+    assert rows[2]["flow_ab"] == str(tss / "JODS" / "plane 2" / "flow1.flo")
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def affected(change: dict) -> set[str]:
         ({"alphas": (0.5, 0.8, 0.7, 0.2)}, {"level5"}),
         ({"refine": True}, {"aggregate"}),
         ({"fine_smoothness": 0.1}, {"level2", "level1"}),
-        ({"coarse_patch": 3}, {"level5", "level4", "level3"}),
+        ({"coarse_patch": 5}, {"level5", "level4", "level3"}),
         ({"orientation": "auto"}, {"features", "level5"}),
     ],
 )

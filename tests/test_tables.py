@@ -6,8 +6,12 @@ import re
 import numpy as np
 import pytest
 
+from dia_pipeline.config import Config
+from dia_pipeline.evaluation.comparison import bases
 from dia_pipeline.evaluation.tables import latex, make_tables, markdown, write_csv
+from dia_pipeline.plan import Plan
 
+BASES = dict.fromkeys(("first", "no_1", "part"), "first")
 PAIRS = [f"p{n}" for n in range(8)]
 KINDS = {pair: ["car", "day" if pair < "p4" else "night"] for pair in PAIRS}
 
@@ -32,7 +36,7 @@ def cells(text: str, table: int, variant: str) -> list[str]:
 
 
 def test_means_stand_with_their_intervals_and_counts(measures):
-    text = markdown(make_tables(measures, "first", KINDS))
+    text = markdown(make_tables(measures, BASES, KINDS))
     mean = np.mean([*measures["accuracy_5"]["first"].values()])
     pairs, accuracy, seconds = cells(text, 0, "first")
     assert pairs == "8"
@@ -42,14 +46,47 @@ def test_means_stand_with_their_intervals_and_counts(measures):
 
 
 def test_differences_are_paired_and_stand_out_where_they_are_sure(measures):
-    text = markdown(make_tables(measures, "first", KINDS))
+    text = markdown(make_tables(measures, BASES, KINDS))
     assert cells(text, 1, "no_1") == ["**-0.100** [-0.100, -0.100]", "0 : 8"]
     assert not re.search(r"^\| first", text.split("Differences")[1].split("T = 5 by")[0], re.M)
     assert cells(text, 1, "part")[1] == "1 : 0"
 
 
+def test_each_variant_is_compared_with_its_own_base(measures):
+    accuracy = measures["accuracy_5"]
+    accuracy["second"] = {pair: value + 0.2 for pair, value in accuracy["first"].items()}
+    accuracy["no_2"] = {pair: value + 0.3 for pair, value in accuracy["first"].items()}
+    bases = {"first": "first", "second": "first", "no_1": "first", "no_2": "second"}
+    text = markdown(make_tables(measures, bases, KINDS))
+    assert cells(text, 1, "second")[0].startswith("**+0.200**")
+    assert cells(text, 1, "no_1")[0].startswith("**-0.100**")
+    assert cells(text, 2, "no_2")[0].startswith("**+0.100**")
+    first, second = re.split(r"\n\n(?=[A-Z])", text)[1:3]
+    assert first.startswith("Differences from first") and "no_2" not in first
+    assert second.startswith("Differences from second") and "no_1" not in second
+
+
+def test_the_base_of_a_variant_is_the_first_of_its_task():
+    variants = {
+        "fields": {},
+        "pictures": {"task": "transfer"},
+        "exact": {"search": "exact"},
+        "late": {"task": "transfer", "blend_map": "sigmoid"},
+    }
+    plan = Plan(Config(settings={"task": "correspondence"}, variants=variants))
+    assert bases(plan, list(variants)) == {
+        "fields": "fields",
+        "pictures": "fields",
+        "exact": "fields",
+        "late": "pictures",
+    }
+    assert bases(plan, ["exact", "late"]) == {"exact": "exact", "late": "exact"}
+    plain = Plan(Config(variants={"one": {}, "two": {"seed": 1}, "pictures": {"task": "transfer"}}))
+    assert set(bases(plain, plain.variants).values()) == {"one"}
+
+
 def test_pairs_are_counted_by_kind(measures):
-    text = markdown(make_tables(measures, "first", KINDS))
+    text = markdown(make_tables(measures, BASES, KINDS))
     values = [*measures["accuracy_5"]["first"].values()]
     means = [np.mean(part) for part in (values, values[:4], values[4:])]
     assert cells(text, 2, "variant") == ["car", "day", "night"]
@@ -58,7 +95,7 @@ def test_pairs_are_counted_by_kind(measures):
 
 
 def test_latex_says_the_same_and_escapes_what_it_must(measures):
-    text = latex(make_tables(measures, "first", KINDS))
+    text = latex(make_tables(measures, BASES, KINDS))
     assert r"no\_1 & \textbf{$-$0.100} {\scriptsize [$-$0.100, $-$0.100]} & 0 : 8 \\" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 3
     assert not re.search(r"(?<!\\)[_%#]", text.removeprefix("%"))

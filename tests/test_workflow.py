@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from examples import DRAFT, artefacts, times, write_pairs, write_picture
+from examples import DRAFT, PUBLISHED, artefacts, times, write_pairs, write_picture
 
 from dia_pipeline.config import Pair
 from dia_pipeline.settings import resolve
@@ -92,6 +93,15 @@ def test_the_workflow_and_a_single_run_give_the_same_bytes(pairs):
     folder = RESULTS / "hierarchical" / "pair1"
     for name, content in artefacts(Path("alone")).items():
         assert (folder / name).read_bytes() == content, name
+
+
+def test_the_workflow_searches_as_the_paper_publishes(pairs):
+    made = json.loads((RESULTS / "hierarchical" / "pair1" / "provenance.json").read_text())
+    assert made["settings"] == made["settings"] | PUBLISHED
+    write_config(pairs, PUBLISHED)
+    assert would_run() == set()
+    write_config(pairs, {"task": "correspondence"})
+    assert {stage for stage, _ in would_run()} == set(STAGES)
 
 
 @pytest.mark.parametrize(

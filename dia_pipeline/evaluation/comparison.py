@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ..config import Pair
 from ..files import replace_file
@@ -27,8 +27,7 @@ def compare_variants(plan: Plan, measured: Mapping[str, Collection[str]]) -> lis
     """Write tables and figures of what was measured into the folder of results.
 
     Args:
-        measured: the names of the pairs to be compared, by variant. The first variant of the plan
-            that has any is the one that all others are compared with.
+        measured: the names of the pairs to be compared, by variant.
 
     Returns:
         The tables; none if nothing was measured.
@@ -42,13 +41,23 @@ def compare_variants(plan: Plan, measured: Mapping[str, Collection[str]]) -> lis
             for measure, value in found.items():
                 measures.setdefault(measure, {}).setdefault(variant, {})[name] = value
     kinds = {pair.name: pair.truth.get("kinds", []) for pair in plan.config.pairs}
-    tables = make_tables(measures, variants[0], kinds)
+    tables = make_tables(measures, bases(plan, variants), kinds)
     write_csv(plan.results / "measures.csv", measures)
     for name, text in (("table.md", markdown(tables)), ("table.tex", latex(tables))):
         with replace_file(plan.results / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     _plot(plan, measures, {variant: measured[variant] for variant in variants})
     return tables
+
+
+def bases(plan: Plan, variants: Sequence[str]) -> dict[str, str]:
+    """What each variant is compared with: the first of its task, and that with the very first."""
+    tasks = {variant: plan.task(variant) for variant in variants}
+    firsts = {task: variant for variant, task in reversed(tasks.items())}
+    return {
+        variant: variants[0] if firsts[task] == variant else firsts[task]
+        for variant, task in tasks.items()
+    }
 
 
 def _measured(plan: Plan, variant: str, names: Collection[str]) -> dict[str, dict[str, float]]:

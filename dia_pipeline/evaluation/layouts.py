@@ -1,7 +1,7 @@
 """Benchmarks as they are published: their folders read as rows of the table of pairs.
 
-Rows are directed, from A to B'. What a benchmark does not hold as a file that `truth` reads,
-keypoints and the flows of mirrored pairs, is written to a folder that the caller names.
+Rows are directed, from A to B'. Keypoints, which benchmarks hold in formats of their own, are
+written as `truth` reads them to a folder that the caller names.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from scipy.io import loadmat
 
-from ..flow import read_flo, write_flo
 from .truth import write_keypoints
 
 Row = dict[str, Any]
@@ -58,7 +56,7 @@ def read_layout(
     Args:
         folder: the benchmark as unpacked.
         layout: one of LAYOUTS.
-        derived: the folder for keypoints and turned flows.
+        derived: the folder for keypoints.
         split: the part of the benchmark, as it names it, where it has parts.
 
     Returns:
@@ -67,7 +65,6 @@ def read_layout(
 
     Raises:
         LayoutError: there is no such layout, or the folder does not hold it.
-        FlowError: the flow of a mirrored pair is damaged.
     """
     if layout not in LAYOUTS:
         raise LayoutError(f"there is no layout {layout!r}; known are {', '.join(LAYOUTS)}")
@@ -82,8 +79,8 @@ def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
 
     FG3DCar, JODS and PASCAL hold a folder for each pair with image1.png, image2.png, flow1.flo
     (from picture 1 to 2), flow2.flo, mask1.png, mask2.png, and flip_gt.txt. Where that says 1, the
-    pictures match only if one is mirrored, and each flow leads from its picture as it is into the
-    mirror image of the other; for such pairs flows to the other as it is are written.
+    pictures match only if one is mirrored. The flows lead to the other picture as it is all the
+    same: the annotators' keypoints agree with them to 2 pixels.
     """
     for pair in sorted(path.parent for path in folder.glob("*/*/image1.png")):
         name = _name(pair.parent.name, pair.name)
@@ -92,8 +89,6 @@ def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
             for kind, suffix in (("image", ".png"), ("flow", ".flo"), ("mask", ".png"))
         )
         mirrored = _file(pair / "flip_gt.txt").read_text().split()[:1] == ["1"]
-        if mirrored:
-            flows = _turn_flows(flows, derived / name)
         for source, target in ((0, 1), (1, 0)):
             yield {
                 "name": f"{name}_{source + 1}{target + 1}",
@@ -174,18 +169,6 @@ LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
     "pf-willow": read_pf_willow,
 }
 """The benchmarks that can be read."""
-
-
-def _turn_flows(paths: list[Path], folder: Path) -> list[Path]:
-    """Write flows to the other picture as it is, given those to its mirror image."""
-    flows = [read_flo(path) for path in paths]
-    turned = []
-    for path, flow, other in zip(paths, flows, reversed(flows), strict=True):
-        x = np.arange(flow.shape[1])
-        flow[..., 0] = other.shape[1] - 1 - 2 * x - flow[..., 0]
-        write_flo(folder / path.name, flow)
-        turned.append(folder / path.name)
-    return turned
 
 
 def _keypoint_row(

@@ -86,17 +86,19 @@ def write_csv(path: Path, measures: Measures) -> None:
         writer.writerows([("pair", "variant", "measure", "value"), *rows])
 
 
-def make_tables(measures: Measures, reference: str, kinds: Mapping[str, list[str]]) -> list[Table]:
+def make_tables(
+    measures: Measures, bases: Mapping[str, str], kinds: Mapping[str, list[str]]
+) -> list[Table]:
     """All tables for which there are values.
 
     Args:
-        reference: the variant that all are compared with.
+        bases: for every variant the one that it is compared with; the first's is itself.
         kinds: what each pair is counted among.
     """
     accuracy = [each for each in (*ACCURACY, *KEYPOINTS) if each.measure in measures]
     tables = [
         _means("Means over pairs and their 95 % intervals.", measures, [*accuracy, *OTHERS]),
-        _differences(measures, reference, accuracy),
+        *(_differences(measures, base, bases, accuracy) for base in dict.fromkeys(bases.values())),
         *(_by_kind(measures[each.measure], each, kinds) for each in accuracy),
         _means("Measures that need no truth, but for the last SSIM.", measures, WITHOUT_TRUTH),
     ]
@@ -130,21 +132,22 @@ def _means(caption: str, measures: Measures, columns: Iterable[Column]) -> Table
     return Table(caption, ["pairs", *(column.heading for column in columns)], rows)
 
 
-def _differences(measures: Measures, reference: str, columns: Iterable[Column]) -> Table:
-    """Paired differences from the reference; those whose interval excludes zero stand out."""
+def _differences(
+    measures: Measures, base: str, bases: Mapping[str, str], columns: Iterable[Column]
+) -> Table:
+    """Paired differences from the base; those whose interval excludes zero stand out."""
     caption = (
-        f"Differences from {reference}, pair by pair, with their 95 % intervals, and on how many "
+        f"Differences from {base}, pair by pair, with their 95 % intervals, and on how many "
         "pairs the variant is better and worse. Bold: the interval excludes zero."
     )
-    columns = [column for column in columns if reference in measures[column.measure]]
-    rows: dict[str, list[Cell]] = {}
-    for variant in _variants(measures):
-        if variant == reference:
-            continue
-        rows[variant] = []
+    columns = [column for column in columns if base in measures[column.measure]]
+    rows: dict[str, list[Cell]] = {
+        variant: [] for variant, other in bases.items() if other == base != variant
+    }
+    for variant in rows:
         for column in columns:
             values = measures[column.measure]
-            found = compare(values.get(variant, {}), values[reference])
+            found = compare(values.get(variant, {}), values[base])
             one = found and found.difference
             rows[variant].append(
                 _cell(one, column.digits + 1, bool(one and one.excludes_zero), "+")
