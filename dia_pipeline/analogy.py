@@ -22,17 +22,18 @@ from .settings import FEATURE_MATCHERS, LEVELS, Settings
 class Analogy:
     """The result for one pair; pictures (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
 
-    B, its field and its refinement are None for direction `ab`; the refined pictures are None
-    unless asked for. Where the pair was matched `mirrored`, the fields of the levels lead to and
-    from the mirror image of B'; nnf_ab and nnf_ba are those of B' as it was given.
+    B and its field are None for direction `ab`. With `refine`, A' and B are the refined pictures,
+    and the unrefined ones are kept beside them; otherwise those are None. Where the pair was
+    matched `mirrored`, the fields of the levels lead to and from the mirror image of B'; nnf_ab
+    and nnf_ba are those of B' as it was given.
     """
 
     a_prime: np.ndarray
     nnf_ab: np.ndarray
     b: np.ndarray | None = None
     nnf_ba: np.ndarray | None = None
-    a_prime_refined: np.ndarray | None = None
-    b_refined: np.ndarray | None = None
+    a_prime_unrefined: np.ndarray | None = None
+    b_unrefined: np.ndarray | None = None
     levels: dict[int, Level] = field(default_factory=dict)
     mirrored: bool = False
 
@@ -112,20 +113,22 @@ def aggregate(
         mirrored=mirrored,
     )
     if settings.refine:
-        result.a_prime_refined = refine(a, result.a_prime)
+        result.a_prime_unrefined = result.a_prime
+        result.a_prime = refine(a, result.a_prime)
     if fields.nnf_ba is not None:
         places = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
         result.b = rebuild(reference, a, places, settings)
         result.nnf_ba = nearest_pixels(places).cpu().numpy()
         if settings.refine:
-            result.b_refined = refine(reference, result.b)
+            result.b_unrefined = result.b
+            result.b = refine(reference, result.b)
     return _turned_back(result, b_prime.shape[1]) if mirrored else result
 
 
 def _turned_back(result: Analogy, width: int) -> Analogy:
     """The result for B' as it was given, from that for its mirror image."""
     result.nnf_ab[..., 1] = width - 1 - result.nnf_ab[..., 1]
-    for name in ("b", "nnf_ba", "b_refined"):
+    for name in ("b", "nnf_ba", "b_unrefined"):
         value = getattr(result, name)
         if value is not None:
             setattr(result, name, mirror(value))

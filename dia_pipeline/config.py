@@ -40,7 +40,7 @@ STANDS_FOR = {
 }
 """The options that a name decides, so that it also replaces those given further out."""
 
-FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime")
+FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
 """The columns of the table of pairs that name what is known of a pair by its file."""
 
 

@@ -112,8 +112,8 @@ def _write_images(
     images = {
         "a_prime.png": result.a_prime,
         "b.png": result.b,
-        "a_prime_refined.png": result.a_prime_refined,
-        "b_refined.png": result.b_refined,
+        "a_prime_unrefined.png": result.a_prime_unrefined,
+        "b_unrefined.png": result.b_unrefined,
         "overview.png": overview,
     }
     images = {name: image for name, image in images.items() if image is not None}

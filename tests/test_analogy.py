@@ -18,6 +18,7 @@ from dia_pipeline.levels import LOYALTY, work_level
 from dia_pipeline.nnf import identity, uniform, upsample
 from dia_pipeline.patchmatch import stack
 from dia_pipeline.photographs import night, pencil, photograph, sampled, warped
+from dia_pipeline.refinement import refine
 from dia_pipeline.settings import LEVELS, PATCH, resolve
 
 HEIGHT, WIDTH = 160, 176
@@ -147,9 +148,22 @@ def test_one_direction_gives_a_prime_alone(network, small):
 
 
 def test_refinement_is_part_of_photo_to_photo(network, small):
-    result = analogy(*small, network, resolve({"quality": "draft", "preset": "photo-to-photo"}))
-    assert result.a_prime_refined.shape == small[0].shape
-    assert not np.array_equal(result.a_prime_refined, result.a_prime)
+    options = {"quality": "draft", "preset": "photo-to-photo"}
+    result = analogy(*small, network, resolve(options))
+    plain = analogy(*small, network, resolve({**options, "refine": False}))
+    np.testing.assert_array_equal(result.a_prime_unrefined, plain.a_prime)
+    np.testing.assert_array_equal(result.b_unrefined, plain.b)
+    np.testing.assert_array_equal(result.a_prime, refine(small[0], plain.a_prime))
+    np.testing.assert_array_equal(result.b, refine(small[1], plain.b))
+    assert not np.array_equal(result.a_prime, plain.a_prime)
+    assert plain.a_prime_unrefined is None and plain.b_unrefined is None
+
+
+def test_refinement_follows_the_picture_as_it_was_given_also_where_it_is_mirrored(network, small):
+    options = {"quality": "draft", "preset": "photo-to-photo", "orientation": "mirrored"}
+    result = analogy(*small, network, resolve(options))
+    turned = refine(small[1][:, ::-1], result.b_unrefined[:, ::-1])[:, ::-1]
+    np.testing.assert_array_equal(result.b, turned)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.evaluation.scenes import maps
 from dia_pipeline.evaluation.truth import Keypoints, Truth
-from dia_pipeline.images import mirror
+from dia_pipeline.images import mirror, resize_image
 from dia_pipeline.photographs import photograph, sampled
 
 A = photograph("chelsea")[60:180, 100:260]
@@ -35,7 +35,8 @@ def test_a_perfect_match_measures_perfect():
 
 def test_what_is_not_known_is_not_measured():
     found = measure_pair(A, A, A, GRID)
-    assert set(found) == {"coverage", "smoothness", "ssim", "structure", "colour_distance"}
+    of_picture = {"ssim", "structure", "seams", "sharpness", "colour_distance"}
+    assert set(found) == {"coverage", "smoothness", *of_picture}
 
 
 def test_each_level_and_direction_has_its_own_field_mask_and_size():
@@ -62,6 +63,17 @@ def test_a_prime_is_compared_with_what_it_should_be():
     truth = Truth(a_prime=255 - A)
     assert measure_pair(A, A, 255 - A, GRID, truth=truth)["ssim_truth"] == 1
     assert measure_pair(A, A, A, GRID, truth=truth)["ssim_truth"] < 0.5
+
+
+def test_published_pictures_of_any_size_are_compared_with_both_outputs():
+    small = resize_image(A, (60, 80))
+    truth = Truth(a_prime=255 - small, b=small)
+    found = measure_pair(A, A, 255 - A, GRID, GRID, b=A, truth=truth)
+    assert found["difference"] < 0.01 and found["similarity"] > 0.85
+    assert found["difference_b"] < 0.01 and found["similarity_b"] > 0.85
+    assert found["structure_b"] == 1 and "ssim_truth" not in found
+    swapped = measure_pair(A, A, A, GRID, GRID, b=255 - A, truth=truth)
+    assert swapped["difference"] > 0.1 and swapped["difference_b"] > 0.1
 
 
 def test_the_network_measures_matches_and_style(network):

@@ -26,6 +26,6 @@ def test_twelve_megapixels_stay_under_six_gigabytes(tmp_path):
     subprocess.run([*command, *options], cwd=tmp_path, check=True)
     gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     assert gigabytes < 6
-    for name in ("a_prime", "a_prime_refined"):
+    for name in ("a_prime", "a_prime_unrefined"):
         assert read_image(tmp_path / "out" / f"{name}.png").shape == (3000, 4000, 3)
     assert read_image(tmp_path / "out" / "b.png").shape == day.shape

@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
 from dia_pipeline.evaluation import measures
+from dia_pipeline.images import resize_image
 from dia_pipeline.photographs import LUMA, night, photograph
 
 CHELSEA = photograph("chelsea")[60:160, 100:220]
@@ -166,3 +168,71 @@ def test_feature_distance_is_that_of_the_gram_matrices():
     assert measures.feature_distance(2 * features, features) == pytest.approx(3)
     other = features.flip(0)  # Gram matrices diag(1, 0) and diag(0, 1)
     assert measures.feature_distance(features, other) == pytest.approx(math.sqrt(2))
+
+
+def test_difference_and_similarity_take_pictures_of_any_size():
+    large = CHELSEA.repeat(2, axis=0).repeat(2, axis=1)
+    assert measures.difference(CHELSEA, CHELSEA) == 0
+    assert measures.difference(large, CHELSEA) < 0.01
+    assert measures.similarity(large, CHELSEA) > 0.97
+    black, white = np.zeros_like(CHELSEA), np.full_like(large, 255)
+    assert measures.difference(black, white) == 1
+
+
+def test_similarity_is_that_of_the_colour_channels():
+    small, other = CHELSEA[:90, :90], photograph("coffee")[:200, :200]
+    scaled = [resize_image(each, (128, 128)) for each in (small, other)]
+    expected = structural_similarity(
+        *scaled,
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert measures.similarity(small, other) == pytest.approx(expected, abs=1e-6)
+
+
+def ramps(step: int) -> tuple[np.ndarray, np.ndarray]:
+    """A ramp of 2 grey levels a pixel, and its left half beside itself moved by `step` pixels."""
+    reference = np.broadcast_to((np.arange(60) * 2 + 20)[:, None], (20, 60, 3)).astype(np.uint8)
+    nnf = grid(20, 60)
+    nnf[:, 30:, 1] -= step
+    return reference, nnf
+
+
+def test_a_seam_is_what_a_step_exceeds_the_references_own():
+    """A jump of 20 pixels on a ramp of 2: the step over three pixels is 34 instead of 6 up."""
+    reference, nnf = ramps(20)
+    made = reference[nnf[..., 0], nnf[..., 1]]
+    flat = np.full_like(reference, 128)
+    # From pixel 28 to 31: 2 * (31 - 20) - 2 * 28 = -34; the reference's own steps are 6. The same
+    # row of pairs holds 57 - 1 neighbours across, and pairs one above the other show none.
+    counted = 20 * 57 + 17 * 60
+    assert measures.seams(flat, reference, made, nnf) == pytest.approx(20 * 28 / counted)
+
+
+def test_no_seam_shows_without_a_jump_or_where_the_source_has_an_edge():
+    reference, nnf = ramps(20)
+    made = reference[nnf[..., 0], nnf[..., 1]]
+    edge = np.full_like(reference, 128)
+    edge[:, 30:] = 250
+    assert measures.seams(edge, reference, made, nnf) == 0
+    flat = np.full_like(reference, 128)
+    assert measures.seams(flat, reference, reference, grid(20, 60)) == 0
+
+
+def test_sharpness_falls_with_blur_and_is_one_for_the_reference_itself():
+    field = grid(*CHELSEA.shape[:2])
+    blurred = [ndimage.gaussian_filter(CHELSEA, (s, s, 0)) for s in (0, 0.7, 1.5, 3)]
+    values = [measures.sharpness(CHELSEA, each, field) for each in blurred]
+    assert values[0] == 1
+    assert values == sorted(values, reverse=True) and values[-1] < 0.2
+
+
+def test_sharpness_is_that_of_the_matched_pixels():
+    """One half of the reference is blank: A' made of the other half alone is as sharp as that."""
+    reference = CHELSEA.copy()
+    reference[:, 60:] = 100
+    field = grid(100, 60)
+    assert measures.sharpness(reference, CHELSEA[:, :60], field) == pytest.approx(1, abs=0.02)

@@ -10,13 +10,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import DRAFT, artefacts, make_plan, times, work, write_pairs, write_picture
 
 from dia_pipeline import files, stages
+from dia_pipeline.evaluation.measures import colour_distance
+from dia_pipeline.evaluation.results import read_measures
+from dia_pipeline.images import read_image
 from dia_pipeline.plan import Plan
 from dia_pipeline.provenance import Backbone
 from dia_pipeline.receipts import Receipt
+from dia_pipeline.refinement import refine
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages import JobError, run_pair, work_batch
 from dia_pipeline.summary import forget_failures, summarise
@@ -154,12 +159,40 @@ def test_a_changed_setting_remakes_what_it_affects(plan, change, first):
     assert levels == ({f"level{n}.h5" for n in range(1, first + 1)} if first else set())
 
 
+def test_the_refined_pictures_are_the_result(plan):
+    before = read_image(FOLDER / "pair1" / "a_prime.png")
+    work(Plan(replace(plan.config, settings={**plan.config.settings, "refine": True})))
+    a, b_prime = map(read_image, (plan.config.pairs[0].a, plan.config.pairs[0].b_prime))
+    made = {path.stem: read_image(path) for path in (FOLDER / "pair1").glob("*.png")}
+    np.testing.assert_array_equal(made["a_prime_unrefined"], before)
+    np.testing.assert_array_equal(made["a_prime"], refine(a, before))
+    np.testing.assert_array_equal(made["b"], refine(b_prime, made["b_unrefined"]))
+    assert not np.array_equal(made["a_prime"], before)
+
+
+def test_the_refined_picture_is_what_is_measured(plan):
+    """The distance of its colours from those of B' is that of the file a_prime.png."""
+    b_prime = read_image(plan.config.pairs[0].b_prime)
+    found = []
+    for refined in (False, True):
+        changed = Plan(replace(plan.config, settings=plan.config.settings | {"refine": refined}))
+        work(changed)
+        work_batch(changed, "measure", "hierarchical", "0001")
+        measured = read_measures(FOLDER / "pair1")["colour_distance"]
+        a_prime = read_image(FOLDER / "pair1" / "a_prime.png")
+        assert measured == pytest.approx(colour_distance(a_prime, b_prime))
+        found.append(measured)
+    assert found[0] != found[1]
+
+
 def test_outputs_that_are_no_longer_asked_for_go(plan):
     refined = Plan(replace(plan.config, settings={**plan.config.settings, "refine": True}))
     work(refined)
-    assert (FOLDER / "pair1" / "a_prime_refined.png").exists()
+    assert (FOLDER / "pair1" / "a_prime_unrefined.png").exists()
+    assert (FOLDER / "pair1" / "b_unrefined.png").exists()
     work(plan)
-    assert not (FOLDER / "pair1" / "a_prime_refined.png").exists()
+    assert not (FOLDER / "pair1" / "b_unrefined.png").exists()
+    assert not (FOLDER / "pair1" / "a_prime_unrefined.png").exists()
 
 
 def test_batches_and_checkpoints_and_the_single_pair_give_the_same_bytes(plan):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..images import mirror
 from ..settings import PATCH
 from . import measures
 from .truth import Truth
@@ -38,6 +39,7 @@ def measure_pair(
     nnf_ab: np.ndarray,
     nnf_ba: np.ndarray | None = None,
     *,
+    b: np.ndarray | None = None,
     truth: Truth | None = None,
     levels: Mapping[int, np.ndarray] | None = None,
     seconds: float | None = None,
@@ -50,6 +52,7 @@ def measure_pair(
         a, b_prime, a_prime: (H, W, 3) uint8 RGB, A' of the size of A.
         nnf_ab, nnf_ba: (H, W, 2) int (y, x), at the pictures' full size, between the pictures as
             they were given.
+        b: (H, W, 3) uint8 RGB of the size of B', where the field nnf_ba is given.
         truth: what is known of the pair.
         levels: for every level matched its nnf_ab, carried to the pictures' full size.
         seconds: how long it took to make the fields.
@@ -62,22 +65,23 @@ def measure_pair(
     """
     truth = truth or Truth()
     shapes = a.shape[:2], b_prime.shape[:2]
-    reference = b_prime[:, ::-1] if mirrored else b_prime
+    reference = mirror(b_prime) if mirrored else b_prime
     as_matched = _mirrored(nnf_ab, b_prime.shape[1]) if mirrored else nnf_ab
     found = {
         **_with_flow(nnf_ab, truth.flow_ab, truth.mask_a, shapes[1]),
         **_with_keypoints(nnf_ab, truth, shapes[1]),
         "coverage": measures.coverage(nnf_ab, shapes[1]),
         "smoothness": measures.smoothness(as_matched),
-        "ssim": measures.ssim(a_prime, a),
-        "structure": measures.structure(a_prime, a),
-        "colour_distance": measures.colour_distance(a_prime, b_prime),
+        **_of_picture(a, reference, a_prime, as_matched),
+        **_with_true_picture(a_prime, truth.a_prime),
     }
     if nnf_ba is not None:
         found |= _with_flow(nnf_ba, truth.flow_ba, truth.mask_b_prime, shapes[0], "_ba")
         found["forward_backward"] = measures.forward_backward(nnf_ab, nnf_ba)
-    if truth.a_prime is not None:
-        found["ssim_truth"] = measures.ssim(a_prime, truth.a_prime)
+    if b is not None:
+        made, nnf = (mirror(each) if mirrored else each for each in (b, nnf_ba))
+        found |= _of_picture(reference, a, made, nnf, "_b")
+        found |= _with_true_picture(b, truth.b, "_b")
     for level, nnf in (levels or {}).items():
         found |= _with_flow(nnf, truth.flow_ab, truth.mask_a, shapes[1], f"_level_{level}")
     if network is not None:
@@ -116,6 +120,38 @@ def _with_keypoints(
         for kind, side in (("image", max(target_shape)), ("box", points.box))
         for alpha in ALPHAS
     }
+
+
+def _of_picture(
+    source: np.ndarray,
+    reference: np.ndarray,
+    made: np.ndarray,
+    nnf: np.ndarray,
+    suffix: str = "",
+) -> dict[str, float]:
+    """What can be said of A', or of B, by the pictures as they were matched."""
+    found = {
+        "ssim": measures.ssim(made, source),
+        "structure": measures.structure(made, source),
+        "seams": measures.seams(source, reference, made, nnf),
+        "sharpness": measures.sharpness(reference, made, nnf),
+        "colour_distance": measures.colour_distance(made, reference),
+    }
+    return {f"{name}{suffix}": value for name, value in found.items()}
+
+
+def _with_true_picture(
+    made: np.ndarray, true: np.ndarray | None, suffix: str = ""
+) -> dict[str, float]:
+    if true is None:
+        return {}
+    found = {
+        f"difference{suffix}": measures.difference(made, true),
+        f"similarity{suffix}": measures.similarity(made, true),
+    }
+    if true.shape == made.shape:
+        found[f"ssim_truth{suffix}"] = measures.ssim(made, true)
+    return found
 
 
 def _with_network(

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..flow import flow_from_nnf
+from ..images import resize_image
 from ..photographs import LUMA
 
 if TYPE_CHECKING:
@@ -149,10 +150,24 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
     Structural Similarity", 2004: Gaussian window of deviation 1.5, K1 = 0.01, K2 = 0.03; pixels
     nearer than 5 to the border are left out.
     """
-    (mean, other_mean), (variance, other_variance), covariance = _moments(image, other)
-    luminance = (2 * mean * other_mean + _C1) / (mean**2 + other_mean**2 + _C1)
-    rest = (2 * covariance + _C2) / (variance + other_variance + _C2)
-    return _mean(luminance * rest)
+    return _mean(_ssim(image @ LUMA, other @ LUMA))
+
+
+def similarity(image: np.ndarray, other: np.ndarray) -> float:
+    """The mean SSIM of the colour channels of two pictures of any sizes, both scaled to 128 x 128.
+
+    See `ssim`. Whether the same shapes are there in the same colours, whatever the brushwork.
+    """
+    return _mean(_ssim(*(_scaled(each, 128) for each in (image, other))))
+
+
+def difference(image: np.ndarray, other: np.ndarray) -> float:
+    """The mean absolute difference of two pictures of any sizes, both scaled to 64 x 64.
+
+    Of all colour channels, as a share of their range: 0 for equal pictures, 1 for black and white.
+    """
+    values, other_values = (_scaled(each, 64) for each in (image, other))
+    return _mean(np.abs(values - other_values) / 255)
 
 
 def structure(image: np.ndarray, other: np.ndarray) -> float:
@@ -161,9 +176,45 @@ def structure(image: np.ndarray, other: np.ndarray) -> float:
     Wang et al. 2004, equation 10, with C3 = C2 / 2: the local correlation, from -1 to 1, which
     other colours and contrasts hardly change. Where both pictures are flat it is 1.
     """
-    _, (variance, other_variance), covariance = _moments(image, other)
+    _, (variance, other_variance), covariance = _moments(image @ LUMA, other @ LUMA)
     half = _C2 / 2
     return _mean((covariance + half) / (np.sqrt(variance * other_variance) + half))
+
+
+def seams(source: np.ndarray, reference: np.ndarray, made: np.ndarray, nnf: np.ndarray) -> float:
+    """How visible the jumps of a field are where the source is flat, in grey levels of luma.
+
+    Of neighbours p and q = p + e whose matches m(p) and m(q) are no neighbours, voting blends the
+    two sides in p and q; so the step is taken from p - e to q + e. It shows by what it exceeds the
+    steps that the reference itself has there, from m(p) - e to m(p) + 2e and from m(q) - 2e to
+    m(q) + e. The mean over all neighbours where the source is flat, 0 where there is no jump.
+
+    Args:
+        source: the picture whose structure is kept.
+        reference: the picture that the field leads to and the picture is made of.
+        made: the picture made, of the size of the source.
+        nnf: field from the source to the reference.
+    """
+    source, reference, made = (image @ LUMA for image in (source, reference, made))
+    spread = ndimage.maximum_filter(source, FLAT_SIDE) - ndimage.minimum_filter(source, FLAT_SIDE)
+    flat = spread <= FLAT
+    below = _steps(flat, reference, made, nnf)
+    beside = _steps(flat.T, reference.T, made.T, nnf.transpose(1, 0, 2)[..., ::-1])
+    return _mean(np.concatenate([below, beside]))
+
+
+def sharpness(reference: np.ndarray, made: np.ndarray, nnf: np.ndarray) -> float:
+    """How sharp a picture is, as a share of how sharp the reference is at the matched pixels.
+
+    Sharp is what has large second differences of luma: the modified Laplacian of Nayar and
+    Nakagawa, "Shape from Focus", 1994, here its mean over the picture without its outermost
+    pixels. No blur can raise it.
+
+    Args: as for `seams`.
+    """
+    inside = (slice(1, -1), slice(1, -1))
+    own = _mean(_second_differences(reference @ LUMA)[tuple(np.moveaxis(nnf[inside], -1, 0))])
+    return _mean(_second_differences(made @ LUMA)[inside]) / own if own else float("nan")
 
 
 def colour_distance(image: np.ndarray, other: np.ndarray) -> float:
@@ -195,16 +246,30 @@ def feature_distance(features: torch.Tensor, other_features: torch.Tensor) -> fl
     return float((gram - other_gram).norm() / other_gram.norm())
 
 
+FLAT, FLAT_SIDE = 16, 5
+"""A picture is flat where its luma spans at most so many grey levels in a square of that side."""
+
+JUMP = 2
+"""A field jumps between neighbours whose offsets differ by more pixels; rounding alone, as a field
+is carried to full size, makes them differ by one."""
+
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def _moments(image: np.ndarray, other: np.ndarray) -> tuple:
-    """Local means, variances and covariance of two pictures' luma, inside the border of 5."""
-    values, other_values = (each @ LUMA for each in (image, other))
+def _ssim(values: np.ndarray, other_values: np.ndarray) -> np.ndarray:
+    """The SSIM at every pixel of pictures (H, W) or (H, W, C), of each channel alone."""
+    (mean, other_mean), (variance, other_variance), covariance = _moments(values, other_values)
+    luminance = (2 * mean * other_mean + _C1) / (mean**2 + other_mean**2 + _C1)
+    rest = (2 * covariance + _C2) / (variance + other_variance + _C2)
+    return luminance * rest
+
+
+def _moments(values: np.ndarray, other_values: np.ndarray) -> tuple:
+    """Local means, variances and covariance of two pictures' values, inside the border of 5."""
     inside = (slice(5, -5), slice(5, -5))
 
     def average(product: np.ndarray) -> np.ndarray:
-        return ndimage.gaussian_filter(product, 1.5, truncate=3.5)[inside]
+        return ndimage.gaussian_filter(product, 1.5, truncate=3.5, axes=(0, 1))[inside]
 
     means = average(values), average(other_values)
     variances = tuple(
@@ -212,6 +277,40 @@ def _moments(image: np.ndarray, other: np.ndarray) -> tuple:
         for each, mean in zip((values, other_values), means, strict=True)
     )
     return means, variances, average(values * other_values) - means[0] * means[1]
+
+
+def _scaled(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture at side x side pixels, (side, side, 3) float."""
+    return resize_image(image, (side, side)).astype(float)
+
+
+def _steps(
+    flat: np.ndarray, reference: np.ndarray, made: np.ndarray, nnf: np.ndarray
+) -> np.ndarray:
+    """What of a seam shows between neighbours one above the other, one value for each flat two."""
+    upper, lower = nnf[1:-2], nnf[2:-1]
+    down = np.array((1, 0))
+    jumps = np.abs(lower - upper - down).max(axis=-1) > JUMP
+    step = np.abs(made[3:] - made[:-3])
+    own = np.maximum(
+        np.abs(_at(reference, upper + 2 * down) - _at(reference, upper - down)),
+        np.abs(_at(reference, lower + down) - _at(reference, lower - 2 * down)),
+    )
+    visible = np.where(jumps, np.maximum(step - own, 0), 0)
+    return visible[flat[1:-2] & flat[2:-1]]
+
+
+def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The values (h, w) at integer positions (..., 2), those outside moved to the border."""
+    return values[tuple(np.moveaxis(np.clip(positions, 0, np.array(values.shape) - 1), -1, 0))]
+
+
+def _second_differences(values: np.ndarray) -> np.ndarray:
+    """The absolute second differences of (H, W) values, those along rows and columns added."""
+    return sum(
+        np.abs(ndimage.correlate1d(values, [1, -2, 1], axis=axis, mode="nearest"))
+        for axis in (0, 1)
+    )
 
 
 def _known(errors: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..files import digest_file
 from ..receipts import write_json
-from ..recipes import digest
+from ..recipes import digest, stage_settings
 
 if TYPE_CHECKING:
     from ..analogy import Analogy
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MEASURES = "measures.json"
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same results come to measure otherwise: all are then measured anew."""
 
 
@@ -30,7 +30,8 @@ def measure_results(work: PairWork) -> str:
     """
     known = {name: _digest(value) for name, value in work.pair.truth.items()}
     common = asdict(work.common_backbone)
-    key = digest({"format": FORMAT, "made": work.key, "known": known, "backbone": common})
+    made = {"fields": work.key, **stage_settings("aggregate", work.settings)}
+    key = digest({"format": FORMAT, "made": made, "known": known, "backbone": common})
     if _read(work.folder).get("key") != key:
         write_json(work.folder / MEASURES, {"key": key, "measures": _measure(work)})
     return key
@@ -42,17 +43,22 @@ def read_measures(folder: Path) -> dict[str, float]:
 
 
 def results_by_level(work: PairWork) -> dict[int, Analogy]:
-    """By level, coarse to fine, the pictures and full fields that it gives as the finest."""
+    """By level, coarse to fine, the pictures and full fields that it gives as the finest.
+
+    The finest level's are the results of the pair. Refinement is left out at the others, whose
+    pictures show where the matches lead.
+    """
     from ..analogy import aggregate
     from ..images import read_image
     from ..storage import unpack_levels
 
     content = work.nnf()
     a, b_prime = map(read_image, (work.pair.a, work.pair.b_prime))
-    settings = replace(work.settings, refine=False)
+    settings = {number: replace(work.settings, refine=False) for number in work.settings.levels}
+    settings[work.settings.levels[-1]] = work.settings
     mirrored = content.attributes["mirrored"]
     return {
-        number: aggregate(a, b_prime, {number: level}, settings, mirrored)
+        number: aggregate(a, b_prime, {number: level}, settings[number], mirrored)
         for number, level in unpack_levels(content.arrays).items()
     }
 
@@ -70,6 +76,7 @@ def _measure(work: PairWork) -> dict[str, float]:
         finest.a_prime,
         finest.nnf_ab,
         finest.nnf_ba,
+        b=finest.b,
         truth=read_truth({"a": pair.a, "b_prime": pair.b_prime, **pair.truth}),
         levels={level: result.nnf_ab for level, result in by_level.items()},
         seconds=sum(work.seconds.values()) or None,

@@ -42,13 +42,23 @@ OTHERS = (
     Column("seconds", "s a pair", 0, 1),
 )
 
+PICTURES = (
+    Column("difference", "difference to true A'", -1, 3),
+    Column("similarity", "similarity to true A'"),
+    Column("difference_b", "difference to true B", -1, 3),
+    Column("similarity_b", "similarity to true B"),
+    Column("structure", "structure of A", 0),
+    Column("seams", "seams, grey levels", -1),
+    Column("sharpness", "sharpness", 0),
+)
+"""How good A' and B are as pictures."""
+
 WITHOUT_TRUTH = (
     Column("forward_backward", "forward-backward"),
     Column("coverage", "coverage"),
     Column("smoothness", "smoothness", 0),
     Column("energy", "energy", -1),
     Column("ssim", "SSIM to A", 0),
-    Column("structure", "structure of A", 0),
     Column("ssim_truth", "SSIM to true A'"),
     Column("colour_distance", "colour distance to B'", -1, 1),
     Column("feature_distance", "feature distance to B'", -1),
@@ -100,6 +110,7 @@ def make_tables(
         _means("Means over pairs and their 95 % intervals.", measures, [*accuracy, *OTHERS]),
         *(_differences(measures, base, bases, accuracy) for base in dict.fromkeys(bases.values())),
         *(_by_kind(measures[each.measure], each, kinds) for each in accuracy),
+        _means("The pictures.", measures, PICTURES),
         _means("Measures that need no truth, but for the last SSIM.", measures, WITHOUT_TRUTH),
     ]
     return [table for table in tables if len(table.headings) > 1]

@@ -1,4 +1,4 @@
-"""What is known of a pair: where its pixels and keypoints belong, and what A' should look like."""
+"""What is known of a pair: where its pixels and keypoints belong, how A' and B should look."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ TRUTH_COLUMNS = (
     "mask_b_prime",
     "keypoints",
     "a_prime",
+    "b",
     "mirrored",
 )
 """The columns of the table of pairs that `read_truth` understands, all optional."""
+
+
+ASPECT = 0.05
+"""By what share the aspect of a true picture may differ; published ones are cut out of figures."""
 
 
 class TruthError(ValueError):
@@ -53,7 +58,7 @@ class Truth:
             from A to B' and back, NaN where unknown.
         mask_a, mask_b_prime: (H, W) bool, the foreground.
         keypoints: points that correspond.
-        a_prime: (H, W, 3) uint8, what A' should look like.
+        a_prime, b: (H, W, 3) uint8, what A' and B should look like, at any size.
         mirrored: whether the pair matches only with one of the pictures mirrored.
     """
 
@@ -63,6 +68,7 @@ class Truth:
     mask_b_prime: np.ndarray | None = None
     keypoints: Keypoints | None = None
     a_prime: np.ndarray | None = None
+    b: np.ndarray | None = None
     mirrored: bool = False
 
 
@@ -74,7 +80,8 @@ def read_truth(row: dict[str, Any]) -> Truth:
             `flow_ab` and `flow_ba` are .flo files of the size of A and of B'; of `mask_a` and
             `mask_b_prime` any value but zero is foreground; `keypoints` is a JSON file with the
             lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
-            [left, top, right, bottom]; `a_prime` is a picture.
+            [left, top, right, bottom]; `a_prime` and `b` are pictures of any size, with the aspect
+            of A and of B'.
 
     Raises:
         TruthError: a file does not fit its picture or is not what it should be.
@@ -83,17 +90,18 @@ def read_truth(row: dict[str, Any]) -> Truth:
     given = {name: row[name] for name in TRUTH_COLUMNS if row.get(name)}
     sizes = {name: read_image(row[name]).shape[:2] for name in ("a", "b_prime")} if given else {}
     readers = {
-        "flow_ab": (_read_flow, "a"),
-        "flow_ba": (_read_flow, "b_prime"),
-        "mask_a": (read_mask, "a"),
-        "mask_b_prime": (read_mask, "b_prime"),
-        "a_prime": (read_image, "a"),
+        "flow_ab": (_read_flow, "a", _check_size),
+        "flow_ba": (_read_flow, "b_prime", _check_size),
+        "mask_a": (read_mask, "a", _check_size),
+        "mask_b_prime": (read_mask, "b_prime", _check_size),
+        "a_prime": (read_image, "a", _check_aspect),
+        "b": (read_image, "b_prime", _check_aspect),
     }
     known: dict[str, Any] = {"mirrored": bool(row.get("mirrored"))}
-    for name, (read, picture) in readers.items():
+    for name, (read, picture, check) in readers.items():
         if name in given:
             known[name] = read(given[name])
-            _check_size(given[name], known[name].shape[:2], row[picture], sizes[picture])
+            check(given[name], known[name].shape[:2], row[picture], sizes[picture])
     if "keypoints" in given:
         known["keypoints"] = read_keypoints(given["keypoints"], sizes["a"], sizes["b_prime"])
     return Truth(**known)
@@ -169,6 +177,17 @@ def _check_size(
         raise TruthError(
             f"{path}: it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}; "
             "give the truth at the picture's own size"
+        )
+
+
+def _check_aspect(
+    path: str, size: tuple[int, int], picture: str, picture_size: tuple[int, int]
+) -> None:
+    aspect, picture_aspect = (width / height for height, width in (size, picture_size))
+    if abs(aspect / picture_aspect - 1) > ASPECT:
+        raise TruthError(
+            f"{path}: it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}; "
+            "give one that shows the same places, scaled as a whole"
         )
 
 
