@@ -1,0 +1,99 @@
+"""How good the pictures are by every setting of `transfer`: `python -m benchmarks.pictures TABLE`.
+
+TABLE is a table of pairs as config/pairs.tsv is, best with published or true A' and B in its
+columns `a_prime` and `b`. Every pair is worked with every variant below and measured; the same
+command takes up a run that was ended. The folder of results holds what an ablation leaves, and
+pictures.json: the means of every variant, with the machine, the versions and the commit.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dia_pipeline.config import load_config
+from dia_pipeline.evaluation.benchmark import work_benchmark
+from dia_pipeline.evaluation.comparison import compare_variants
+from dia_pipeline.evaluation.results import read_measures
+from dia_pipeline.evaluation.tables import PICTURES
+from dia_pipeline.files import replace_file
+from dia_pipeline.plan import Plan
+from dia_pipeline.provenance import versions
+from dia_pipeline.summary import summarise
+
+from . import __main__ as benchmarks
+
+ROOT = Path(__file__).parents[1]
+
+VARIANTS = {
+    "transfer": {},
+    "voted": {"composition": "voted"},
+    "correspondence": {"task": "correspondence"},
+    **{f"seed-{seed}": {"seed": seed} for seed in (1, 2)},
+    **{f"blend-{blend}": {"blend": blend} for blend in (1, 2, 3)},
+    **{f"deconvolution-{count}": {"deconvolution": count} for count in (0, 5, 40)},
+    "patch-5": {"coarse_patch": 5},
+    "iterations-20": {"iterations": 20},
+    "random-start": {"initial": "random"},
+    "sigmoid": {"blend_map": "sigmoid"},
+}
+"""What is compared: the defaults, and each of them changed by itself."""
+
+
+def main(
+    table: Annotated[Path, typer.Argument(help="The pairs.")],
+    output: Annotated[Path, typer.Option("--output", "-o")] = Path("results/pictures"),
+    variant: Annotated[list[str] | None, typer.Option(help="Of the variants, only these.")] = None,
+    quality: str = "standard",
+) -> None:
+    """Print the mean of every measure of pictures for every variant, and file them as JSON."""
+    config = {
+        "pairs": str(table),
+        "results": str(output),
+        "pairs_per_job": 1000,
+        "checkpoint": "pair",
+        "settings": {"quality": quality},
+        "variants": {name: VARIANTS[name] for name in variant or VARIANTS},
+    }
+    plan = Plan(load_config(config, schemas=ROOT / "workflow" / "schemas", source=str(table)))
+    work_benchmark(plan)
+    compare_variants(plan, summarise(plan, "measure").made)
+    means = {name: mean_measures(plan, name) for name in plan.variants}
+    record = {"machine": benchmarks.describe("auto"), "commit": commit(), "versions": versions()}
+    with replace_file(output / "pictures.json") as temporary:
+        temporary.write_text(json.dumps({**record, "means": means}, indent=2) + "\n")
+    Console(width=140).print(drawn(means))
+
+
+def mean_measures(plan: Plan, variant: str) -> dict[str, float]:
+    """The means over the pairs of the measures of pictures."""
+    found = [read_measures(plan.folder(variant, pair)) for pair in plan.config.pairs]
+    names = [column.measure for column in PICTURES]
+    known = {name: [each[name] for each in found if name in each] for name in names}
+    return {name: float(np.mean(values)) for name, values in known.items() if values}
+
+
+def drawn(means: dict[str, dict[str, float]]) -> Table:
+    """The means as a table with a row for every variant."""
+    columns = [each for each in PICTURES if any(each.measure in row for row in means.values())]
+    table = Table("variant", *(column.heading for column in columns))
+    for name, row in means.items():
+        table.add_row(name, *(f"{row.get(c.measure, np.nan):.{c.digits}f}" for c in columns))
+    return table
+
+
+def commit() -> str:
+    """The commit of the checkout, empty where there is none."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    typer.run(main)
