@@ -32,7 +32,7 @@ def describe(device: str) -> str:
     """The day, the machine and the device."""
     import torch
 
-    from dia_pipeline.network import pick_device
+    from dia_pipeline.algorithm.network import pick_device
 
     picked = pick_device(device)
     cuda = picked.type == "cuda"

@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from scipy.spatial import KDTree
 
-from dia_pipeline.aggregation import full_field, rebuild
-from dia_pipeline.features import working_size
-from dia_pipeline.images import resize_image
-from dia_pipeline.nnf import identity
-from dia_pipeline.photographs import night, photograph
-from dia_pipeline.refinement import refine
+from dia_pipeline.algorithm.aggregation import full_field, rebuild
+from dia_pipeline.algorithm.features import working_size
+from dia_pipeline.algorithm.nnf import identity
+from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.io.images import resize_image
+from dia_pipeline.samples.photographs import night, photograph
 from dia_pipeline.settings import Settings, resolve
 
 SIZES = ((448, 448), (1000, 1400), (4000, 6000))

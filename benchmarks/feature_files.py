@@ -21,10 +21,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from dia_pipeline.config import Config, Pair
-from dia_pipeline.demo import demo_pairs
-from dia_pipeline.plan import Plan
-from dia_pipeline.stages import Networks, PairWork, find_backbone, work_batch
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.samples.demo import demo_pairs
+from dia_pipeline.stages.pairs import Networks, PairWork, find_backbone, work_batch
 
 RUNS = {
     "float32": {"feature_dtype": "float32"},

@@ -18,12 +18,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dia_pipeline import deconvolution, levels
+from dia_pipeline.algorithm import coarse_to_fine as levels
+from dia_pipeline.algorithm import deconvolution
+from dia_pipeline.algorithm.lbfgs import Minimum, minimise
+from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy
-from dia_pipeline.lbfgs import Minimum, minimise
-from dia_pipeline.network import Network, pick_device
+from dia_pipeline.io.weights import find_weights
 from dia_pipeline.settings import QUALITY, resolve
-from dia_pipeline.weights import find_weights
 
 from .pair import portraits
 

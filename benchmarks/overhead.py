@@ -85,11 +85,11 @@ def time_bare(folder: Path) -> float:
 def work_bare() -> None:
     """Work all pairs in the working directory in memory; write what `dia run` does."""
     from dia_pipeline.analogy import analogy
-    from dia_pipeline.images import read_image
-    from dia_pipeline.outputs import write_outputs
-    from dia_pipeline.provenance import circumstances
+    from dia_pipeline.io.images import read_image
     from dia_pipeline.settings import resolve
-    from dia_pipeline.stages import find_backbone, load_network
+    from dia_pipeline.stages.pairs import find_backbone, load_network
+    from dia_pipeline.store.outputs import write_outputs
+    from dia_pipeline.store.provenance import circumstances
 
     settings = resolve(SETTINGS)
     backbone, weights = find_backbone(settings.backbone)

@@ -105,9 +105,9 @@ def measure(
     import torch
 
     from dia_pipeline import analogy as algorithm
-    from dia_pipeline.network import Network, pick_device
+    from dia_pipeline.algorithm.network import Network, pick_device
+    from dia_pipeline.io.weights import find_weights
     from dia_pipeline.settings import resolve
-    from dia_pipeline.weights import find_weights
 
     options = {"ratio": ratio, "quality": quality, "precision": precision}
     settings = resolve({**options, "max_side": max(size)})
@@ -140,7 +140,7 @@ def counted(work, network) -> dict[str, Any]:
     from torch.profiler import ProfilerActivity, profile
     from torch.utils.flop_counter import FlopCounterMode
 
-    from dia_pipeline import deconvolution
+    from dia_pipeline.algorithm import deconvolution
 
     on_gpu = network.device.type == "cuda"
     begin = time.perf_counter()
@@ -229,8 +229,8 @@ def shortest(work) -> float:
 
 def portraits(size: tuple[int, int] = SIZE):
     """The demo's pair of portraits at a size (height, width)."""
-    from dia_pipeline.demo import demo_pairs
-    from dia_pipeline.images import read_image, resize_image
+    from dia_pipeline.io.images import read_image, resize_image
+    from dia_pipeline.samples.demo import demo_pairs
 
     folder = Path(tempfile.gettempdir(), "dia-benchmark")
     if not (folder / "pairs.tsv").exists():

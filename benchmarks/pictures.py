@@ -18,15 +18,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dia_pipeline.config import load_config
-from dia_pipeline.evaluation.benchmark import work_benchmark
-from dia_pipeline.evaluation.comparison import compare_variants
-from dia_pipeline.evaluation.results import read_measures
 from dia_pipeline.evaluation.tables import PICTURES
-from dia_pipeline.files import replace_file
-from dia_pipeline.plan import Plan
-from dia_pipeline.provenance import versions
-from dia_pipeline.summary import summarise
+from dia_pipeline.io.files import replace_file
+from dia_pipeline.runs.config import load_config
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.summary import summarise
+from dia_pipeline.stages.benchmarks import work_benchmark
+from dia_pipeline.stages.comparing import compare_variants
+from dia_pipeline.stages.measuring import read_measures
+from dia_pipeline.store.provenance import versions
 
 from . import __main__ as benchmarks
 

@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from dia_pipeline import analogy as algorithm
-from dia_pipeline.images import resize_image
-from dia_pipeline.network import Network, pick_device
-from dia_pipeline.photographs import night, photograph, warped
+from dia_pipeline.algorithm.network import Network, pick_device
+from dia_pipeline.io.images import resize_image
+from dia_pipeline.io.weights import find_weights
+from dia_pipeline.samples.photographs import night, photograph, warped
 from dia_pipeline.settings import resolve
-from dia_pipeline.weights import find_weights
 
 HEIGHT, WIDTH = 160, 176
 GRID = np.stack(np.mgrid[:HEIGHT, :WIDTH], axis=-1).astype(float)

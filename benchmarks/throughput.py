@@ -64,10 +64,10 @@ def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: st
     import numba
     import torch
 
+    from dia_pipeline.algorithm.network import Network, pick_device
     from dia_pipeline.analogy import analogy
-    from dia_pipeline.network import Network, pick_device
+    from dia_pipeline.io.weights import find_weights
     from dia_pipeline.settings import resolve
-    from dia_pipeline.weights import find_weights
 
     torch.set_num_threads(threads)
     numba.set_num_threads(threads)

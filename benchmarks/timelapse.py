@@ -19,12 +19,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dia_pipeline.demo import day_to_night, graded
-from dia_pipeline.film import shrunk
-from dia_pipeline.images import read_image, write_image
-from dia_pipeline.sequence_stages import run_sequence
-from dia_pipeline.sequences import Sequence, find_frames
+from dia_pipeline.figures.film import shrunk
+from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.samples.demo import day_to_night, graded
 from dia_pipeline.settings import resolve
+from dia_pipeline.stages.sequences import run_sequence
 
 COHERENCES = ("independent", "warm-start", "locked")
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from .analogy import Analogy
-    from .levels import Progress
+    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.analogy import Analogy
 
 __version__ = "0.1.0"
 
@@ -47,11 +47,11 @@ def run(
     Raises:
         SettingsError, ImageError, WeightsError: the message says what to do.
     """
-    from .analogy import analogy
-    from .images import read_image
-    from .network import Network, pick_device
-    from .settings import FEATURE_MATCHERS, resolve
-    from .weights import find_weights
+    from dia_pipeline.algorithm.network import Network, pick_device
+    from dia_pipeline.analogy import analogy
+    from dia_pipeline.io.images import read_image
+    from dia_pipeline.io.weights import find_weights
+    from dia_pipeline.settings import FEATURE_MATCHERS, resolve
 
     settings = resolve(options)
     a, b_prime = (

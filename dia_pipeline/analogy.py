@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from .aggregation import full_field, nearest_pixels, rebuild
-from .features import extract, working_image
-from .images import mirror, resize_image
-from .levels import Level, Progress, Pyramid, work_levels
-from .matchers import find_matcher
-from .network import Network
-from .orientation import orient
-from .refinement import refine
-from .settings import FEATURE_MATCHERS, LEVELS, Settings
+from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
+from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, work_levels
+from dia_pipeline.algorithm.features import extract, working_image
+from dia_pipeline.algorithm.network import Network
+from dia_pipeline.algorithm.orientation import orient
+from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.io.images import mirror, resize_image
+from dia_pipeline.matchers import find_matcher
+from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 
 @dataclass

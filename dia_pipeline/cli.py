@@ -17,17 +17,17 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from .sequences import COHERENCE
-from .settings import BLEND, CHOICES, PRESET, QUALITY, TASK, SettingsError, resolve
-from .sources import SequenceError
+from dia_pipeline.runs.sequences import COHERENCE
+from dia_pipeline.runs.sources import SequenceError
+from dia_pipeline.settings import BLEND, CHOICES, PRESET, QUALITY, TASK, SettingsError, resolve
 
 if TYPE_CHECKING:
-    from .evaluation.tables import Table as Comparison
-    from .levels import Progress
-    from .plan import Plan
-    from .sequence_stages import FrameProgress
-    from .status import Status
-    from .summary import Summary
+    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.evaluation.tables import Table as Comparison
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.status import Status
+    from dia_pipeline.runs.summary import Summary
+    from dia_pipeline.stages.sequences import FrameProgress
 
 REFRESH = 2
 """Seconds between two looks at a run."""
@@ -55,15 +55,15 @@ class Commands(TyperGroup):
 
 def _is_expected(error: Exception) -> bool:
     """Whether the message of an error is meant for the person at the terminal."""
-    from .config import ConfigError
+    from dia_pipeline.runs.config import ConfigError
 
     if isinstance(error, (ConfigError, SettingsError, SequenceError, OSError)):
         return True
-    from .evaluation.layouts import LayoutError
-    from .flow import FlowError
-    from .images import ImageError
-    from .matchers import MatcherError
-    from .stages import JobError, out_of_memory
+    from dia_pipeline.evaluation.layouts import LayoutError
+    from dia_pipeline.io.flow import FlowError
+    from dia_pipeline.io.images import ImageError
+    from dia_pipeline.matchers import MatcherError
+    from dia_pipeline.stages.pairs import JobError, out_of_memory
 
     kinds = (FlowError, ImageError, JobError, LayoutError, MatcherError)
     return isinstance(error, kinds) or out_of_memory(error)
@@ -71,7 +71,7 @@ def _is_expected(error: Exception) -> bool:
 
 def _message(error: Exception) -> str:
     """What an error says, and what to do about it."""
-    from .stages import describe, out_of_memory
+    from dia_pipeline.stages.pairs import describe, out_of_memory
 
     return describe(error) if out_of_memory(error) else str(error)
 
@@ -190,7 +190,7 @@ def run(
     options = {name: value for name, value in locals().items() if name in OPTIONS}
     settings = resolve(options)
     _limit_threads(threads)
-    from .stages import run_pair
+    from dia_pipeline.stages.pairs import run_pair
 
     with _level_display() as progress:
         run_pair(str(a), str(b_prime), output, settings, device, progress)
@@ -253,8 +253,8 @@ def timelapse(
     names = ("preset", "quality", "blend", "ratio", "max_side", "refine", "backbone")
     settings = resolve({name: value for name, value in locals().items() if name in names})
     _limit_threads(threads)
-    from .sequence_stages import run_sequence
-    from .sequences import Sequence, find_frames
+    from dia_pipeline.runs.sequences import Sequence, find_frames
+    from dia_pipeline.stages.sequences import run_sequence
 
     keyframes = tuple(sorted(keyframe or ()))
     moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
@@ -278,7 +278,7 @@ def weights(
     ] = None,
 ):
     """Find or fetch the network weights; say which, where from, under what licence."""
-    from .stages import find_backbone
+    from dia_pipeline.stages.pairs import find_backbone
 
     record, found = find_backbone(backbone)
     console.print(f"backbone  {record.name}")
@@ -293,7 +293,7 @@ def weights(
 @app.command(rich_help_panel="One pair")
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
     """Write example pairs and a sequence, made from photographs that installed packages carry."""
-    from .demo import demo_pairs, demo_sequence
+    from dia_pipeline.samples.demo import demo_pairs, demo_sequence
 
     console.print(f"The table of pairs: {demo_pairs(folder)}")
     console.print(f"The table of sequences: {demo_sequence(folder)}")
@@ -320,10 +320,10 @@ def evaluate(
     The task is correspondence unless this command or the file of variants says otherwise.
     """
     _limit_threads(threads)
-    from .config import Config, Pair, merge
-    from .evaluation.benchmark import read_variants, work_benchmark, write_pairs
-    from .evaluation.layouts import read_layout
-    from .plan import Plan
+    from dia_pipeline.evaluation.layouts import read_layout
+    from dia_pipeline.runs.config import Config, Pair, merge
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.stages.benchmarks import read_variants, work_benchmark, write_pairs
 
     rows = read_layout(folder, layout, output / "derived", split)
     write_pairs(output / "pairs.tsv", rows)
@@ -385,9 +385,9 @@ def measure(plan: PlanPath, variant: Variant, batch: Batch, threads: Threads = N
 @app.command(rich_help_panel="Stages of the workflow")
 def synthetic(plan: PlanPath):
     """Make the pictures and the truth of the synthetic benchmark."""
-    from .evaluation.synthetic import make_benchmark
-    from .plan import Plan
-    from .receipts import write_json
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.samples.synthetic import make_benchmark
+    from dia_pipeline.store.receipts import write_json
 
     the_plan = Plan.read(plan)
     rows = make_benchmark(the_plan.config.synthetic, the_plan.config.synthetic_folder)
@@ -406,8 +406,8 @@ def sequence(
 ):
     """Work one stage of a sequence, or of one of its chunks."""
     _limit_threads(threads)
-    from .plan import Plan
-    from .sequence_stages import work_sequence
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.stages.sequences import work_sequence
 
     work_sequence(Plan.read(plan), stage, variant, sequence, chunk)
 
@@ -415,8 +415,8 @@ def sequence(
 @app.command(rich_help_panel="Stages of the workflow")
 def summary(plan: PlanPath):
     """Say what a run made; name every failed pair, and let the next run try those again."""
-    from .plan import Plan
-    from .summary import summarise
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.summary import summarise
 
     the_plan = Plan.read(plan)
     _conclude(the_plan, summarise(the_plan), the_plan.summary)
@@ -425,14 +425,14 @@ def summary(plan: PlanPath):
 @app.command(rich_help_panel="Stages of the workflow")
 def compare(plan: PlanPath):
     """Compare the variants by their measures: tables, plots, and figures of the pairs."""
-    from .plan import Plan
+    from dia_pipeline.runs.plan import Plan
 
     _compare(Plan.read(plan))
 
 
 def _compare(plan: Plan) -> None:
-    from .evaluation.comparison import compare_variants
-    from .summary import summarise
+    from dia_pipeline.runs.summary import summarise
+    from dia_pipeline.stages.comparing import compare_variants
 
     outcome = summarise(plan, "measure")
     for table in compare_variants(plan, outcome.made)[:1]:
@@ -454,7 +454,7 @@ def _means(table: Comparison) -> Table:
 
 def _conclude(plan: Plan, outcome: Summary, path: Path) -> None:
     """Say what was made, and name what failed; a run without failures is filed under `path`."""
-    from .summary import forget_failures
+    from dia_pipeline.runs.summary import forget_failures
 
     console.print(_table(plan, outcome))
     failures = [
@@ -490,8 +490,8 @@ def status(
 
     from rich.live import Live
 
-    from .plan import Plan
-    from .status import status
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.status import status
 
     the_plan = Plan.latest(results)
     found = status(the_plan)
@@ -523,8 +523,8 @@ def _status_table(found: dict[str, Status]) -> Table:
 @app.command(rich_help_panel="Runs of the workflow")
 def verify(results: Results = Path("results")):
     """Open everything that was made; name what is missing or damaged, for the next run to mend."""
-    from .plan import Plan
-    from .verification import find_faults, withdraw_receipts
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.stages.verification import find_faults, withdraw_receipts
 
     the_plan = Plan.latest(results)
     faults = list(find_faults(the_plan))
@@ -540,8 +540,8 @@ def verify(results: Results = Path("results")):
 
 def _work(stage: str, plan: Path, variant: str, batch: str, threads: int | None) -> None:
     _limit_threads(threads)
-    from .plan import Plan
-    from .stages import work_batch
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.stages.pairs import work_batch
 
     work_batch(Plan.read(plan), stage, variant, batch)
 

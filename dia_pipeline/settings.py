@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .matchers import MATCHERS
+from dia_pipeline.matchers import MATCHERS
 
 LEVELS = (5, 4, 3, 2, 1)
 """The levels, coarse to fine: level L is the tap relu{L}_1 of the network."""

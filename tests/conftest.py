@@ -10,7 +10,7 @@ import dia_pipeline  # noqa: F401  before torch, whose threads it tames
 @pytest.fixture(scope="session")
 def network():
     """VGG-16 with its real weights, float32 on the CPU."""
-    from dia_pipeline.network import Network
-    from dia_pipeline.weights import find_weights
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.weights import find_weights
 
     return Network(find_weights("vgg16"), "cpu", "float32")

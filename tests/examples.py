@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.config import Config, Pair
-from dia_pipeline.plan import Plan
-from dia_pipeline.provenance import Backbone
-from dia_pipeline.stages import find_backbone, work_batch
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.pairs import find_backbone, work_batch
+from dia_pipeline.store.provenance import Backbone
 
 DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "iterations": 2}
 """Settings that work a small pair in well under a second."""

@@ -14,7 +14,7 @@ import yaml
 from examples import DRAFT, times, write_pairs
 from PIL import Image
 
-from dia_pipeline.flow import read_flo
+from dia_pipeline.io.flow import read_flo
 
 SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
 RESULTS = Path("results/ablation")

@@ -9,16 +9,15 @@ import torch
 from examples import PUBLISHED
 
 import dia_pipeline
-from dia_pipeline import exact
-from dia_pipeline.aggregation import full_field, nearest_pixels, preview, rebuild, voted
+from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, preview, rebuild, voted
+from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, work_level
+from dia_pipeline.algorithm.features import extract, working_size
+from dia_pipeline.algorithm.nnf import identity, uniform, upsample
+from dia_pipeline.algorithm.patchmatch import exact, stack
+from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.analogy import analogy
-from dia_pipeline.features import extract, working_size
-from dia_pipeline.images import resize_image
-from dia_pipeline.levels import LOYALTY, work_level
-from dia_pipeline.nnf import identity, uniform, upsample
-from dia_pipeline.patchmatch import stack
-from dia_pipeline.photographs import night, pencil, photograph, sampled, warped
-from dia_pipeline.refinement import refine
+from dia_pipeline.io.images import resize_image
+from dia_pipeline.samples.photographs import night, pencil, photograph, sampled, warped
 from dia_pipeline.settings import LEVELS, PATCH, resolve
 
 HEIGHT, WIDTH = 160, 176
@@ -179,8 +178,8 @@ def test_every_choice_matters(network, small, options):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_number_of_threads_does_not_change_a_byte(network, small, precision):
-    from dia_pipeline.network import Network
-    from dia_pipeline.weights import find_weights
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.weights import find_weights
 
     network = Network(find_weights("vgg16"), "cpu", precision)
     before = torch.get_num_threads()
@@ -211,7 +210,7 @@ def test_the_field_of_every_level_can_be_seen(network, cat):
 
 
 def test_one_call_takes_arrays_and_paths(small, tmp_path, network):
-    from dia_pipeline.images import write_image
+    from dia_pipeline.io.images import write_image
 
     a, b_prime = small
     write_image(tmp_path / "a.png", a)
@@ -254,8 +253,8 @@ def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
 
 def test_bfloat16_finds_what_float32_finds(network, cat):
     """The share of matches within 2 px may differ by two percent at most."""
-    from dia_pipeline.network import Network
-    from dia_pipeline.weights import find_weights
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.weights import find_weights
 
     rough = Network(find_weights("vgg16"), "cpu", "bfloat16")
     bent, displacement = warped(window(cat), amount=6, seed=1)

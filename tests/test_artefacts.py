@@ -6,7 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from dia_pipeline.artefacts import ArtefactError, check_artefact, read_artefact, write_artefact
+from dia_pipeline.store.artefacts import (
+    ArtefactError,
+    check_artefact,
+    read_artefact,
+    write_artefact,
+)
 
 RECIPE = {"stage": "level3", "settings": {"seed": 0}}
 ARRAYS = {

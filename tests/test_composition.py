@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from dia_pipeline import composition
-from dia_pipeline.aggregation import nearest_pixels, voted
-from dia_pipeline.composition import compose
-from dia_pipeline.photographs import photograph
-from dia_pipeline.voting import vote
+from dia_pipeline.algorithm import composition
+from dia_pipeline.algorithm.aggregation import nearest_pixels, voted
+from dia_pipeline.algorithm.composition import compose
+from dia_pipeline.algorithm.voting import vote
+from dia_pipeline.samples.photographs import photograph
 
 HEIGHT, WIDTH = 40, 60
 

@@ -8,11 +8,11 @@ import pytest
 from examples import PUBLISHED
 
 from dia_pipeline import settings as vocabulary
-from dia_pipeline.config import Config, ConfigError, Pair, load_config, merge, pair_settings
-from dia_pipeline.evaluation.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
 from dia_pipeline.matchers import MATCHERS
-from dia_pipeline.sequences import COHERENCE, Sequence
+from dia_pipeline.runs.config import Config, ConfigError, Pair, load_config, merge, pair_settings
+from dia_pipeline.runs.sequences import COHERENCE, Sequence
+from dia_pipeline.samples.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
 
 SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
 

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dia_pipeline.deconvolution import deconvolve, reconstruct
-from dia_pipeline.demo import demo_pairs
-from dia_pipeline.features import extract, working_image
-from dia_pipeline.images import read_image
-from dia_pipeline.network import Network
-from dia_pipeline.nnf import identity, upsample_levels
-from dia_pipeline.patchmatch import search, stack
+from dia_pipeline.algorithm.deconvolution import deconvolve, reconstruct
+from dia_pipeline.algorithm.features import extract, working_image
+from dia_pipeline.algorithm.network import Network
+from dia_pipeline.algorithm.nnf import identity, upsample_levels
+from dia_pipeline.algorithm.patchmatch import search, stack
+from dia_pipeline.algorithm.voting import vote
+from dia_pipeline.io.images import read_image
+from dia_pipeline.samples.demo import demo_pairs
 from dia_pipeline.settings import PATCH
-from dia_pipeline.voting import vote
 
 
 @pytest.fixture(scope="module")

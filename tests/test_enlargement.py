@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dia_pipeline import enlargement
-from dia_pipeline.enlargement import enlarge
-from dia_pipeline.nnf import upsample
+from dia_pipeline.algorithm import enlargement
+from dia_pipeline.algorithm.enlargement import enlarge
+from dia_pipeline.algorithm.nnf import upsample
 
 CELLS = (12, 16)
 CELL = 8

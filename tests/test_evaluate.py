@@ -16,11 +16,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
-from dia_pipeline.config import load_config, merge
-from dia_pipeline.evaluation.benchmark import read_variants
-from dia_pipeline.evaluation.synthetic import make_benchmark
-from dia_pipeline.flow import read_flo
+from dia_pipeline.io.flow import read_flo
+from dia_pipeline.runs.config import load_config, merge
+from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.settings import TASK, resolve
+from dia_pipeline.stages.benchmarks import read_variants
 
 SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
 

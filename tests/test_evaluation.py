@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from dia_pipeline.evaluation.evaluation import measure_pair
-from dia_pipeline.evaluation.scenes import maps
 from dia_pipeline.evaluation.truth import Keypoints, Truth
-from dia_pipeline.images import mirror, resize_image
-from dia_pipeline.photographs import photograph, sampled
+from dia_pipeline.io.images import mirror, resize_image
+from dia_pipeline.samples.photographs import photograph, sampled
+from dia_pipeline.samples.scenes import maps
 
 A = photograph("chelsea")[60:180, 100:260]
 SHAPE = A.shape[:2]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from test_patchmatch import ROUNDING, exhaustive, smooth_maps
 
-from dia_pipeline import exact, patchmatch_torch
-from dia_pipeline.nnf import identity, uniform
-from dia_pipeline.patchmatch import JUMPS, search
+from dia_pipeline.algorithm.nnf import identity, uniform
+from dia_pipeline.algorithm.patchmatch import JUMPS, exact, search
+from dia_pipeline.algorithm.patchmatch import reference as patchmatch_torch
 
 SHAPE, TARGET_SHAPE = (13, 19), (17, 12)
 

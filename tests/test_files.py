@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from dia_pipeline.files import digest_file, replace_file
+from dia_pipeline.io.files import digest_file, replace_file
 
 
 def test_the_file_appears_whole_and_nothing_else_stays(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from vision import torchvision
 
-from dia_pipeline.flow import FlowError, colour_flow, flow_from_nnf, read_flo, write_flo
+from dia_pipeline.io.flow import FlowError, colour_flow, flow_from_nnf, read_flo, write_flo
 
 
 def test_flow_is_where_a_pixel_goes_less_where_it_is():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from examples import write_picture
 
-from dia_pipeline.frames import frame_fault, read_sized, write_frame
-from dia_pipeline.images import ImageError
-from dia_pipeline.sources import SequenceError, list_frames
-from dia_pipeline.video import count_frames, decode_frames, write_video
+from dia_pipeline.io.frames import frame_fault, read_sized, write_frame
+from dia_pipeline.io.images import ImageError
+from dia_pipeline.io.video import count_frames, decode_frames, write_video
+from dia_pipeline.runs.sources import SequenceError, list_frames
 
 SIZE = (33, 47)
 

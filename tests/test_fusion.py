@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from dia_pipeline.fusion import fuse, response
+from dia_pipeline.algorithm.fusion import fuse, response
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_pipeline.images import (
+from dia_pipeline.io.images import (
     MAX_PIXELS,
     ImageError,
     mirror,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dia_pipeline.images import read_image
-from dia_pipeline.photographs import night, photograph
+from dia_pipeline.io.images import read_image
+from dia_pipeline.samples.photographs import night, photograph
 
 
 @pytest.mark.slow

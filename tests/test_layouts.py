@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 from dia_pipeline.evaluation.layouts import LAYOUTS, LayoutError, read_layout
 from dia_pipeline.evaluation.truth import read_truth
-from dia_pipeline.flow import write_flo
+from dia_pipeline.io.flow import write_flo
 
 
 def picture(path, width, height):

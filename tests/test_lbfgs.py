@@ -8,8 +8,10 @@ import pytest
 import torch
 from scipy.optimize import rosen, rosen_der
 
-from dia_pipeline import lbfgs, lbfgs_numba, lbfgs_torch
-from dia_pipeline.lbfgs import minimise
+from dia_pipeline.algorithm import lbfgs
+from dia_pipeline.algorithm.lbfgs import cpu as lbfgs_numba
+from dia_pipeline.algorithm.lbfgs import minimise
+from dia_pipeline.algorithm.lbfgs import reference as lbfgs_torch
 
 
 def quadratic(size=40, spread=1.5):

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-from dia_pipeline.images import resize_image
+from dia_pipeline.io.images import resize_image
 from dia_pipeline.matchers import (
     MATCHERS,
     MatcherError,
@@ -19,9 +19,9 @@ from dia_pipeline.matchers import (
 )
 from dia_pipeline.matchers.belief_propagation import propagate
 from dia_pipeline.matchers.sift import dense_sift
-from dia_pipeline.motion import grid
-from dia_pipeline.photographs import night, photograph, warped
+from dia_pipeline.samples.photographs import night, photograph, warped
 from dia_pipeline.settings import Settings
+from dia_pipeline.temporal.motion import grid
 
 SETTINGS = Settings()
 FOLLOWERS = ["optical-flow", "patchmatch-rgb", "sift"]

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dia_pipeline import memory
-from dia_pipeline.memory import PairTooLargeError, check_memory, free_memory, needed
+from dia_pipeline.algorithm import memory
+from dia_pipeline.algorithm.memory import PairTooLargeError, check_memory, free_memory, needed
 from dia_pipeline.settings import resolve
 
 SETTINGS = resolve({"quality": "standard"})
@@ -22,9 +22,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from dia_pipeline.analogy import analogy
-from dia_pipeline.network import Network
+from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import resolve
-from dia_pipeline.weights import find_weights
+from dia_pipeline.io.weights import find_weights
 
 network = Network(find_weights("vgg16"), "cpu")
 peaks = []

@@ -9,9 +9,9 @@ import pytest
 import torch
 from vision import torchvision
 
-from dia_pipeline.features import extract, round_features, working_size
-from dia_pipeline.network import Network, pick_device
-from dia_pipeline.weights import CONVOLUTIONS
+from dia_pipeline.algorithm.features import extract, round_features, working_size
+from dia_pipeline.algorithm.network import Network, pick_device
+from dia_pipeline.io.weights import CONVOLUTIONS
 
 TAPS = {"vgg19": (1, 6, 11, 20, 29), "vgg16": (1, 6, 11, 18, 25)}
 """Where torchvision's sequence has relu1_1 to relu5_1."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dia_pipeline.nnf import identity, uniform, upsample, upsample_levels
+from dia_pipeline.algorithm.nnf import identity, uniform, upsample, upsample_levels
 
 
 def test_identity_between_equal_sizes():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dia_pipeline.overview import HEIGHT, WIDTH, draw_overview
+from dia_pipeline.figures.overview import HEIGHT, WIDTH, draw_overview
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 30), (30, 30, 200), (120, 120, 120)
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from dia_pipeline import patchmatch_numba, patchmatch_torch
-from dia_pipeline.nnf import identity, uniform
-from dia_pipeline.patchmatch import JUMPS, radii, search, stack
+from dia_pipeline.algorithm.nnf import identity, uniform
+from dia_pipeline.algorithm.patchmatch import JUMPS, radii, search, stack
+from dia_pipeline.algorithm.patchmatch import cpu as patchmatch_numba
+from dia_pipeline.algorithm.patchmatch import reference as patchmatch_torch
 
 
 def smooth_maps(shape, target_shape, channels=8, seed=0, noise=0.4):

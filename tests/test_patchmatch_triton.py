@@ -14,9 +14,10 @@ triton = pytest.importorskip("triton")
 INTERPRETED = """
 import sys
 import torch
-from dia_pipeline import patchmatch_torch, patchmatch_triton
-from dia_pipeline.nnf import uniform
-from dia_pipeline.patchmatch import JUMPS, radii
+from dia_pipeline.algorithm.patchmatch import cuda as patchmatch_triton
+from dia_pipeline.algorithm.patchmatch import reference as patchmatch_torch
+from dia_pipeline.algorithm.nnf import uniform
+from dia_pipeline.algorithm.patchmatch import JUMPS, radii
 from test_patchmatch import smooth_maps
 
 patchmatch_triton.BLOCK, patchmatch_triton.CHANNELS = 64, 16
@@ -56,7 +57,7 @@ def test_the_kernels_compile_for_a_gpu(name, tmp_path, monkeypatch):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from dia_pipeline import patchmatch_triton
+    from dia_pipeline.algorithm.patchmatch import cuda as patchmatch_triton
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     signature = {"maps": MAPS, **KERNELS[name], "sizes": "constexpr"}

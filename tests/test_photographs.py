@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_pipeline import photographs
-from dia_pipeline.demo import demo_pairs
-from dia_pipeline.photographs import PHOTOGRAPHS, photograph, sampled, warped
+from dia_pipeline.samples import photographs
+from dia_pipeline.samples.demo import demo_pairs
+from dia_pipeline.samples.photographs import PHOTOGRAPHS, photograph, sampled, warped
 
 LOOKS = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset")
 

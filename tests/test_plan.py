@@ -6,9 +6,10 @@ from dataclasses import fields, replace
 
 import pytest
 
-from dia_pipeline.config import Config, Pair
-from dia_pipeline.plan import Plan
-from dia_pipeline.recipes import (
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.store.recipes import (
     STAGES,
     Sources,
     aggregate_recipe,
@@ -17,7 +18,6 @@ from dia_pipeline.recipes import (
     level_recipe,
     stage_settings,
 )
-from dia_pipeline.settings import Settings, resolve
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
@@ -131,7 +131,7 @@ def test_the_pair_checkpoint_is_decided_by_all_it_does_at_once():
 
 def test_planning_needs_no_heavy_library():
     code = (
-        "import sys, dia_pipeline.plan, dia_pipeline.config; "
+        "import sys, dia_pipeline.runs.plan, dia_pipeline.runs.config; "
         "print([m for m in ('torch', 'numba', 'PIL', 'h5py', 'scipy') if m in sys.modules])"
     )
     result = subprocess.run(

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from dia_pipeline.evaluation import plots
 from dia_pipeline.evaluation.tables import ACCURACY
+from dia_pipeline.figures import plots
 
 MATCHERS = {"first": "hierarchical", "alone": "layer-independent", "rgb": "patchmatch-rgb"}
 

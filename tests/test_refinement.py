@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dia_pipeline import refinement
-from dia_pipeline.photographs import night, photograph
-from dia_pipeline.refinement import refine, smooth
+from dia_pipeline.algorithm import refinement
+from dia_pipeline.algorithm.refinement import refine, smooth
+from dia_pipeline.samples.photographs import night, photograph
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import yaml
 from examples import DRAFT, times, write_pairs, write_picture
 from test_workflow import RESULTS, snakemake
 
-from dia_pipeline.images import read_image, write_image
-from dia_pipeline.plan import Plan
-from dia_pipeline.sequence_stages import run_sequence
-from dia_pipeline.sequences import Sequence, find_frames
+from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.settings import resolve
-from dia_pipeline.verification import find_faults, withdraw_receipts
+from dia_pipeline.stages.sequences import run_sequence
+from dia_pipeline.stages.verification import find_faults, withdraw_receipts
 
 pytestmark = pytest.mark.slow
 

@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 from examples import DRAFT, artefacts, make_plan, times, work, write_pairs, write_picture
 
-from dia_pipeline import files, stages
+from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.evaluation.measures import colour_distance
-from dia_pipeline.evaluation.results import read_measures
-from dia_pipeline.images import read_image
-from dia_pipeline.plan import Plan
-from dia_pipeline.provenance import Backbone
-from dia_pipeline.receipts import Receipt
-from dia_pipeline.refinement import refine
+from dia_pipeline.io import files
+from dia_pipeline.io.images import read_image
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.summary import forget_failures, summarise
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages import JobError, run_pair, work_batch
-from dia_pipeline.summary import forget_failures, summarise
+from dia_pipeline.stages import pairs as stages
+from dia_pipeline.stages.measuring import read_measures
+from dia_pipeline.stages.pairs import JobError, run_pair, work_batch
+from dia_pipeline.store.provenance import Backbone
+from dia_pipeline.store.receipts import Receipt
 
 RESULTS = Path("results")
 FOLDER = RESULTS / "hierarchical"
@@ -92,8 +93,8 @@ def test_nothing_valid_is_made_again_nor_torch_imported(plan):
     plan_path = plan.write()
     code = f"""
 import sys
-from dia_pipeline.plan import Plan
-from dia_pipeline.stages import work_batch
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.pairs import work_batch
 plan = Plan.read({str(plan_path)!r})
 for stage in plan.stages:
     work_batch(plan, stage, "hierarchical", "0001")
@@ -300,9 +301,9 @@ def test_a_stage_killed_while_it_writes_is_made_up_for(plan, victim, files_made)
         path.unlink()
     code = f"""
 import os, signal
-from dia_pipeline import files
-from dia_pipeline.plan import Plan
-from dia_pipeline.stages import work_batch
+from dia_pipeline.io import files
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.pairs import work_batch
 written, fsync = [], os.fsync
 
 def die_at_the_second(descriptor):

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
-from dia_pipeline.config import Config, Pair
-from dia_pipeline.plan import Plan
-from dia_pipeline.receipts import Failure, Receipt
-from dia_pipeline.status import RECENT, SILENCE, status
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.status import RECENT, SILENCE, status
+from dia_pipeline.store.receipts import Failure, Receipt
 
 NOW = 1_000_000.0
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dia_pipeline.evaluation.scenes import foreground, maps
-from dia_pipeline.evaluation.synthetic import (
+from dia_pipeline.io.flow import read_flo
+from dia_pipeline.io.images import read_image
+from dia_pipeline.samples.photographs import PHOTOGRAPHS
+from dia_pipeline.samples.scenes import foreground, maps
+from dia_pipeline.samples.synthetic import (
     LOOKS,
     PAIRS,
     SUBJECTS,
@@ -19,9 +22,6 @@ from dia_pipeline.evaluation.synthetic import (
     split_name,
     synthetic_pairs,
 )
-from dia_pipeline.flow import read_flo
-from dia_pipeline.images import read_image
-from dia_pipeline.photographs import PHOTOGRAPHS
 
 SIDE = 96
 
@@ -48,7 +48,7 @@ def test_rows_are_known_before_anything_is_made(tmp_path):
 
 def test_naming_the_pairs_costs_the_snakefile_nothing():
     code = (
-        "import sys; from dia_pipeline.evaluation.synthetic import synthetic_pairs;"
+        "import sys; from dia_pipeline.samples.synthetic import synthetic_pairs;"
         "synthetic_pairs({}, 'x');"
         "sys.exit(bool({'numpy', 'torch', 'scipy', 'PIL'} & sys.modules.keys()))"
     )

@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
-from dia_pipeline.config import Config
-from dia_pipeline.evaluation.comparison import bases
 from dia_pipeline.evaluation.tables import latex, make_tables, markdown, write_csv
-from dia_pipeline.plan import Plan
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.comparing import bases
 
 BASES = dict.fromkeys(("first", "no_1", "part"), "first")
 PAIRS = [f"p{n}" for n in range(8)]

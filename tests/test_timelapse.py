@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.cli import app
-from dia_pipeline.demo import day_to_night
-from dia_pipeline.images import read_image, resize_image, write_image
-from dia_pipeline.photographs import photograph
-from dia_pipeline.sequence_stages import run_sequence
-from dia_pipeline.sequences import Sequence, find_frames
+from dia_pipeline.io.images import read_image, resize_image, write_image
+from dia_pipeline.io.video import write_video
+from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.runs.sources import SequenceError
+from dia_pipeline.samples.demo import day_to_night
+from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.settings import resolve
-from dia_pipeline.sources import SequenceError
-from dia_pipeline.video import write_video
+from dia_pipeline.stages.sequences import run_sequence
 
 SETTINGS = resolve({"quality": "draft", "backbone": "vgg16", "precision": "float32"})
 SIZE = (51, 77)  # odd, for the video

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.evaluation.truth import Truth, TruthError, read_truth, write_keypoints
-from dia_pipeline.flow import FlowError, write_flo
-from dia_pipeline.images import ImageError, write_image
+from dia_pipeline.io.flow import FlowError, write_flo
+from dia_pipeline.io.images import ImageError, write_image
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from examples import artefacts, make_plan, times, work, write_pairs
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
-from dia_pipeline.plan import Plan
+from dia_pipeline.runs.plan import Plan
 
 RESULTS = Path("results")
 ANY_PAIR = RESULTS / "hierarchical" / "pair2"
@@ -46,7 +46,7 @@ def verify() -> tuple[int, str]:
 
 def work_without_receipts(plan: Plan) -> None:
     """What Snakemake does: work what has no receipt."""
-    from dia_pipeline.stages import work_batch
+    from dia_pipeline.stages.pairs import work_batch
 
     for batch in plan.batches:
         for stage in plan.stages:

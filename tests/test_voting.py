@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from dia_pipeline import voting
-from dia_pipeline.nnf import identity, uniform
-from dia_pipeline.voting import vote
+from dia_pipeline.algorithm import voting
+from dia_pipeline.algorithm.nnf import identity, uniform
+from dia_pipeline.algorithm.voting import vote
 
 
 def brute_vote(source, nnf, patch):

@@ -10,9 +10,9 @@ import pytest
 import torch
 from vision import torchvision
 
-from dia_pipeline import weights
-from dia_pipeline.files import digest_file
-from dia_pipeline.weights import CHANNELS, CONVOLUTIONS, WeightsError, find_weights
+from dia_pipeline.io import weights
+from dia_pipeline.io.files import digest_file
+from dia_pipeline.io.weights import CHANNELS, CONVOLUTIONS, WeightsError, find_weights
 
 
 @pytest.fixture

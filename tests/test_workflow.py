@@ -17,9 +17,9 @@ import pytest
 import yaml
 from examples import DRAFT, PUBLISHED, artefacts, times, write_pairs, write_picture
 
-from dia_pipeline.config import Pair
+from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages import run_pair
+from dia_pipeline.stages.pairs import run_pair
 
 SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
 STAGES = ("features", "level5", "level4", "level3", "level2", "level1", "aggregate")

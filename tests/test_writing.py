@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from dia_pipeline import writing
-from dia_pipeline.artefacts import read_artefact
-from dia_pipeline.writing import MOST_WAITING, Writer
+from dia_pipeline.store import writer as writing
+from dia_pipeline.store.artefacts import read_artefact
+from dia_pipeline.store.writer import MOST_WAITING, Writer
 
 RECIPE = {"stage": "test"}
 

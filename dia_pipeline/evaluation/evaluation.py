@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..images import mirror
-from ..settings import PATCH
-from . import measures
-from .truth import Truth
+from dia_pipeline.evaluation import measures
+from dia_pipeline.evaluation.truth import Truth
+from dia_pipeline.io.images import mirror
+from dia_pipeline.settings import PATCH
 
 if TYPE_CHECKING:
     import torch
 
-    from ..network import Network
+    from dia_pipeline.algorithm.network import Network
 
 THRESHOLDS = (1, 2, 5)
 """Distances within which a match is right, where the longest side of the target is 100."""
@@ -172,7 +172,7 @@ def _features(network: Network, image: np.ndarray) -> torch.Tensor:
     """The features (C, H, W) of a picture at FEATURE_LEVEL."""
     import torch
 
-    from ..features import working_image
+    from dia_pipeline.algorithm.features import working_image
 
     with torch.no_grad():
         level0 = network.preprocess(working_image(image, 1.0, MAX_SIDE))

@@ -15,7 +15,7 @@ from typing import Any
 
 from scipy.io import loadmat
 
-from .truth import write_keypoints
+from dia_pipeline.evaluation.truth import write_keypoints
 
 Row = dict[str, Any]
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from ..flow import flow_from_nnf
-from ..images import resize_image
-from ..photographs import LUMA
+from dia_pipeline.io.flow import flow_from_nnf
+from dia_pipeline.io.images import resize_image
+from dia_pipeline.samples.photographs import LUMA
 
 if TYPE_CHECKING:
     import torch
@@ -135,7 +135,7 @@ def energy(
     """
     import torch
 
-    from ..patchmatch import search, stack
+    from dia_pipeline.algorithm.patchmatch import search, stack
 
     field = torch.from_numpy(np.ascontiguousarray(nnf)).int().to(features.device)
     maps = stack(features), stack(target_features)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from ..files import replace_file
-from .statistics import Estimate, compare, estimate
+from dia_pipeline.evaluation.statistics import Estimate, compare, estimate
+from dia_pipeline.io.files import replace_file
 
 Values = dict[str, dict[str, float]]
 """The values of one measure, by variant and pair."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..flow import FlowError, read_flo
-from ..images import read_image
+from dia_pipeline.io.flow import FlowError, read_flo
+from dia_pipeline.io.images import read_image
 
 TRUTH_COLUMNS = (
     "flow_ab",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import nnf
-from ..settings import Settings
+from dia_pipeline.algorithm import nnf
+from dia_pipeline.settings import Settings
 
 
 def match(

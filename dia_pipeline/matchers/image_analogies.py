@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..settings import Settings
-from . import MatcherError
+from dia_pipeline.matchers import MatcherError
+from dia_pipeline.settings import Settings
 
 COHERENCE = 5.0
 """The paper's kappa: by so much, halved with every coarser level, a coherent match may be worse."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..images import resize_image
-from ..motion import flow_between, grid
-from ..settings import Settings
+from dia_pipeline.io.images import resize_image
+from dia_pipeline.settings import Settings
+from dia_pipeline.temporal.motion import flow_between, grid
 
 
 def match(

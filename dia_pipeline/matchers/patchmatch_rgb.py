@@ -3,7 +3,7 @@
 Barnes et al., PatchMatch: A Randomized Correspondence Algorithm for Structural Image Editing,
 SIGGRAPH 2009. What is minimised is the mean squared difference of RGB over 7 x 7 patches, over the
 offsets inside both pictures. It starts at random and searches the whole picture; the passes are
-those of `dia_pipeline.patchmatch`.
+those of `dia_pipeline.algorithm.patchmatch`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..nnf import uniform
-from ..patchmatch import search
-from ..settings import Settings
+from dia_pipeline.algorithm.nnf import uniform
+from dia_pipeline.algorithm.patchmatch import search
+from dia_pipeline.settings import Settings
 
 PATCH = 7
 

@@ -13,9 +13,9 @@ import cv2
 import numba
 import numpy as np
 
-from .. import nnf
-from ..settings import Settings
-from .belief_propagation import propagate
+from dia_pipeline.algorithm import nnf
+from dia_pipeline.matchers.belief_propagation import propagate
+from dia_pipeline.settings import Settings
 
 CELL = 3
 """Side of one of the 4 x 4 cells of a descriptor, in pixels."""

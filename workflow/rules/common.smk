@@ -8,8 +8,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from dia_pipeline.config import ConfigError, load_config
-from dia_pipeline.plan import Plan
+from dia_pipeline.runs.config import ConfigError, load_config
+from dia_pipeline.runs.plan import Plan
 
 # Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -1,0 +1,228 @@
+"""The levels of the paper's algorithm (figure 4): match both ways, then reconstruct the next one.
+
+The baseline of figure 8, `layer-independent`, matches every level on its own features alone, from
+a random start over the whole picture; no level hands anything down to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from dia_pipeline.algorithm.deconvolution import deconvolve
+from dia_pipeline.algorithm.features import round_features
+from dia_pipeline.algorithm.fusion import fuse
+from dia_pipeline.algorithm.memory import check_memory
+from dia_pipeline.algorithm.network import Network
+from dia_pipeline.algorithm.nnf import identity, uniform, upsample_levels
+from dia_pipeline.algorithm.patchmatch import exact, most_candidates, search, stack
+from dia_pipeline.algorithm.voting import vote
+from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
+
+Progress = Callable[[int, str], None]
+"""Told the level and the step (`match`, `reconstruct`) that begins."""
+
+LOYALTY = 0.04
+"""By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
+
+Pyramid = dict[int, torch.Tensor]
+"""Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
+
+Fields = tuple[torch.Tensor, torch.Tensor | None]
+"""nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
+
+
+@dataclass
+class Level:
+    """What one level leaves behind.
+
+    Attributes:
+        nnf_ab, nnf_ba: (H, W, 2) int32 fields of this level; nnf_ba is None for direction `ab`.
+        energy_ab, energy_ba: (H, W) float32 energy of every match; None where the matcher has none.
+        latent_a_prime, latent_b: (C, h, w) float32 features F_A', F_B of the next finer level;
+            None where nothing is handed down, and latent_b for direction `ab`.
+    """
+
+    nnf_ab: torch.Tensor
+    energy_ab: torch.Tensor | None = None
+    nnf_ba: torch.Tensor | None = None
+    energy_ba: torch.Tensor | None = None
+    latent_a_prime: torch.Tensor | None = None
+    latent_b: torch.Tensor | None = None
+
+
+def work_levels(
+    features_a: Pyramid,
+    features_b_prime: Pyramid,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+    earlier: dict[int, Fields] | None = None,
+) -> dict[int, Level]:
+    """All levels, coarse to fine; for the arguments see `work_level`."""
+    levels: dict[int, Level] = {}
+    for level in settings.levels:
+        levels[level] = work_level(
+            level,
+            features_a,
+            features_b_prime,
+            levels.get(level + 1),
+            network,
+            settings,
+            progress,
+            earlier[level] if earlier else None,
+        )
+    return levels
+
+
+def work_level(
+    level: int,
+    features_a: Pyramid,
+    features_b_prime: Pyramid,
+    previous: Level | None,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+    earlier: Fields | None = None,
+) -> Level:
+    """One level: match both ways, then estimate the latent features of the next level.
+
+    Args:
+        features_a, features_b_prime: levels L, L-1 and L-2 are needed.
+        previous: what level L+1 left; None at level 5. `layer-independent` makes nothing of it.
+        earlier: the fields of this level for a similar pair, the frame before; the search then
+            starts from them and keeps their matches wherever it finds no clearly better ones.
+
+    Raises:
+        PairTooLargeError: the memory that is free does not suffice.
+    """
+    if level == LEVELS[0]:
+        shapes = (tuple(features[0].shape[1:]) for features in (features_a, features_b_prime))
+        check_memory(*shapes, settings, features_a[0].device)
+    progress(level, "match")
+    independent = settings.matcher == "layer-independent"
+    if independent:
+        previous = None
+    result = _match(level, features_a, features_b_prime, previous, settings, earlier)
+    if independent or level == settings.finest:
+        return result
+    progress(level, "reconstruct")
+    result.latent_a_prime = _estimate(
+        level, features_a, features_b_prime, result.nnf_ab, network, settings
+    )
+    if result.nnf_ba is not None:
+        result.latent_b = _estimate(
+            level, features_b_prime, features_a, result.nnf_ba, network, settings
+        )
+    return result
+
+
+def _match(
+    level: int,
+    features_a: Pyramid,
+    features_b_prime: Pyramid,
+    previous: Level | None,
+    settings: Settings,
+    earlier: Fields | None,
+) -> Level:
+    """The fields of one level and their energies."""
+    a, b_prime = features_a[level], features_b_prime[level]
+    latent_a_prime = previous.latent_a_prime if previous else a
+    field_ab, field_ba = earlier or (None, None)
+    if settings.directions == "ab":
+        target = stack(b_prime)
+        first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
+        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0, field_ab))
+    latent_b = previous.latent_b if previous else b_prime
+    source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
+    first_ab = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
+    first_ba = _first_field(b_prime, a, previous and previous.nnf_ba, settings, 1)
+    return Level(
+        *_search(level, source, target, first_ab, settings, 0, field_ab),
+        *_search(level, target, source, first_ba, settings, 1, field_ba),
+    )
+
+
+def _first_field(
+    source: torch.Tensor,
+    target: torch.Tensor,
+    coarser: torch.Tensor | None,
+    settings: Settings,
+    direction: int,
+) -> torch.Tensor:
+    """The field from which the search of a level starts."""
+    shape, target_shape = tuple(source.shape[1:]), tuple(target.shape[1:])
+    if coarser is not None:
+        return upsample_levels(coarser, shape, target_shape)
+    if settings.initial == "identity" and settings.matcher == "hierarchical":
+        return identity(shape, target_shape, source.device)
+    return uniform(shape, target_shape, _seed(settings, 6, direction), source.device)
+
+
+def _search(
+    level: int,
+    source: torch.Tensor,
+    target: torch.Tensor,
+    first: torch.Tensor,
+    settings: Settings,
+    direction: int,
+    earlier: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    patch, radius = settings.patch(level), _radius(level, target, settings)
+    start = first if earlier is None else earlier
+    if _is_exact(target, patch, radius, settings):
+        nnf, energy = exact.search(source, target, start, patch)
+    else:
+        how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
+        nnf, energy = search(source, target, start, patch, radius, *how)
+    if earlier is not None:
+        earlier_energy = _energy(source, target, earlier, patch)
+        better = energy < earlier_energy - LOYALTY
+        nnf = torch.where(better[..., None], nnf, earlier)
+        energy = torch.where(better, energy, earlier_energy)
+    return nnf, energy
+
+
+def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
+    """The start radius: the whole map at level 5, and where no coarser level says where to look."""
+    whole = max(target.shape[:2])
+    return RADIUS.get(level, whole) if settings.matcher == "hierarchical" else whole
+
+
+def _energy(
+    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
+) -> torch.Tensor:
+    """The energy (H, W) of the matches of a field."""
+    return search(source, target, nnf, patch, radius=0, iterations=0, seed=0)[1]
+
+
+def _is_exact(target: torch.Tensor, patch: int, radius: int, settings: Settings) -> bool:
+    """Whether to search exactly; for `auto`, where that takes no more dot products a pixel."""
+    dot_products = target.shape[0] * target.shape[1]
+    most = most_candidates(radius, settings.iterations) * patch**2
+    return settings.search == "exact" or (settings.search == "auto" and dot_products <= most)
+
+
+def _seed(settings: Settings, level: int, direction: int) -> int:
+    """A seed of its own for every search of a pair."""
+    return settings.seed * 16 + level * 2 + direction
+
+
+def _estimate(
+    level: int,
+    own: Pyramid,
+    other: Pyramid,
+    nnf: torch.Tensor,
+    network: Network,
+    settings: Settings,
+) -> torch.Tensor:
+    """The latent features of level - 1: warp the other picture's, deconvolve, fuse."""
+    warped = vote(other[level], nnf, PATCH[level])
+    shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
+    fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)
+    start = vote(other[level - 2], fine, PATCH[level - 2])
+    reconstructed = deconvolve(warped, start, level, network, settings.deconvolution)
+    fused = fuse(own[level - 1], reconstructed, settings.alpha(level - 1), settings.blend_map)
+    return round_features(fused, settings.feature_dtype)

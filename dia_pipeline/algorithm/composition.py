@@ -1,0 +1,194 @@
+"""Seamless composition: the picture whose differences are those of the patches a field points to.
+
+Average voting (`voting`) leaves a step wherever the field jumps inside a flat part. Here the
+difference g that two neighbours p and q should have is taken from the reference R: where the field
+phi goes on from p to q,  R(phi(q)) - R(phi(p));  where it jumps, the mean of what R has beside
+phi(p) and beside phi(q). Around a jump, as far as the own picture has an edge there, it is the
+difference of the voted picture V instead. The result X minimises
+
+    sum over neighbours p, q of |X(q) - X(p) - g(p, q)|^2  +  SCREEN sum over p of |X(p) - V(p)|^2,
+
+a screened Poisson equation (Perez et al., Poisson Image Editing, 2003; Bhat et al. 2008), which
+the cosine transform solves exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import fft
+from torch.nn import functional
+
+from dia_pipeline.io.images import resize_image
+
+SCREEN = 0.04
+"""Weight of the voted picture: a step is spread over about 1 / sqrt(SCREEN) working pixels."""
+
+JUMP = 0.5
+"""Pixels by which a field may miss its continuation and still count as going on."""
+
+EDGE = 12.0
+"""Grey levels a working pixel from which on a change of the own picture counts as an edge."""
+
+EDGE_REACH = 2
+"""Working pixels around an edge in which a seam is taken for its own."""
+
+BAND = 2**19
+"""Pixels worked at a time, so that large pictures need little more memory."""
+
+
+def compose(
+    own: np.ndarray,
+    reference: np.ndarray,
+    places: torch.Tensor,
+    voted: torch.Tensor,
+    working_size: tuple[int, int],
+) -> np.ndarray:
+    """Compose one output picture.
+
+    Args:
+        own: (H, W, 3) uint8, the picture whose structure the output has.
+        reference: (h, w, 3) uint8, the picture that the field leads to, at the scale of `own`.
+        places: (H, W, 2) float32 field (y, x) into the reference.
+        voted: (3, H, W) float32, the same picture by average voting.
+        working_size: (height, width) at which `own` was matched; edges and the reach of a step
+            are measured in its pixels.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    device = places.device
+    values = torch.from_numpy(reference).to(device).permute(2, 0, 1).float()
+    seamless = torch.where(_near_jump(places), 1 - _edges(own, working_size, device), 1.0)
+    excess = torch.zeros_like(voted)
+    for axis in (0, 1):
+        _add_divergence(excess, values, places, voted, seamless, axis)
+    shrink = working_size[0] * working_size[1] / (own.shape[0] * own.shape[1])
+    correction = _solve(excess, SCREEN * min(1.0, shrink))
+    result = (voted + correction).clamp(0, 255).round().to(torch.uint8)
+    return result.permute(1, 2, 0).cpu().numpy()
+
+
+def _add_divergence(
+    excess: torch.Tensor,
+    values: torch.Tensor,
+    places: torch.Tensor,
+    voted: torch.Tensor,
+    seamless: torch.Tensor,
+    axis: int,
+) -> None:
+    """Add what the wanted differences along an axis exceed the voted ones by, as a divergence.
+
+    Args:
+        excess: (3, H, W), is added to.
+        seamless: (H, W), from 0, the voted difference, to 1, the wanted one.
+    """
+    height, width = places.shape[:2]
+    pairs = height - (axis == 0)
+    rows = max(1, BAND // width)
+    for top in range(0, pairs, rows):
+        stop = min(top + rows, pairs)
+        here = (slice(top, stop), slice(0, width - axis))
+        there = (slice(top + 1, stop + 1), slice(None)) if axis == 0 else (here[0], slice(1, None))
+        step = voted[:, *there] - voted[:, *here]
+        wanted = _wanted(values, places[here], places[there], step, axis)
+        missing = torch.minimum(seamless[here], seamless[there]) * (wanted - step)
+        excess[:, *here] -= missing
+        excess[:, *there] += missing
+
+
+def _wanted(
+    values: torch.Tensor, here: torch.Tensor, there: torch.Tensor, step: torch.Tensor, axis: int
+) -> torch.Tensor:
+    """The difference of two neighbours that lead to `here` and `there` in the reference."""
+    unit = torch.tensor([1.0 - axis, axis], device=values.device)
+    before, after = _sample(values, here), _sample(values, there)
+    beside = (_sample(values, here + unit) - before + after - _sample(values, there - unit)) / 2
+    return torch.where(_jumps(here, there, axis), beside, after - before)
+
+
+def _near_jump(places: torch.Tensor) -> torch.Tensor:
+    """The pixels (H, W) whose votes come from both sides of a jump."""
+    near = torch.zeros(places.shape[:2], device=places.device)
+    down = _jumps(places[:-1], places[1:], 0)
+    near[:-1] += down
+    near[1:] += down
+    right = _jumps(places[:, :-1], places[:, 1:], 1)
+    near[:, :-1] += right
+    near[:, 1:] += right
+    return functional.max_pool2d(near[None, None], 3, stride=1, padding=1)[0, 0] > 0
+
+
+def _jumps(here: torch.Tensor, there: torch.Tensor, axis: int) -> torch.Tensor:
+    """Where the field does not go on from a pixel to its neighbour."""
+    unit = torch.tensor([1.0 - axis, axis], device=here.device)
+    return (there - here - unit).abs().amax(-1) > JUMP
+
+
+def _sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """The values (3, H, W) of a map (3, h, w) at places (H, W, 2), between its pixels too."""
+    last = torch.tensor(values.shape[1:], device=places.device) - 1
+    relative = places * (2 / last.clamp(min=1)) - 1
+    sampled = functional.grid_sample(
+        values[None], relative.flip(-1)[None], padding_mode="border", align_corners=True
+    )
+    return sampled[0]
+
+
+def _edges(own: np.ndarray, working_size: tuple[int, int], device: torch.device) -> torch.Tensor:
+    """How much of an edge is near every pixel of a picture, from 0 to 1, (H, W)."""
+    small = torch.from_numpy(resize_image(own, working_size)).to(device)
+    small = _blur(small.permute(2, 0, 1).float())
+    padded = functional.pad(small[None], (1, 1, 1, 1), mode="replicate")[0]
+    along_y = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
+    along_x = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
+    change = (along_y.square() + along_x.square()).amax(0).sqrt()
+    side = 2 * EDGE_REACH + 1
+    change = functional.max_pool2d(change[None, None], side, stride=1, padding=EDGE_REACH)
+    change = functional.interpolate(change, own.shape[:2], mode="bilinear")[0, 0]
+    steepness = (change / EDGE) ** 4
+    return steepness / (1 + steepness)
+
+
+def _blur(values: torch.Tensor) -> torch.Tensor:
+    """A Gaussian of one pixel over maps (C, H, W)."""
+    offsets = torch.arange(-3, 4, device=values.device)
+    weights = torch.exp(-offsets.square() / 2)
+    weights = weights / weights.sum()
+    padded = functional.pad(values[:, None], (3, 3, 3, 3), mode="replicate")
+    rows = functional.conv2d(padded, weights.view(1, 1, -1, 1))
+    return functional.conv2d(rows, weights.view(1, 1, 1, -1))[:, 0]
+
+
+def _solve(excess: torch.Tensor, screen: float) -> torch.Tensor:
+    """Solve  (L + screen) X = excess  for maps (C, H, W), L the Laplacian of the pixel grid."""
+    solver = _solve_by_cosines if excess.device.type == "cpu" else _solve_by_waves
+    return solver(excess, screen)
+
+
+def _solve_by_cosines(excess: torch.Tensor, screen: float) -> torch.Tensor:
+    """The solution on the CPU."""
+    height, width = excess.shape[1:]
+    denominator = _eigenvalues(height, height)[:, None] + _eigenvalues(width, width) + screen
+    result = torch.empty_like(excess)
+    for channel, solution in zip(excess, result, strict=True):
+        spectrum = fft.dctn(channel.numpy(), norm="ortho")
+        spectrum /= denominator.numpy()
+        solution.numpy()[:] = fft.idctn(spectrum, norm="ortho", overwrite_x=True)
+    return result
+
+
+def _solve_by_waves(excess: torch.Tensor, screen: float) -> torch.Tensor:
+    """The solution on other devices, whose only transform is that of waves: with reflections."""
+    height, width = excess.shape[1:]
+    whole = torch.cat([excess, excess.flip(1)], 1)
+    whole = torch.cat([whole, whole.flip(2)], 2)
+    along_y, along_x = _eigenvalues(2 * height, height), _eigenvalues(width + 1, width)
+    denominator = (along_y[:, None] + along_x + screen).to(excess.device)
+    solution = torch.fft.irfft2(torch.fft.rfft2(whole) / denominator, s=whole.shape[1:])
+    return solution[:, :height, :width].contiguous()
+
+
+def _eigenvalues(count: int, side: int) -> torch.Tensor:
+    """Of the Laplacian of a row of `side` pixels, for that many of its cosines."""
+    return 2 - 2 * torch.cos(torch.pi * torch.arange(count) / side)

@@ -1,0 +1,63 @@
+"""Deconvolution (section 4.3): features one level finer whose forward pass gives a warped map."""
+
+from __future__ import annotations
+
+import torch
+
+from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
+from dia_pipeline.algorithm.network import Network
+
+HISTORY = 4
+TOLERANCE = 1e-4
+
+
+def deconvolve(
+    warped: torch.Tensor, start: torch.Tensor, level: int, network: Network, iterations: int
+) -> torch.Tensor:
+    """The features R of level - 1 that the network takes to `warped` (equation 8).
+
+    The variable lives two levels finer than `warped` (the image itself for level 2) and is pushed
+    forward one level at the end, which keeps R a feature that the network can really produce.
+
+    Args:
+        warped: (C, H, W) float32 features of `level`.
+        start: (c, h, w) float32 first guess at level - 2.
+        iterations: most L-BFGS iterations; with 0 the first guess itself is pushed forward.
+
+    Returns:
+        (C', H', W') float32 features of level - 1.
+    """
+    if iterations:
+        start = reconstruct(warped, start, level, network, iterations).point
+    with torch.no_grad():
+        return network.forward(start, level - 2, level - 1)
+
+
+def reconstruct(
+    warped: torch.Tensor, start: torch.Tensor, level: int, network: Network, iterations: int
+) -> Minimum:
+    """Minimise || CNN(R) - warped ||^2 over the features R of level - 2.
+
+    Points are kept (H, W, C), which is how the network's convolutions want them.
+    """
+    target, dot = _channels_last(warped), sums(warped.device).dot
+
+    def objective(point: torch.Tensor) -> tuple[float, torch.Tensor]:
+        point = point.detach().requires_grad_()
+        result = _channels_last(network.forward(_channels_first(point), level - 2, level))
+        error = result.detach() - target
+        (gradient,) = torch.autograd.grad(result, point, 2 * error)
+        return dot(error, error), gradient
+
+    found = minimise(objective, _channels_last(start), iterations, HISTORY, TOLERANCE)
+    return Minimum(_channels_first(found.point), found.values)
+
+
+def _channels_last(features: torch.Tensor) -> torch.Tensor:
+    """(C, H, W) to (H, W, C)."""
+    return features.permute(1, 2, 0).contiguous()
+
+
+def _channels_first(features: torch.Tensor) -> torch.Tensor:
+    """(H, W, C) to (C, H, W), without a copy."""
+    return features.permute(2, 0, 1)

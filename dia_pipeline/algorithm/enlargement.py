@@ -1,0 +1,116 @@
+"""Carry a field to the pixels of a picture: smoothly inside coherent parts, sharply at jumps.
+
+A cell of a level covers many pixels of a large picture. The four cells around a pixel vote for
+where it leads, by nearness and by how like the pixel's own colour theirs is, so that jumps follow
+the picture's edges (joint bilateral upsampling: Kopf et al. 2007). Of votes that differ the
+strongest side wins; those that agree are averaged, so that a bent part has no stairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from dia_pipeline.io.images import resize_image
+
+REACH = 2
+"""Cells around a cell with which it is averaged as far as they agree."""
+
+AGREEMENT = 1.5
+"""Cells by which two matches that continue each other may miss each other."""
+
+LIKENESS = 14.0
+"""Standard deviation of the weight of a cell by the distance of its colour, in grey levels."""
+
+BAND = 2**18
+"""Pixels worked at a time, so that large pictures need little more memory."""
+
+
+def enlarge(
+    nnf: torch.Tensor,
+    own: np.ndarray,
+    scale: tuple[float, float],
+    target_scale: tuple[float, float],
+    target_shape: tuple[int, int],
+) -> torch.Tensor:
+    """The field of a picture's pixels, from that of a level's cells.
+
+    Args:
+        nnf: (h, w, 2) int32 field.
+        own: (H, W, 3) uint8, the picture whose pixels are carried; its edges are followed.
+        scale, target_scale: pixels that a cell covers, (y, x), in `own` and in the target.
+        target_shape: (height, width) of the target picture.
+
+    Returns:
+        (H, W, 2) float32, (y, x) in the target, between its pixels too; on the device of `nnf`.
+    """
+    device = nnf.device
+    centres = _smooth(nnf + 0.5)
+    small = torch.from_numpy(resize_image(own, tuple(nnf.shape[:2]))).to(device).float()
+    result = torch.empty(*own.shape[:2], 2, device=device)
+    rows = max(1, BAND // own.shape[1])
+    x = (torch.arange(own.shape[1], device=device) + 0.5) / scale[1]
+    for top in range(0, len(own), rows):
+        colours = torch.from_numpy(own[top : top + rows]).to(device).float()
+        y = (torch.arange(top, top + len(colours), device=device) + 0.5) / scale[0]
+        result[top : top + rows] = _enlarge_band(centres, small, colours, y, x)
+    places = result * torch.tensor(target_scale, device=device) - 0.5
+    return torch.minimum(places.clamp(min=0), torch.tensor(target_shape, device=device) - 1.0)
+
+
+def _enlarge_band(
+    centres: torch.Tensor, small: torch.Tensor, colours: torch.Tensor, y: torch.Tensor, x
+) -> torch.Tensor:
+    """The matches (n, W, 2), in cells, of pixels at the positions y (n), x (W), in cells too."""
+    matches, weights = [], []
+    for cell_y, cell_x in _around(y, x, centres.shape[:2]):
+        away_y, away_x = y - cell_y - 0.5, x - cell_x - 0.5
+        away = torch.stack(torch.meshgrid(away_y, away_x, indexing="ij"), -1)
+        matches.append(centres[cell_y][:, cell_x] + away)
+        difference = (colours - small[cell_y][:, cell_x]).square().sum(-1)
+        near = (1 - away_y.abs())[:, None] * (1 - away_x.abs())
+        # Where no colour is like the pixel's, the nearest cell counts most.
+        weights.append(near * torch.exp(-difference / (2 * LIKENESS**2)).clamp(min=1e-12))
+    agree = [[_agree(one, other) for other in matches] for one in matches]
+    support = torch.stack([sum(w * a for w, a in zip(weights, row, strict=True)) for row in agree])
+    matches, weights = torch.stack(matches), torch.stack(weights)
+    best = support.argmax(0)[None, ..., None].expand(1, *matches.shape[1:])
+    weights = (weights * _agree(matches, matches.gather(0, best)))[..., None]
+    return (matches * weights).sum(0) / weights.sum(0)
+
+
+def _agree(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Whether matches (..., 2) of the same pixel mean the same."""
+    return (one - other).abs().amax(-1) <= AGREEMENT
+
+
+def _around(
+    y: torch.Tensor, x: torch.Tensor, shape: tuple[int, int]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The rows and columns of the four cells whose centres are around every position."""
+    first = [(positions - 0.5).floor().long() for positions in (y, x)]
+    for dy in (0, 1):
+        for dx in (0, 1):
+            yield tuple(
+                (cells + step).clamp(0, side - 1)
+                for cells, step, side in zip(first, (dy, dx), shape, strict=True)
+            )
+
+
+def _smooth(field: torch.Tensor) -> torch.Tensor:
+    """Every match averaged with those around it that continue it."""
+    height, width = field.shape[:2]
+    total, count = torch.zeros_like(field), torch.zeros_like(field[..., :1])
+    for dy in range(-REACH, REACH + 1):
+        for dx in range(-REACH, REACH + 1):
+            rows = slice(max(0, -dy), height - max(0, dy))
+            columns = slice(max(0, -dx), width - max(0, dx))
+            there = field[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
+            continued = there - torch.tensor([dy, dx], device=field.device)
+            here = field[rows, columns]
+            agree = _agree(continued, here)[..., None]
+            total[rows, columns] += continued * agree
+            count[rows, columns] += agree
+    return total / count

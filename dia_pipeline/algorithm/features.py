@@ -1,0 +1,54 @@
+"""The feature pyramid of one picture (section 4.1 of the paper)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from dia_pipeline.algorithm.network import Network
+from dia_pipeline.io.images import resize_image
+
+SMALLEST = 16
+"""Shortest working side in pixels for which the deepest level still has a pixel."""
+
+
+def working_size(size: tuple[int, int], ratio: float, max_side: int) -> tuple[int, int]:
+    """The size (height, width) at which the network works a picture of `size`.
+
+    The picture is scaled by `ratio`, then down to `max_side` on its longer side; the result is
+    never larger than that, and never so small that a level would be empty.
+    """
+    scale = min(ratio, max_side / max(size))
+    return tuple(max(SMALLEST, round(side * scale)) for side in size)
+
+
+def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int, torch.Tensor]:
+    """All levels of a working picture.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, already at its working size.
+        feature_dtype: precision the features are rounded to, so that those read back from a
+            feature file equal those computed in memory.
+
+    Returns:
+        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed picture itself.
+    """
+    pyramid = {0: network.preprocess(image)}
+    with torch.no_grad():
+        for level in range(1, 6):
+            pyramid[level] = network.forward(pyramid[level - 1], level - 1, level)
+    return {0: pyramid.pop(0)} | {
+        level: round_features(features, feature_dtype) for level, features in pyramid.items()
+    }
+
+
+def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
+    """Features as they come back from storage in `feature_dtype`: float32."""
+    dtype = getattr(torch, feature_dtype)
+    largest = torch.finfo(dtype).max
+    return features.clamp(-largest, largest).to(dtype).float()
+
+
+def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:
+    """The picture (H, W, 3) uint8 resized to its working size."""
+    return resize_image(image, working_size(image.shape[:2], ratio, max_side))

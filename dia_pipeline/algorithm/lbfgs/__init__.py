@@ -1,0 +1,161 @@
+"""L-BFGS with a strong Wolfe line search (Nocedal and Wright, algorithms 7.4, 7.5, 3.5 and 3.6).
+
+Directions are found among the coefficients of the remembered vectors, from their products alone
+(Chen et al., "Large-scale L-BFGS using MapReduce", 2014): one pass over the memory for the new
+products of an iteration and one for the direction, instead of four for every remembered step.
+No sum depends on the number of threads. The search stops at a gradient relative to the first
+one, as the paper's authors do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from dia_pipeline.algorithm.lbfgs import cpu as lbfgs_numba
+from dia_pipeline.algorithm.lbfgs import reference as lbfgs_torch
+
+Function = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
+"""Value and gradient at a point; both contiguous, of the same shape, with at least 2 axes."""
+
+DECREASE = 1e-4
+CURVATURE = 0.9
+MOST_STEPS = 20
+
+
+@dataclass
+class Minimum:
+    """Where the search ended: the point, and the value after each iteration, the start's first."""
+
+    point: torch.Tensor
+    values: list[float]
+
+
+@dataclass
+class _Trial:
+    """A point on the search line."""
+
+    step: float
+    value: float
+    slope: float
+    point: torch.Tensor
+    gradient: torch.Tensor
+
+
+def minimise(
+    function: Function,
+    start: torch.Tensor,
+    iterations: int,
+    history: int = 4,
+    tolerance: float = 1e-4,
+) -> Minimum:
+    """Minimise a smooth function.
+
+    Args:
+        function: see `Function`.
+        start: the first point, (N, ...).
+        iterations: most line searches.
+        history: pairs of steps and gradient changes remembered.
+        tolerance: stop when the gradient's norm has fallen to this share of the first one's.
+    """
+    form = sums(start.device)
+    value, gradient = function(start)
+    trial = _Trial(0.0, value, 0.0, start, gradient)
+    values = [value]
+    last = 2 * history
+    memory = start.new_zeros(last + 1, *start.shape)  # the steps, their gradient changes, gradient
+    gram = np.zeros((last + 1, last + 1))
+    new = [last]
+    enough = 0.0
+    for iteration in range(iterations):
+        memory[last] = trial.gradient
+        gram[new] = form.products(memory, new)
+        gram[:, new] = gram[new].T
+        norm = math.sqrt(gram[last, last])
+        enough = enough or tolerance * norm
+        if norm <= enough or norm == 0:
+            break
+        newest = [(iteration - 1 - age) % history for age in range(min(iteration, history))]
+        used = [step for step in newest if gram[step, history + step] > 0]
+        weights = _direction(gram, used, history)
+        slope = float(gram[last] @ weights)
+        direction = form.combine(weights, memory)
+        first = 1.0 if used else 2 * trial.value / norm**2  # exact if the minimum is 0
+        found = _line_search(function, trial, direction, slope, first)
+        if found is None:
+            break
+        step, change = iteration % history, history + iteration % history
+        torch.mul(direction, found.step, out=memory[step])
+        torch.sub(found.gradient, trial.gradient, out=memory[change])
+        new = [step, change, last]
+        trial = found
+        values.append(trial.value)
+    return Minimum(trial.point, values)
+
+
+def sums(device: torch.device) -> ModuleType:
+    """The form of `products`, `combine` and `dot` for a device; see `lbfgs_torch`."""
+    return lbfgs_numba if device.type == "cpu" else lbfgs_torch
+
+
+def _direction(gram: np.ndarray, newest: list[int], history: int) -> np.ndarray:
+    """Minus the inverse Hessian's estimate times the gradient (the two-loop recursion).
+
+    Args:
+        gram: products of the remembered steps, gradient changes and the gradient, in this order.
+        newest: the pairs to use, the newest first.
+
+    Returns:
+        The weights of the same vectors in the direction.
+    """
+    weights = np.zeros(len(gram))
+    weights[-1] = -1
+    shares = []
+    for step in newest:
+        change = history + step
+        share = gram[step] @ weights / gram[step, change]
+        weights[change] -= share
+        shares.append(share)
+    if newest:
+        change = history + newest[0]
+        weights *= gram[newest[0], change] / gram[change, change]
+    for step, share in zip(reversed(newest), reversed(shares), strict=True):
+        change = history + step
+        weights[step] += share - gram[change] @ weights / gram[step, change]
+    return weights
+
+
+def _line_search(
+    function: Function, start: _Trial, direction: torch.Tensor, slope: float, step: float
+) -> _Trial | None:
+    """A step that satisfies the strong Wolfe conditions, else the best found; None if none is."""
+    low = _Trial(0.0, start.value, slope, start.point, start.gradient)
+    dot = sums(direction.device).dot
+    high: _Trial | None = None  # the other end of the interval, once there is one
+    for _ in range(MOST_STEPS):
+        point = torch.add(start.point, direction, alpha=step)
+        value, gradient = function(point)
+        trial = _Trial(step, value, dot(gradient, direction), point, gradient)
+        if not value <= start.value + DECREASE * step * slope or value >= low.value:
+            high = trial
+        else:
+            if abs(trial.slope) <= -CURVATURE * slope:
+                return trial
+            if trial.slope * ((high.step if high else math.inf) - low.step) >= 0:
+                high = low
+            low = trial
+        step = _between(low, high) if high else 4 * step
+    return low if low.step > 0 else None
+
+
+def _between(low: _Trial, high: _Trial) -> float:
+    """The minimum of the parabola through low's value and slope and high's value, safeguarded."""
+    width = high.step - low.step
+    bend = high.value - low.value - low.slope * width
+    share = -low.slope * width / (2 * bend) if bend > 0 and math.isfinite(bend) else 0.5
+    return low.step + width * min(max(share, 0.1), 0.9)

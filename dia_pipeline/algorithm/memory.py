@@ -1,0 +1,120 @@
+"""How much memory a pair takes, told before it is worked instead of by a crash.
+
+Time and memory grow with the pixels that the network works. The bytes a pixel are measured: those
+of both pictures' features and matching maps, and those of the deconvolution, which works one
+picture at a time and remembers steps of 64 channels at the full working size.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dia_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = tuple[int, int]
+"""Height and width in pixels at which the network works a picture."""
+
+MATCHING = 2300
+"""Bytes a pixel of both pictures: features, matching maps and fields of all levels."""
+
+FEATURES = 600
+"""Bytes a pixel of both pictures that are held while one is reconstructed."""
+
+RECONSTRUCTION = 6000
+"""Bytes a pixel of the picture that is reconstructed."""
+
+GROUP_FILES = {
+    "": ("memory.max", "memory.current", "inactive_file"),
+    "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
+"""By controller, empty for version 2 of control groups: the files of limit and use, and the name
+in `memory.stat` of what is cached and given back at need."""
+
+
+class PairTooLargeError(MemoryError):
+    """A pair takes more memory than there is; the message says with which settings it fits."""
+
+
+def needed(a: Shape, b_prime: Shape, settings: Settings) -> int:
+    """Bytes that a pair of these working sizes takes, beyond those of the libraries."""
+    pixels = [math.prod(shape) for shape in (a, b_prime)]
+    matching = MATCHING * sum(pixels)
+    if not settings.deconvolution:
+        return matching
+    return max(matching, FEATURES * sum(pixels) + RECONSTRUCTION * max(pixels))
+
+
+def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:
+    """Make sure that a pair fits.
+
+    Raises:
+        PairTooLargeError: it does not.
+    """
+    free = free_memory(device)
+    if needed(a, b_prime, settings) <= free:
+        return
+
+    def shrunk(side: int) -> int:
+        scales = (min(1, side / max(shape)) for shape in (a, b_prime))
+        shapes = ((h * s, w * s) for (h, w), s in zip((a, b_prime), scales, strict=True))
+        return needed(*shapes, settings)
+
+    sides = range(1, max(*a, *b_prime))
+    fitting = bisect_right(sides, free, key=shrunk)
+    raise PairTooLargeError(
+        f"pictures worked at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} pixels take about "
+        f"{needed(a, b_prime, settings) / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
+        f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})"
+    )
+
+
+def free_memory(device: torch.device) -> float:
+    """Bytes that can still be had on a device; infinity where the system does not say."""
+    if device.type == "cuda":
+        import torch
+
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + cached
+    return min(_free_in_system(), *_free_in_groups(Path("/sys/fs/cgroup")))
+
+
+def _free_in_system() -> float:
+    """What Linux says can be had without swapping."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return math.inf
+    figures = dict(line.split(":") for line in lines)
+    return int(figures["MemAvailable"].split()[0]) * 1024
+
+
+def _free_in_groups(root: Path) -> list[float]:
+    """What the control groups of this process, such as Slurm's, leave of their limits."""
+    free = [math.inf]
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return free
+    for line in lines:
+        _, controllers, own = line.split(":", 2)
+        if controllers not in GROUP_FILES:
+            continue
+        limit, used, cached = GROUP_FILES[controllers]
+        group = root / controllers / own.strip("/")
+        for folder in (group, *group.parents):
+            try:
+                most = (folder / limit).read_text().strip()
+                taken = int((folder / used).read_text())
+                figures = (folder / "memory.stat").read_text().splitlines()
+            except OSError:
+                continue
+            if most != "max":
+                reclaimable = int(dict(figure.split() for figure in figures)[cached])
+                free.append(int(most) - taken + reclaimable)
+    return free

@@ -1,0 +1,111 @@
+"""Correspondences as optical flow: the Middlebury .flo format and its colours.
+
+Source: Baker et al., A Database and Evaluation Methodology for Optical Flow, IJCV 2011.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dia_pipeline.io.files import replace_file
+
+_UNKNOWN = 1e9  # components from here on mean that the flow is unknown there
+_MAGIC = b"PIEH"  # 202021.25 as a little-endian float32
+
+_TRANSITIONS = (
+    ((255, 0, 0), 15),
+    ((255, 255, 0), 6),
+    ((0, 255, 0), 4),
+    ((0, 255, 255), 11),
+    ((0, 0, 255), 13),
+    ((255, 0, 255), 6),
+)
+"""The wheel's six pure hues, and in how many steps each passes into the next."""
+
+
+class FlowError(ValueError):
+    """A file is no whole .flo file; the message names it and what is wrong."""
+
+
+def flow_from_nnf(nnf: np.ndarray) -> np.ndarray:
+    """The displacement of every pixel.
+
+    Args:
+        nnf: (H, W, 2) integers (y, x), absolute target coordinates.
+
+    Returns:
+        (H, W, 2) float32 (u, v) = (dx, dy) in pixels.
+    """
+    height, width = nnf.shape[:2]
+    own = np.mgrid[:height, :width].transpose(1, 2, 0)
+    return (nnf - own)[..., ::-1].astype(np.float32)
+
+
+def write_flo(path: str | Path, flow: np.ndarray) -> None:
+    """Write flow (H, W, 2), (u, v) in pixels, NaN where unknown, as a Middlebury .flo file."""
+    height, width = flow.shape[:2]
+    values = np.where(np.isfinite(flow), flow, 10 * _UNKNOWN).astype("<f4")
+    header = _MAGIC + np.array([width, height], "<i4").tobytes()
+    with replace_file(path) as temporary:
+        temporary.write_bytes(header + values.tobytes())
+
+
+def read_flo(path: str | Path) -> np.ndarray:
+    """Read a Middlebury .flo file.
+
+    Returns:
+        (H, W, 2) float32 (u, v) in pixels, NaN where unknown.
+
+    Raises:
+        FlowError: the file is not in the format or not whole.
+        OSError: the file cannot be read.
+    """
+    data = Path(path).read_bytes()
+    if not data.startswith(_MAGIC) or len(data) < 12:
+        raise FlowError(f"{path}: this is no Middlebury .flo file; give one of that format")
+    width, height = (int(side) for side in np.frombuffer(data, "<i4", 2, 4))
+    if len(data) != 12 + width * height * 8 or min(width, height) < 1:
+        raise FlowError(
+            f"{path}: {len(data)} bytes do not hold a flow of {width}x{height}; copy it again"
+        )
+    flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
+    flow[(np.abs(flow) >= _UNKNOWN).any(axis=-1)] = np.nan
+    return flow
+
+
+def colour_flow(flow: np.ndarray, max_radius: float | None = None) -> np.ndarray:
+    """Show flow in the usual colours: hue is its direction, saturation its length.
+
+    Args:
+        flow: (H, W, 2) (u, v); NaN where unknown, which is shown in black.
+        max_radius: length in pixels shown fully saturated; by default the greatest in `flow`.
+            Longer ones are shown darker.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    known = np.isfinite(flow).all(axis=-1)
+    u, v = np.moveaxis(np.where(known[..., None], flow, 0), -1, 0)
+    length = np.hypot(u, v)
+    radius = (length / (max_radius or length.max() or 1))[..., None]
+    wheel = _colour_wheel()
+    position = (np.arctan2(-v, -u) / np.pi + 1) / 2 * (len(wheel) - 1)
+    lower = position.astype(int)
+    share = (position - lower)[..., None]
+    hue = wheel[lower] * (1 - share) + wheel[(lower + 1) % len(wheel)] * share
+    colour = np.where(radius <= 1, 1 - radius * (1 - hue), 0.75 * hue)
+    return np.floor(255 * colour * known[..., None]).astype(np.uint8)
+
+
+def _colour_wheel() -> np.ndarray:
+    """The 55 hues of the wheel, (55, 3) in 0..1."""
+    pure = np.array([hue for hue, _ in _TRANSITIONS]) / 255
+    steps = [
+        start + (end - start) * np.arange(count)[:, None] / count
+        for start, end, (_, count) in zip(
+            pure, np.roll(pure, -1, axis=0), _TRANSITIONS, strict=True
+        )
+    ]
+    return np.concatenate(steps)

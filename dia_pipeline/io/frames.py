@@ -1,0 +1,48 @@
+"""Frames as files: PNG that carry the key of what they were made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.images import ImageError, read_image
+
+
+def write_frame(path: Path, image: np.ndarray, key: str) -> None:
+    """Write (H, W, 3) uint8 RGB as a PNG that carries the key of what it is made of."""
+    about = PngInfo()
+    about.add_text("key", key)
+    with replace_file(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG", compress_level=1, pnginfo=about)
+
+
+def frame_fault(path: Path, key: str) -> str | None:
+    """What is wrong with a file of `write_frame`: missing, damaged or of another key."""
+    try:
+        with Image.open(path) as image:
+            found = image.info.get("key")
+            image.verify()  # the checksum of every part
+    except FileNotFoundError:
+        return f"{path}: there is no such file"
+    except Exception:  # Pillow raises many kinds for damaged files
+        return f"{path}: the file is damaged"
+    return None if found == key else f"{path}: made from other inputs or with other settings"
+
+
+def read_sized(path: str | Path, size: tuple[int, int] | None) -> np.ndarray:
+    """A frame (H, W, 3) uint8 RGB, of `size` (height, width) if that is given.
+
+    Raises:
+        ImageError: it cannot be read, or has another size.
+    """
+    image = read_image(path)
+    if size and image.shape[:2] != size:
+        (height, width), (h, w) = size, image.shape[:2]
+        raise ImageError(
+            path, f"the frame has {w}x{h} pixels, the first one {width}x{height}", "resize it"
+        )
+    return image

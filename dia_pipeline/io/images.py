@@ -1,0 +1,119 @@
+"""Pictures in and out: whatever a user brings becomes (H, W, 3) uint8 RGB."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dia_pipeline.io.files import replace_file
+
+MAX_PIXELS = 200_000_000
+"""Pictures of more pixels are refused before they are decoded."""
+
+# Pillow warns above this, and refuses twice as much; its own value is below our limit.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+class ImageError(Exception):
+    """A file cannot be read as a picture: its path, what is wrong, what to do."""
+
+    def __str__(self) -> str:
+        path, problem, remedy = self.args
+        return f"{path}: {problem}; {remedy}"
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture as it is meant to be seen.
+
+    EXIF rotation is applied, transparency is laid over white, 16-bit grey is scaled to 8 bits, of
+    an animation the first frame is taken, and colour profiles are ignored. (Of 16-bit colour
+    Pillow itself keeps the upper 8 bits.)
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        ImageError: the file is missing, empty, damaged, no picture, or above `MAX_PIXELS`.
+    """
+    _check_file(path)
+    try:
+        with _open(path) as image:
+            return np.array(_to_rgb(ImageOps.exif_transpose(image)))
+    except Image.DecompressionBombError as error:
+        limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
+        raise ImageError(path, f"the picture has {limit}", "scale it down first") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            path, "this is no picture of a known format", "save it as PNG or JPEG"
+        ) from error
+    except Exception as error:  # Pillow's decoders raise many kinds for damaged files
+        raise ImageError(
+            path,
+            f"the picture cannot be decoded ({error})",
+            "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
+        ) from error
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 RGB as a PNG: whole or not at all, and always as the same bytes."""
+    with replace_file(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG", compress_level=1)
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resample (H, W, 3) uint8 RGB to `size` = (height, width), antialiased (Lanczos)."""
+    height, width = size
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def mirror(picture: np.ndarray) -> np.ndarray:
+    """A picture or field (H, W, ...) with left and right exchanged."""
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
+def _check_file(path: str | Path) -> None:
+    try:
+        with Path(path).open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise ImageError(path, "there is no such file", "check the path") from error
+    except IsADirectoryError as error:
+        raise ImageError(path, "this is a folder", "give the path of a picture") from error
+    except OSError as error:
+        raise ImageError(
+            path, f"the file cannot be read ({error.strerror})", "check path and permissions"
+        ) from error
+    if empty:
+        raise ImageError(path, "the file is empty", "copy it again")
+
+
+def _open(path: str | Path) -> Image.Image:
+    """Open a picture of at most `MAX_PIXELS`, reading no more than its header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return Image.open(path)
+        except Image.DecompressionBombWarning as warning:
+            raise Image.DecompressionBombError(warning) from warning
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _scale_to_8_bits(image).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point values have no known range")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _scale_to_8_bits(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits, which Pillow would clip or cut off, rounded to 8."""
+    values = np.asarray(image).astype(np.int32)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("32-bit values have no known range")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -1,0 +1,224 @@
+"""The plan of a run: what a job works, what decides it, and where everything lies.
+
+A plan is nothing but a valid configuration, frozen in a file that is named by its digest: jobs
+that are already running keep theirs when somebody edits the configuration.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
+from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.store.receipts import write_json
+from dia_pipeline.store.recipes import STAGES, digest, stage_settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration, dealt out in batches."""
+
+    config: Config
+
+    @classmethod
+    def read(cls, path: str | Path) -> Plan:
+        """Read a plan that `write` wrote."""
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
+        sequences = tuple(Sequence(**sequence) for sequence in values.pop("sequences"))
+        variants = dict(values.pop("variants"))
+        return cls(Config(pairs=pairs, sequences=sequences, variants=variants, **values))
+
+    @classmethod
+    def latest(cls, results: str | Path) -> Plan:
+        """The plan in a folder of results that was written last.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        plans = list(Path(results, "plans").glob("*.json"))
+        if not plans:
+            raise FileNotFoundError(f"{results}: no run has been begun here; name its results")
+        return cls.read(max(plans, key=lambda path: path.stat().st_mtime))
+
+    def write(self) -> Path:
+        """File the plan under its digest and mark it as the latest; return the path."""
+        values = asdict(self.config)
+        values["variants"] = [*self.config.variants.items()]  # their order means something
+        path = self.results / "plans" / f"{digest(values)[:16]}.json"
+        if path.exists():
+            path.touch()
+        else:
+            write_json(path, values)
+        return path
+
+    @property
+    def results(self) -> Path:
+        """The folder of everything that is made."""
+        return Path(self.config.results)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages through which every batch goes, in order; what they made can be measured."""
+        return STAGES if self.config.checkpoint == "level" else ("pair", "aggregate")
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return tuple(self.config.variants)
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[Pair, ...]]:
+        """The pairs of every job, by the name of the batch."""
+        pairs, count = self.config.pairs, self.config.pairs_per_job
+        starts = range(0, len(pairs), count)
+        return {
+            f"{number:04d}": pairs[start : start + count] for number, start in enumerate(starts, 1)
+        }
+
+    @property
+    def sequences(self) -> dict[str, Sequence]:
+        """The sequences by name."""
+        return {sequence.name: sequence for sequence in self.config.sequences}
+
+    def settings(self, variant: str, pair: Pair | Sequence) -> Settings:
+        """The settings of a pair or sequence in a variant."""
+        key = variant, json.dumps(pair.options)
+        if key not in self._settings:
+            self._settings[key] = pair_settings(self.config, variant, pair)
+        return self._settings[key]
+
+    @cached_property
+    def _settings(self) -> dict[tuple[str, str], Settings]:
+        """Settings by variant and row options, for the many pairs that have the same."""
+        return {}
+
+    def task(self, variant: str) -> str:
+        """The task of a variant, by its own options or the configuration's."""
+        return merge(self.config.settings, self.config.variants[variant]).get("task", "transfer")
+
+    def backbones(self, variant: str, batch: str) -> list[str]:
+        """The backbones that a batch asks for, `auto` among them."""
+        pairs = self.batches[batch]
+        return sorted({self.settings(variant, pair).backbone for pair in pairs})
+
+    def pictures(self, batch: str) -> list[str]:
+        """The pictures of a batch, each once."""
+        paths = (path for p in self.batches[batch] for path in (p.a, p.b_prime, p.a_prime))
+        return list(dict.fromkeys(filter(None, paths)))
+
+    def truth_files(self, batch: str) -> list[str]:
+        """The files of what is known of the pairs of a batch, each once."""
+        return list(dict.fromkeys(path for p in self.batches[batch] for path in p.truth_files))
+
+    @property
+    def synthetic_receipt(self) -> Path:
+        """What says that the synthetic benchmark is made."""
+        return self.results / "receipts" / "synthetic.json"
+
+    def inputs(self, paths: list[str]) -> list[str | Path]:
+        """Files as a job's inputs: the receipt stands for those of the synthetic benchmark."""
+        if self.config.synthetic is None:
+            return paths
+        made = (Path(path).is_relative_to(self.config.synthetic_folder) for path in paths)
+        inputs = (
+            self.synthetic_receipt if own else path for own, path in zip(made, paths, strict=True)
+        )
+        return list(dict.fromkeys(inputs))
+
+    @cached_property
+    def common(self) -> Settings:
+        """The settings that rows and variants override; by these all of them are measured."""
+        return resolve(self.config.settings)
+
+    def decides(self, stage: str, variant: str, batch: str) -> str:
+        """A digest of whatever decides a stage of a batch, apart from what its inputs hold."""
+        if stage == "measure":
+            known = [[pair.name, pair.truth] for pair in self.batches[batch]]
+            return digest([self.common.backbone, known])
+        stages = STAGES[:-1] if stage == "pair" else (stage,)
+        return digest(
+            [
+                [pair.name, pair.a, pair.b_prime, pair.a_prime]
+                + [stage_settings(stage, self.settings(variant, pair)) for stage in stages]
+                for pair in self.batches[batch]
+            ]
+        )
+
+    def features_variant(self, variant: str, batch: str) -> str:
+        """The first variant whose features of a batch are the same: its job makes them for all."""
+        wanted = self.decides("features", variant, batch)
+        return next(
+            other
+            for other in self.variants
+            if other == variant or self.decides("features", other, batch) == wanted
+        )
+
+    def previous_receipt(self, stage: str, variant: str, batch: str) -> Path | None:
+        """The receipt of the stage before, None for the first."""
+        stages = (*self.stages, "measure")
+        position = stages.index(stage)
+        if position == 0:
+            return None
+        return self.receipt(stages[position - 1], variant, batch)
+
+    def receipt(self, stage: str, variant: str, batch: str) -> Path:
+        """The receipt of a stage of a batch; that of `features` is shared by variants."""
+        if stage == "features":
+            variant = self.features_variant(variant, batch)
+        return self.results / "receipts" / stage / variant / f"{batch}.json"
+
+    def sequence_decides(self, variant: str, name: str) -> str:
+        """A digest of whatever decides a sequence, apart from what its pictures hold."""
+        sequence = self.sequences[name]
+        return digest([asdict(sequence), asdict(self.settings(variant, sequence))])
+
+    def sequence_receipt(self, stage: str, variant: str, name: str, chunk: str = "") -> Path:
+        """The receipt of a stage of a sequence, or of one of its chunks."""
+        return self.results / "receipts" / stage / variant / name / f"{chunk or 'all'}.json"
+
+    def sequence_receipts_before(
+        self, stage: str, variant: str, name: str, chunk: str = ""
+    ) -> list[Path]:
+        """The receipts of the stage before that a stage of a sequence or chunk builds on."""
+        sequence = self.sequences[name]
+        position = sequence.stages.index(stage)
+        if position == 0:
+            return []
+        before, chunks = sequence.stages[position - 1], [""]
+        if stage == "film":
+            chunks = list(sequence.chunks)
+        elif before == "match":
+            chunks = list(sequence.shares(sequence.chunks[chunk].start))
+        return [self.sequence_receipt(before, variant, name, each) for each in chunks]
+
+    def log(self, stage: str, variant: str, batch: str) -> Path:
+        """What the job of a stage of a batch has printed."""
+        return self.results / "logs" / stage / variant / f"{batch}.log"
+
+    def weights(self, backbone: str) -> Path:
+        """The record of which weights a backbone stands for in this run."""
+        return self.results / "weights" / f"{backbone}.json"
+
+    def features(self, key: str) -> Path:
+        """The features of one picture, shared by all pairs and variants that use it."""
+        return self.results / "features" / f"{key}.h5"
+
+    def folder(self, variant: str, pair: Pair | Sequence) -> Path:
+        """The results of one pair or sequence."""
+        return self.results / variant / pair.name
+
+    def times(self, variant: str, pair: Pair) -> Path:
+        """The seconds that making the fields of a pair took."""
+        return self.results / "times" / variant / f"{pair.name}.json"
+
+    @property
+    def summary(self) -> Path:
+        return self.results / "summary.json"
+
+    @property
+    def comparison(self) -> Path:
+        return self.results / "comparison.json"

@@ -1,0 +1,168 @@
+"""Sequences: one picture relit by many references, or a video restyled by one or by keyframes.
+
+Frames are counted from 0 here and in tables, as in a Python slice; files are numbered from 0001.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dia_pipeline.runs.sources import SequenceError, is_picture, is_video, list_frames
+
+COHERENCE = ("independent", "warm-start", "locked", "propagated")
+"""How the frames of a sequence hang together; `docs/timelapse.md` explains each."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Frames that one job matches in order: its own, `start` to `stop`, then on to `end`.
+
+    Those from `stop` to `end` the next chunk matches too; there the two are blended.
+    """
+
+    start: int
+    stop: int
+    end: int
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A row of the table of sequences; `config/README.md` explains the columns.
+
+    `frames` are those of the side that moves, as `find_frames` finds them.
+    """
+
+    name: str
+    a: str
+    b_prime: str
+    start: int = 0
+    stop: int | None = None
+    stride: int = 1
+    frame_rate: float = 24.0
+    coherence: str = "warm-start"
+    keyframes: tuple[int, ...] = ()
+    chunk: int = 48
+    overlap: int = 6
+    options: dict[str, Any] = field(default_factory=dict)
+    frames: tuple[str, ...] = ()
+
+    @property
+    def content_moves(self) -> bool:
+        """Whether the frames are those of A, and not those of B'."""
+        return not is_picture(self.a)
+
+    @property
+    def references(self) -> dict[int, str]:
+        """Of a content video: each reference by the frame from which on it holds.
+
+        Raises:
+            SequenceError: they are written in a way that means nothing.
+        """
+        entries = [entry.strip() for entry in self.b_prime.split(",")]
+        if len(entries) == 1 and "=" not in entries[0]:
+            return {0: entries[0]}
+        try:
+            pairs = [entry.split("=", 1) for entry in entries]
+            found = {int(number): path.strip() for number, path in pairs}
+        except ValueError as error:
+            raise SequenceError(
+                f"b_prime: {self.b_prime!r} does not name a reference for each keyframe; write "
+                "0=FILE, 60=FILE and so on"
+            ) from error
+        if list(found) != sorted(found) or 0 not in found:
+            raise SequenceError("b_prime: name the references in order, the first from frame 0 on")
+        return found
+
+    @property
+    def files(self) -> list[str]:
+        """The files of all pictures, and the video if the frames are of one."""
+        fixed = self.references.values() if self.content_moves else [self.a]
+        source = self.a if self.content_moves else self.b_prime
+        return [*fixed, *([source] if is_video(source) else self.frames)]
+
+    @property
+    def moves(self) -> bool:
+        """Whether every frame depends on the one before."""
+        return self.coherence in ("warm-start", "propagated")
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of the sequence, in order; `match` and `frames` are worked by chunks."""
+        if self.coherence == "locked":
+            return "prepare", "frames", "film"
+        return "prepare", "match", "frames", "film"
+
+    @cached_property
+    def chunks(self) -> dict[str, Chunk]:
+        """What is worked by one job each, by name."""
+        count = len(self.frames)
+        references = self.references if self.content_moves else {0: None}
+        begins = [n for n in references if n < count]
+        bounds = []
+        for begin, end in zip(begins, [*begins[1:], count], strict=True):
+            bounds += [
+                (n, min(n + self.chunk, end), references[begin])
+                for n in range(begin, end, self.chunk)
+            ]
+        chunks = {}
+        for number, (start, stop, reference) in enumerate(bounds):
+            end = stop
+            if number + 1 < len(bounds):
+                _, next_stop, next_reference = bounds[number + 1]
+                if self.moves or next_reference != reference:
+                    end = min(stop + self.overlap, next_stop)
+            chunks[f"{number + 1:04d}"] = Chunk(start, stop, end, reference)
+        return chunks
+
+    def shares(self, frame: int) -> dict[str, float]:
+        """The chunks whose matches make a frame, and how much of it each makes."""
+        names = list(self.chunks)
+        own = next(i for i, c in enumerate(self.chunks.values()) if c.start <= frame < c.stop)
+        chunk = self.chunks[names[own]]
+        before = self.chunks[names[own - 1]] if own else None
+        if before is None or frame >= before.end:
+            return {names[own]: 1.0}
+        share = (frame - chunk.start + 1) / (before.end - before.stop + 1)
+        return {names[own - 1]: 1 - share, names[own]: share}
+
+
+def find_frames(sequence: Sequence) -> Sequence:
+    """The sequence with its frames.
+
+    Raises:
+        SequenceError: sides, coherence and keyframes do not go together, or there are no frames.
+    """
+    if sequence.content_moves:
+        if sequence.coherence == "locked":
+            raise SequenceError(
+                "coherence: 'locked' needs a content that stands still; a video can be 'propagated'"
+            )
+        for path in sequence.references.values():
+            if not Path(path).is_file():
+                raise SequenceError(f"b_prime: there is no file {path!r}")
+    elif is_picture(sequence.b_prime):
+        raise SequenceError(
+            "a, b_prime: one of the two must be a sequence of frames: a folder, a pattern, a list "
+            "(.txt) or a video"
+        )
+    elif sequence.coherence == "propagated":
+        raise SequenceError(
+            "coherence: 'propagated' follows the motion of a content video; for one picture take "
+            "'locked' or 'warm-start'"
+        )
+    elif not Path(sequence.a).is_file():
+        raise SequenceError(f"a: there is no file {sequence.a!r}")
+    source = sequence.a if sequence.content_moves else sequence.b_prime
+    frames = list_frames(source, sequence.start, sequence.stop, sequence.stride)
+    wrong = [n for n in sequence.keyframes if n >= len(frames)]
+    if wrong or (sequence.keyframes and sequence.coherence != "locked"):
+        raise SequenceError(
+            f"keyframes: {wrong} are beyond the last of {len(frames)} frames"
+            if wrong
+            else "keyframes: only 'locked' has them; a content video names them in b_prime"
+        )
+    return replace(sequence, frames=tuple(frames))

@@ -1,0 +1,112 @@
+"""The demo's image pairs and its sequence, made from photographs that installed packages carry."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dia_pipeline.samples.photographs import night, painted, photograph, sunset, warped
+
+LONGEST_SIDE = 448
+COLUMNS = ("name", "a", "b_prime", "preset", "ratio")
+
+
+def demo_pairs(folder: Path) -> Path:
+    """Write the demo's pictures under `folder`/pictures and the table of pairs beside them.
+
+    Returns:
+        The table, `folder`/pairs.tsv; its pictures are named as seen from the working directory.
+
+    Raises:
+        FileNotFoundError: a package that carries one of the photographs is not installed.
+    """
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    rows = [
+        ("portrait", *portrait(), "photo-to-style", 0.5),
+        ("temple", *temple(), "photo-to-photo", 1.0),
+        ("cat", *cat(), "photo-to-style", 0.5),
+    ]
+    table = folder / "pairs.tsv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for name, a, b_prime, preset, ratio in rows:
+            paths = [pictures / f"{name}_{role}.png" for role in ("a", "b_prime")]
+            for path, image in zip(paths, (a, b_prime), strict=True):
+                Image.fromarray(image).save(path)
+            writer.writerow((name, *map(Path.as_posix, paths), preset, ratio))
+    return table
+
+
+def demo_sequence(folder: Path, frames: int = 24) -> Path:
+    """Write the temple and its references from day to night, and the table of the sequence.
+
+    Returns:
+        The table, `folder`/sequences.tsv.
+
+    Raises:
+        FileNotFoundError: the package that carries the photograph is not installed.
+    """
+    a, references = day_to_night(frames)
+    day = folder / "pictures" / "day_to_night"
+    day.mkdir(parents=True, exist_ok=True)
+    for number, reference in enumerate(references, 1):
+        Image.fromarray(reference).save(day / f"{number:04d}.png")
+    content = folder / "pictures" / "day_to_night_a.png"
+    Image.fromarray(a).save(content)
+    row = ("day_to_night", content.as_posix(), day.as_posix(), "locked", "photo-to-photo", 0.5)
+    table = folder / "sequences.tsv"
+    lines = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
+    table.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
+    return table
+
+
+def portrait() -> tuple[np.ndarray, np.ndarray]:
+    """Two people: Eileen Collins as photographed, Grace Hopper in oil."""
+    collins = photograph("astronaut")[:270, 88:358]
+    hopper = photograph("hopper")[:400, 112:]
+    return fitted(collins), painted(fitted(hopper))
+
+
+def temple() -> tuple[np.ndarray, np.ndarray]:
+    """A temple by day and, seen from a little closer, by night."""
+    day = photograph("china")
+    closer = warped(day[:390, 15:600], 10)[0]
+    return fitted(day), night(fitted(closer))
+
+
+def day_to_night(count: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The temple by day, and `count` frames from day to night of its closer view."""
+    day, _ = temple()
+    closer = warped(photograph("china")[:390, 15:600], 10)[0]
+    return day, graded(fitted(closer), count)
+
+
+def graded(image: np.ndarray, count: int) -> list[np.ndarray]:
+    """The picture in the light of `count` times from day over sunset to night."""
+    looks = [image, sunset(image), night(image)]
+    frames = []
+    for time in np.linspace(0, 2, count):
+        earlier = min(int(time), 1)
+        share = time - earlier
+        mixed = (1 - share) * looks[earlier] + share * looks[earlier + 1]
+        frames.append(np.rint(mixed).astype(np.uint8))
+    return frames
+
+
+def cat() -> tuple[np.ndarray, np.ndarray]:
+    """A ginger cat and a painted blue one: red and blue exchanged."""
+    ginger = photograph("chelsea")
+    blue = warped(ginger[:280, 20:440, ::-1], 12)[0]
+    return fitted(ginger), painted(fitted(blue))
+
+
+def fitted(image: np.ndarray) -> np.ndarray:
+    """The picture resized so that its longer side is the demo's."""
+    height, width = (round(side * LONGEST_SIDE / max(image.shape[:2])) for side in image.shape[:2])
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))

@@ -1,0 +1,146 @@
+"""The synthetic benchmark: pairs with exact truth, made of photographs that packages carry.
+
+A pair is named `photograph-view-look`, and the name says all: A is the middle of the photograph,
+and B' another view of it (see VIEWS) in another look (see LOOKS). Names and paths are known before
+anything is made; `scenes` makes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "motorcycle", "rocket")
+"""The photographs that pairs can be made of."""
+
+VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "far")
+"""How B' sees what A shows, always shifted: bent smoothly; scaled; no more than shifted; bent and
+mirrored; another instance of the same: bent strongly, its colours and details others; or from
+elsewhere: much larger or smaller, far from its place and bent."""
+
+LOOKS = ("grading", "painted", "pencil", "night", "swirls", "mosaic", "woodcut")
+"""How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark;
+whirling thick strokes; stone tiles; or a print in black and white."""
+
+PAIRS = (
+    "astronaut-smooth-night",
+    "astronaut-smooth-painted",
+    "astronaut-instance-grading",
+    "astronaut-mirrored-grading",
+    "chelsea-smooth-pencil",
+    "chelsea-scale-night",
+    "chelsea-shift-painted",
+    "chelsea-instance-grading",
+    "china-smooth-grading",
+    "china-smooth-painted",
+    "china-scale-pencil",
+    "china-instance-night",
+    "coffee-smooth-grading",
+    "coffee-shift-night",
+    "coffee-scale-painted",
+    "coffee-instance-painted",
+    "hopper-smooth-painted",
+    "hopper-shift-pencil",
+    "hopper-instance-grading",
+    "hopper-mirrored-night",
+    "motorcycle-smooth-night",
+    "motorcycle-smooth-pencil",
+    "motorcycle-scale-grading",
+    "motorcycle-instance-painted",
+    "astronaut-far-swirls",
+    "astronaut-smooth-mosaic",
+    "chelsea-far-woodcut",
+    "chelsea-smooth-swirls",
+    "china-far-mosaic",
+    "china-smooth-woodcut",
+    "coffee-far-swirls",
+    "hopper-far-mosaic",
+    "hopper-far-woodcut",
+    "hopper-instance-swirls",
+    "motorcycle-far-swirls",
+)
+"""The pairs of the benchmark unless others are named."""
+
+DEFAULTS: dict[str, Any] = {"pairs": PAIRS, "side": 300, "seed": 0}
+"""The options: the names of the pairs, the longest side in pixels, and the seed."""
+
+
+class SyntheticError(ValueError):
+    """An option or the name of a pair is not possible; the message says what is."""
+
+
+def synthetic_pairs(options: dict[str, Any], folder: str | Path) -> list[dict[str, Any]]:
+    """The rows of the table of pairs, with their truth; nothing is made or read.
+
+    Args:
+        options: any of DEFAULTS.
+        folder: where the benchmark lies or shall lie; every pair has a folder of its own in it.
+
+    Returns:
+        For every pair `name`, the paths `a`, `b_prime`, `a_prime` (the true A'), `flow_ab`,
+        `flow_ba`, `mask_a` and `mask_b_prime`, whether it matches only `mirrored`, and
+        its `kinds`: view and look.
+
+    Raises:
+        SyntheticError: there is no such option or pair.
+    """
+    return [_row(name, Path(folder)) for name in _complete(options)["pairs"]]
+
+
+def make_benchmark(options: dict[str, Any], folder: str | Path) -> list[dict[str, Any]]:
+    """Make every pair of the benchmark; the same options always make the same bytes.
+
+    Returns:
+        The rows of `synthetic_pairs`.
+
+    Raises:
+        SyntheticError: there is no such option or pair.
+        FileNotFoundError: a package that carries one of the photographs is not installed.
+    """
+    from dia_pipeline.samples.scenes import make_pair
+
+    rows = synthetic_pairs(options, folder)
+    complete = _complete(options)
+    for row in rows:
+        make_pair(row, complete["side"], complete["seed"])
+    return rows
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """The photograph, the view and the look that the name of a pair stands for.
+
+    Raises:
+        SyntheticError: it stands for none.
+    """
+    parts = tuple(name.split("-"))
+    allowed = (SUBJECTS, VIEWS, LOOKS)
+    if len(parts) != 3 or not all(p in known for p, known in zip(parts, allowed, strict=True)):
+        raise SyntheticError(
+            f"synthetic: there is no pair {name!r}; a name is photograph-view-look, of the "
+            f"photographs {', '.join(SUBJECTS)}, the views {', '.join(VIEWS)} and the looks "
+            f"{', '.join(LOOKS)}"
+        )
+    return parts
+
+
+def _complete(options: dict[str, Any]) -> dict[str, Any]:
+    for name in options:
+        if name not in DEFAULTS:
+            known = ", ".join(DEFAULTS)
+            raise SyntheticError(f"synthetic: there is no option {name!r}; known are {known}")
+    return DEFAULTS | options
+
+
+def _row(name: str, folder: Path) -> dict[str, Any]:
+    _, view, look = split_name(name)
+    files = {
+        "a": "a.png",
+        "b_prime": "b_prime.png",
+        "a_prime": "a_prime.png",
+        "flow_ab": "flow_ab.flo",
+        "flow_ba": "flow_ba.flo",
+        "mask_a": "mask_a.png",
+        "mask_b_prime": "mask_b_prime.png",
+    }
+    paths = {column: (folder / name / file).as_posix() for column, file in files.items()}
+    return {"name": name, **paths, "mirrored": view == "mirrored", "kinds": [view, look]}

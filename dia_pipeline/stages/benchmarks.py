@@ -1,0 +1,64 @@
+"""A published benchmark, worked and measured in this process."""
+
+from __future__ import annotations
+
+import csv
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dia_pipeline.io.files import replace_file
+from dia_pipeline.runs.config import ConfigError, Options
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.pairs import find_backbone, work_batch
+
+
+def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
+    """The `settings` and the `variants` of a configuration such as config/ablation.yaml.
+
+    Raises:
+        ConfigError: the file is not one.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        variants = {name: options or {} for name, options in content["variants"].items()}
+        return content.get("settings") or {}, variants
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: the variants cannot be read ({error!r}); give YAML with names and settings "
+            "under `variants`, like config/ablation.yaml"
+        ) from error
+
+
+def work_benchmark(plan: Plan) -> None:
+    """Work and measure all pairs in all variants; what is there and valid is not made again.
+
+    Raises:
+        SettingsError: a variant has settings that are not possible.
+        JobError, OSError: weights, device or disk are at fault.
+    """
+    jobs = [(variant, batch) for variant in plan.variants for batch in plan.batches]
+    for backbone in {plan.common.backbone, *chain(*(plan.backbones(*job) for job in jobs))}:
+        find_backbone(backbone)[0].write(plan.weights(backbone))
+    plan.write()
+    for variant, batch in jobs:
+        for stage in (*plan.stages, "measure"):
+            work_batch(plan, stage, variant, batch)
+
+
+def write_pairs(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows as the table of pairs of a workflow, which can work them as well."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({column: _cell(value) for column, value in row.items()} for row in rows)
+
+
+def _cell(value: Any) -> str:
+    """A value as the table of pairs has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, list) else str(value)

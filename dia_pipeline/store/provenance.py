@@ -1,0 +1,77 @@
+"""Where results come from: packages, network, device and pictures. Never times or places."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dia_pipeline import __version__
+from dia_pipeline.io.files import digest_file
+from dia_pipeline.store.receipts import write_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from dia_pipeline.algorithm.network import Network
+
+PACKAGES = ("torch", "numpy", "numba", "scipy", "pillow", "h5py")
+"""The packages on whose version the bytes of a result depend."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Which weights a run uses: the network, its parameter file's digest, source and licence."""
+
+    name: str
+    digest: str
+    source: str
+    licence: str
+
+    def write(self, path: str | Path) -> None:
+        """Write the record as JSON."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: str | Path) -> Backbone:
+        """Read a record that `write` wrote."""
+        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def circumstances(backbone: Backbone, network: Network) -> dict[str, Any]:
+    """What else than inputs and settings decides a result's bytes."""
+    return {
+        "backbone": asdict(backbone),
+        "device": device_name(network.device),
+        "precision": network.precision,
+        "versions": versions(),
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of this package, of Python and of the packages that compute."""
+    own = {"dia-pipeline": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in PACKAGES}
+
+
+def device_name(device: torch.device) -> str:
+    """The model of a GPU, or the architecture of a processor."""
+    if device.type == "cuda":
+        import torch
+
+        return f"cuda: {torch.cuda.get_device_name(device)}"
+    return f"{device.type}: {platform.machine()}"
+
+
+def describe_picture(path: str | Path) -> dict[str, Any]:
+    """A picture as it lies on the disk: path, digest, width and height, Pillow's mode."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        size, mode = list(image.size), image.mode
+    return {"path": Path(path).as_posix(), "sha256": digest_file(path), "size": size, "mode": mode}

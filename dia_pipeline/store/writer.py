@@ -1,0 +1,64 @@
+"""Artefacts written in the background, while the next one is computed."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from dia_pipeline.store.artefacts import write_artefact
+from dia_pipeline.store.recipes import Recipe
+
+MOST_WAITING = 2
+"""So many artefacts at most wait in memory for the disk."""
+
+
+class Writer:
+    """Writes artefacts one after the other in a thread of its own.
+
+    Used as a context: when it is left everything is written, or the error of what could not be
+    written is raised.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._waiting: dict[Path, Future] = {}
+
+    def write(
+        self,
+        path: Path,
+        recipe: Recipe,
+        arrays: dict[str, np.ndarray],
+        attributes: dict[str, Any],
+    ) -> None:
+        """Begin to write an artefact; for the arguments see `write_artefact`.
+
+        Raises:
+            OSError: an earlier one could not be written.
+        """
+        while len(self._waiting) >= MOST_WAITING:
+            self.wait(next(iter(self._waiting)))
+        self._waiting[path] = self._thread.submit(write_artefact, path, recipe, arrays, attributes)
+
+    def wait(self, path: Path) -> None:
+        """Return when the artefact of that path, if there is one under way, is written.
+
+        Raises:
+            OSError: it could not be.
+        """
+        if path in self._waiting:
+            self._waiting.pop(path).result()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+        if error is None:
+            for path in list(self._waiting):
+                self.wait(path)
