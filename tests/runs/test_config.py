@@ -14,7 +14,7 @@ from dia_pipeline.runs.config import Config, ConfigError, Pair, load_config, mer
 from dia_pipeline.runs.sequences import COHERENCE, Sequence
 from dia_pipeline.samples.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
 
-SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from PIL import Image
 
 from dia_pipeline.io.flow import read_flo
 
-SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
+SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 RESULTS = Path("results/ablation")
 SYNTHETIC = "chelsea-smooth-grading"
 VARIANTS = {"hierarchical": {}, "identity": {"matcher": "identity"}}

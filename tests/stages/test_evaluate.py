@@ -22,7 +22,7 @@ from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.settings import TASK, resolve
 from dia_pipeline.stages.benchmarks import read_variants
 
-SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
+SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from examples import DRAFT, write_pairs
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

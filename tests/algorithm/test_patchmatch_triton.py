@@ -37,7 +37,7 @@ torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
 @pytest.mark.parametrize("arguments", ["0 3 9 9 11 12 7", "0 5 2 11 8 6 13", "0.05 3 5 9 11 12 7"])
 def test_the_kernels_give_the_field_of_the_plain_form(arguments):
     folder = Path(__file__).parent
-    paths = os.pathsep.join((str(folder), str(folder.parent)))
+    paths = os.pathsep.join((str(folder), str(folder.parents[1])))
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": paths}
     command = [sys.executable, "-c", INTERPRETED, *arguments.split()]
     subprocess.run(command, env=environment, check=True)

@@ -21,7 +21,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.pairs import run_pair
 
-SNAKEFILE = Path(__file__).parents[1] / "Snakefile"
+SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 STAGES = ("features", "level5", "level4", "level3", "level2", "level1", "aggregate")
 RESULTS = Path("results")
 
