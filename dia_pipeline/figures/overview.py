@@ -1,6 +1,9 @@
-"""One picture that shows a pair at a glance: inputs, outputs, fields, and the way there."""
+"""One picture that shows a pair at a glance: results, matches and their trust, the way there."""
 
 from __future__ import annotations
+
+import colorsys
+import textwrap
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -8,94 +11,238 @@ from PIL import Image, ImageDraw, ImageFont
 from dia_pipeline.io.flow import colour_flow
 from dia_pipeline.io.images import resize_image
 
-HEIGHT = 300
-"""Height of every panel in pixels, unless one would then be wider than `WIDTH`."""
+WIDTH = 1280
+"""Of the overview in pixels; every row fills it, unless its panels would be too high."""
 
-WIDTH = 400
-"""Greatest width of a panel in pixels."""
+HEIGHT = 420
+"""Greatest height of a panel in pixels."""
+
+DOUBT = 0.1
+"""Round trip from which on a match is shown in full red, as a share of the longest side."""
+
+LINES = (4, 3)
+"""Columns and rows of A in which the best match is drawn as a line."""
+
+SURE = 0.02
+"""Greatest round trip of such a match."""
+
+_KEYS = 290
+"""Width of the keys to the colours in pixels."""
 
 _MARGIN = 20
 _GAP = 10
 _FONT_SIZE = 18
 _LABEL = _FONT_SIZE + 10
+_RED = np.array((220, 30, 30))
 
-Panel = tuple[str, np.ndarray | None]
+Panel = tuple[str, np.ndarray]
 
 
 def draw_overview(
-    a: np.ndarray,
-    a_prime: np.ndarray,
-    b: np.ndarray | None,
-    b_prime: np.ndarray,
-    flow_ab: np.ndarray,
-    flow_ba: np.ndarray | None,
+    title: str,
+    pictures: dict[str, np.ndarray],
+    flows: dict[str, np.ndarray],
     levels: dict[int, np.ndarray],
 ) -> np.ndarray:
-    """Draw the overview of a pair; what is None (one direction only) is left out.
+    """Draw the overview of a pair.
 
     Args:
-        a, a_prime, b, b_prime: (H, W, 3) uint8 RGB.
-        flow_ab, flow_ba: (H, W, 2) float32 (u, v) in pixels, shown in one common colour code.
-        levels: by level, the A' that the level's field gives; shown coarse to fine.
+        title: the first line.
+        pictures: `a`, `a_prime`, `b_prime` and, unless one direction alone was matched, `b`;
+            (H, W, 3) uint8 RGB.
+        flows: `flow_ab` and, where there is B, `flow_ba`; (H, W, 2) float32 (u, v) in pixels.
+        levels: by level, the A' that the level's field gives; the finest, which is A', is left out.
 
     Returns:
-        (height, width, 3) uint8 RGB.
+        (height, WIDTH, 3) uint8 RGB.
     """
+    names = {"a": "A", "a_prime": "A'", "b": "B", "b_prime": "B'"}
+    coarse = sorted(levels, reverse=True)[:-1]
+    small = {name: _thinned(flow) for name, flow in flows.items()}
+    radius = _typical_length(flows)
+    results = [(label, pictures[name]) for name, label in names.items() if name in pictures]
+    fields, trust = _field_panels(small, radius), _trust_panels(pictures, flows)
     rows = [
-        [("A", a), ("A'", a_prime), ("B", b), ("B'", b_prime)],
-        _field_panels({"A to B'": flow_ab, "B' to A": flow_ba}),
-        [(f"A' by level {level}", levels[level]) for level in sorted(levels, reverse=True)],
+        *(_row(panels) for panels in ([results, fields + trust] if trust else [results + fields])),
+        _row([(f"A' by level {level}", levels[level]) for level in coarse]),
+        _matches(pictures, flows, radius),
     ]
-    rows = [[panel for panel in row if panel[1] is not None] for row in rows]
-    return _draw_rows([row for row in rows if row])
+    return _stacked(title, [row for row in rows if row])
 
 
-def _field_panels(flows: dict[str, np.ndarray | None]) -> list[Panel]:
-    """The fields in colours, and the key to the colours."""
-    flows = {label: _thin_out(flow) for label, flow in flows.items() if flow is not None}
-    lengths = [np.hypot(*np.moveaxis(flow, -1, 0)).ravel() for flow in flows.values()]
-    # A few stray matches must not make everything else look pale.
-    radius = max(np.percentile(np.concatenate(lengths), 99), 1)
-    panels = [(label, colour_flow(flow, radius)) for label, flow in flows.items()]
-    return [*panels, (f"colours, up to {radius:.0f} px", _colour_key())]
+def round_trip(flow: np.ndarray, back: np.ndarray, step: int = 1) -> np.ndarray:
+    """How far a pixel comes back from itself, as a share of the longest side.
+
+    Args:
+        flow, back: (H, W, 2), (h, w, 2) float (u, v) in pixels, there and back.
+        step: of the pixels every so many are taken, along both axes.
+
+    Returns:
+        (H / step, W / step).
+    """
+    own = np.stack(np.mgrid[: flow.shape[0] : step, : flow.shape[1] : step])
+    there = own + np.moveaxis(flow[::step, ::step, ::-1], -1, 0)
+    y, x = (
+        np.clip(np.rint(c), 0, side - 1).astype(int)
+        for c, side in zip(there, back.shape[:2], strict=True)
+    )
+    returned = there + np.moveaxis(back[y, x][..., ::-1], -1, 0)
+    return np.hypot(*(returned - own)) / max(flow.shape[:2])
 
 
-def _thin_out(flow: np.ndarray) -> np.ndarray:
+def _typical_length(flows: dict[str, np.ndarray]) -> float:
+    """The length that is shown in full colour: stray matches must not make all others pale."""
+    lengths = [np.hypot(*np.moveaxis(_thinned(flow), -1, 0)).ravel() for flow in flows.values()]
+    return max(float(np.percentile(np.concatenate(lengths), 80)), 1.0)
+
+
+def _thinned(flow: np.ndarray) -> np.ndarray:
     """No more vectors than twice the height of a panel, so that large fields cost little."""
-    step = max(1, flow.shape[0] // (2 * HEIGHT))
+    step = _step(flow)
     return flow[::step, ::step]
 
 
-def _colour_key() -> np.ndarray:
+def _step(field: np.ndarray) -> int:
+    return max(1, max(field.shape[:2]) // (2 * HEIGHT))
+
+
+def _field_panels(flows: dict[str, np.ndarray], radius: float) -> list[Panel]:
+    names = {"flow_ab": "matches of A in B'", "flow_ba": "matches of B' in A"}
+    return [
+        (names[name], colour_flow(_clipped(flow, radius), radius)) for name, flow in flows.items()
+    ]
+
+
+def _clipped(flow: np.ndarray, radius: float) -> np.ndarray:
+    length = np.hypot(*np.moveaxis(flow, -1, 0))[..., None]
+    return flow * np.minimum(1, radius / np.maximum(length, radius))
+
+
+def _trust_panels(pictures: dict[str, np.ndarray], flows: dict[str, np.ndarray]) -> list[Panel]:
+    """A and B' in grey, in red where a match does not come back."""
+    if len(flows) < 2:
+        return []
+    there, back = flows["flow_ab"], flows["flow_ba"]
+    return [
+        ("trust in A", _doubted(pictures["a"], there, back)),
+        ("trust in B'", _doubted(pictures["b_prime"], back, there)),
+    ]
+
+
+def _doubted(picture: np.ndarray, flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+    step = _step(picture)
+    grey = picture[::step, ::step].mean(axis=-1, keepdims=True) * 0.6 + 100
+    doubt = np.clip(round_trip(flow, back, step)[..., None] / DOUBT, 0, 1)
+    return (grey * (1 - doubt) + _RED * doubt).astype(np.uint8)
+
+
+def _matches(
+    pictures: dict[str, np.ndarray], flows: dict[str, np.ndarray], radius: float
+) -> Image.Image:
+    """A beside B' with lines between what matches, and the keys to all colours."""
+    width = WIDTH - 2 * _MARGIN
+    pair = [pictures["a"], pictures["b_prime"]]
+    height = _height(pair, width - _KEYS - _GAP)
+    row = Image.new("RGB", (width, max(height, _KEYS) + _LABEL), "white")
+    _paste(row, 0, [("some matches of A", pair[0]), ("in B'", pair[1])], height)
+    draw = ImageDraw.Draw(row)
+    left = round(pair[0].shape[1] / pair[0].shape[0] * height) + _GAP
+    chosen = _well_spread(flows)
+    for number, (here, there) in enumerate(chosen):
+        colour = tuple(round(255 * c) for c in colorsys.hsv_to_rgb(number / len(chosen), 0.9, 0.95))
+        ends = []
+        for (y, x), picture, offset in zip((here, there), pair, (0, left), strict=True):
+            scale = height / picture.shape[0]
+            ends.append((offset + (x + 0.5) * scale, _LABEL + (y + 0.5) * scale))
+        draw.line(ends, colour, 2)
+        for x, y in ends:
+            draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour, "white")
+    _draw_keys(row, width - _KEYS, radius, trust=len(flows) == 2)
+    return row
+
+
+def _well_spread(flows: dict[str, np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The surest match (y, x), (y, x) in every part of A; none where none is sure."""
+    flow, step = flows["flow_ab"], _step(flows["flow_ab"])
+    thin = flow[::step, ::step]
+    error = (
+        round_trip(flow, flows["flow_ba"], step) if "flow_ba" in flows else np.zeros(thin.shape[:2])
+    )
+    columns, rows = LINES
+    matches = []
+    for part_y in np.array_split(np.arange(thin.shape[0]), rows):
+        for part_x in np.array_split(np.arange(thin.shape[1]), columns):
+            if part_y.size and part_x.size:
+                here = _surest(error, part_y, part_x)
+                if error[here] <= SURE:
+                    start = step * np.array(here)
+                    matches.append((start, start + thin[here][::-1]))
+    return matches
+
+
+def _surest(error: np.ndarray, part_y: np.ndarray, part_x: np.ndarray) -> tuple[int, int]:
+    """The pixel of a part with the least error, rather in its middle."""
+    away = np.hypot(part_y[:, None] - part_y.mean(), part_x - part_x.mean())
+    cost = error[np.ix_(part_y, part_x)] + 0.1 * away / max(error.shape)
+    y, x = np.unravel_index(cost.argmin(), cost.shape)
+    return int(part_y[y]), int(part_x[x])
+
+
+def _draw_keys(row: Image.Image, left: int, radius: float, trust: bool) -> None:
+    """What the colours of fields and trust mean."""
+    side = _KEYS // 2
+    row.paste(Image.fromarray(_wheel(side)), (left, _LABEL))
+    texts = [f"Matches: the direction in which they lie; full colour is {radius:.0f} px and more."]
+    if trust:
+        texts.append(
+            "Trust: red where a match leads back to another place, full red from "
+            f"{DOUBT:.0%} of the longest side on."
+        )
+    lines = "\n\n".join(textwrap.fill(text, 2 * _KEYS // _FONT_SIZE + 1) for text in texts)
+    font = ImageFont.load_default(_FONT_SIZE - 2)
+    ImageDraw.Draw(row).multiline_text((left, _LABEL + side + _GAP), lines, "black", font)
+
+
+def _wheel(side: int) -> np.ndarray:
     """All directions and lengths as a disc on white."""
-    v, u = np.mgrid[-1 : 1 : 2j * HEIGHT, -1 : 1 : 2j * HEIGHT] * 1.1
-    flow = np.stack([u, v], axis=-1)
+    v, u = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j] * 1.05
     inside = np.hypot(u, v)[..., None] <= 1
-    return np.where(inside, colour_flow(flow, 1), 255).astype(np.uint8)
+    return np.where(inside, colour_flow(np.stack([u, v], axis=-1), 1), 255).astype(np.uint8)
 
 
-def _draw_rows(rows: list[list[Panel]]) -> np.ndarray:
-    widest = max(picture.shape[1] / picture.shape[0] for row in rows for _, picture in row)
-    height = round(min(HEIGHT, WIDTH / widest))
-    rows = [[(label, _fit(picture, height)) for label, picture in row] for row in rows]
-    total = [sum(picture.shape[1] + _GAP for _, picture in row) - _GAP for row in rows]
-    size = (max(total) + 2 * _MARGIN, len(rows) * (height + _LABEL + _GAP) - _GAP + 2 * _MARGIN)
-    canvas = Image.new("RGB", size, "white")
-    for number, row in enumerate(rows):
-        _draw_row(canvas, row, _MARGIN + number * (height + _LABEL + _GAP))
-    return np.array(canvas)
+def _row(panels: list[Panel]) -> Image.Image | None:
+    """Panels of one height beside each other."""
+    if not panels:
+        return None
+    width = WIDTH - 2 * _MARGIN
+    height = _height([picture for _, picture in panels], width)
+    row = Image.new("RGB", (width, height + _LABEL), "white")
+    _paste(row, 0, panels, height)
+    return row
 
 
-def _draw_row(canvas: Image.Image, row: list[Panel], top: int) -> None:
-    draw = ImageDraw.Draw(canvas)
+def _height(pictures: list[np.ndarray], width: int) -> int:
+    """The height at which pictures beside each other fill a width, but at most HEIGHT."""
+    aspects = sum(picture.shape[1] / picture.shape[0] for picture in pictures)
+    return max(1, min(HEIGHT, int((width - _GAP * (len(pictures) - 1)) / aspects)))
+
+
+def _paste(row: Image.Image, left: int, panels: list[Panel], height: int) -> None:
+    draw, font = ImageDraw.Draw(row), ImageFont.load_default(_FONT_SIZE)
+    for label, picture in panels:
+        width = max(1, round(picture.shape[1] / picture.shape[0] * height))
+        draw.text((left, _LABEL // 2), label, "black", font, anchor="lm")
+        row.paste(Image.fromarray(resize_image(picture, (height, width))), (left, _LABEL))
+        left += width + _GAP
+
+
+def _stacked(title: str, rows: list[Image.Image]) -> np.ndarray:
+    heights = [row.height + _GAP for row in rows]
+    canvas = Image.new("RGB", (WIDTH, sum(heights) + _LABEL + 2 * _MARGIN - _GAP), "white")
     font = ImageFont.load_default(_FONT_SIZE)
-    left = _MARGIN
-    for label, picture in row:
-        draw.text((left, top + _LABEL // 2), label, "black", font, anchor="lm")
-        canvas.paste(Image.fromarray(picture), (left, top + _LABEL))
-        left += picture.shape[1] + _GAP
-
-
-def _fit(picture: np.ndarray, height: int) -> np.ndarray:
-    width = round(picture.shape[1] / picture.shape[0] * height)
-    return resize_image(picture, (height, max(1, width)))
+    ImageDraw.Draw(canvas).text((_MARGIN, _MARGIN), title, "black", font)
+    top = _MARGIN + _LABEL
+    for row, height in zip(rows, heights, strict=True):
+        canvas.paste(row, (_MARGIN, top))
+        top += height
+    return np.array(canvas)

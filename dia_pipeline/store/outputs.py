@@ -70,7 +70,9 @@ def write_outputs(
 
     outdated = read_provenance(folder).get("outputs", {})
     (folder / PROVENANCE).unlink(missing_ok=True)
-    names = [*_write_images(folder, *pictures, result, settings), *_write_flows(folder, result)]
+    title = _title(paths, settings, circumstances)
+    images = _write_images(folder, *pictures, result, settings, title)
+    names = [*images, *_write_flows(folder, result)]
     names.append("nnf.h5")
     for name in outdated.keys() - names:
         (folder / name).unlink(missing_ok=True)
@@ -93,20 +95,37 @@ def write_provenance(
     write_json(folder / PROVENANCE, {**provenance, "digest": digest(provenance)})
 
 
+def _title(paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any]) -> str:
+    """The pictures, and the settings that decide most or differ from the defaults."""
+    a, b_prime = (Path(path).name for path in paths)
+    common, usual = asdict(settings), asdict(Settings())
+    shown = {name: common[name] for name in ("deconvolution", "alphas", "ratio")}
+    shown |= {name: value for name, value in common.items() if value != usual[name]}
+    if "backbone" in circumstances:
+        shown["backbone"] = circumstances["backbone"]["name"]
+    return f"{a} and {b_prime}: " + ", ".join(f"{name} {_plain(v)}" for name, v in shown.items())
+
+
+def _plain(value: Any) -> str:
+    return " ".join(f"{each:g}" for each in value) if isinstance(value, tuple) else str(value)
+
+
 def _write_images(
-    folder: Path, a: np.ndarray, b_prime: np.ndarray, result: Analogy, settings: Settings
+    folder: Path,
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    result: Analogy,
+    settings: Settings,
+    title: str,
 ) -> list[str]:
     from dia_pipeline.figures.overview import draw_overview
     from dia_pipeline.io.images import write_image
 
-    flows = _flows(result)
+    pictures = {"a": a, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime}
     overview = draw_overview(
-        a,
-        result.a_prime,
-        result.b,
-        b_prime,
-        flows["flow_ab"],
-        flows.get("flow_ba"),
+        title,
+        {name: picture for name, picture in pictures.items() if picture is not None},
+        _flows(result),
         _previews(a.shape[:2], b_prime, result, settings),
     )
     images = {

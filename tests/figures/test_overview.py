@@ -3,13 +3,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dia_pipeline.figures.overview import HEIGHT, WIDTH, draw_overview
+from dia_pipeline.figures import overview
+from dia_pipeline.figures.overview import WIDTH, draw_overview, round_trip
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 30), (30, 30, 200), (120, 120, 120)
+PICTURES = {"a": RED, "a_prime": GREEN, "b": BLUE, "b_prime": GREY}
 
 
 def plain(colour, height=60, width=80):
     return np.full((height, width, 3), colour, np.uint8)
+
+
+def pictures(*names):
+    return {name: plain(PICTURES[name]) for name in names or PICTURES}
+
+
+def shift(x, y, height=60, width=80):
+    return np.dstack([np.full((height, width), x), np.full((height, width), y)]).astype(np.float32)
 
 
 def runs(line):
@@ -18,54 +28,84 @@ def runs(line):
     return [colour for colour in map(tuple, line[starts].tolist()) if colour != (255, 255, 255)]
 
 
-@pytest.fixture
-def flow():
-    return np.dstack([np.full((60, 80), 3.0), np.zeros((60, 80))]).astype(np.float32)
-
-
-def row_middles(overview):
-    """The middles of the rows: where the first panel is, at the very left."""
-    panel = (overview[:, 30] != 255).any(axis=1)
+def row_middles(image):
+    """The middles of the rows: where the first panel is, near the very left."""
+    panel = (image[:, 24] != 255).any(axis=1)
     edges = np.flatnonzero(np.diff(np.r_[False, panel, False]))
     long = [(top, end) for top, end in zip(edges[::2], edges[1::2], strict=True) if end - top > 50]
     return [(top + end) // 2 for top, end in long]
 
 
-def test_the_rows_show_pictures_fields_and_levels_in_order(flow):
+@pytest.fixture
+def both():
+    return {"flow_ab": shift(3, 0), "flow_ba": shift(-3, 0)}
+
+
+def test_the_rows_show_results_matches_levels_in_order_and_nothing_twice(both):
     levels = {1: plain(BLUE), 5: plain(RED), 3: plain(GREEN)}
-    overview = draw_overview(
-        plain(RED), plain(GREEN), plain(BLUE), plain(GREY), flow, -flow, levels
-    )
-    assert overview.dtype == np.uint8
-    first, second, third = row_middles(overview)
-    assert runs(overview[first]) == [RED, GREEN, BLUE, GREY]
-    assert runs(overview[third]) == [RED, GREEN, BLUE]
-    right, left = np.array(runs(overview[second])[:2])
+    image = draw_overview("title", pictures(), both, levels)
+    assert image.dtype == np.uint8
+    first, second, third, fourth = row_middles(image)
+    assert runs(image[first]) == [RED, GREEN, BLUE, GREY]
+    right, left = np.array(runs(image[second])[:2])
     assert right[0] == 255 and right[2] < 50
     assert left[2] == 255 and left[0] < 50
+    assert runs(image[third]) == [RED, GREEN]  # by level 1 it is A' itself
+    assert RED in runs(image[fourth]) and GREY in runs(image[fourth])
 
 
-def test_one_direction_leaves_out_what_there_is_not(flow):
-    overview = draw_overview(plain(RED), plain(GREEN), None, plain(GREY), flow, None, {})
-    first, _ = row_middles(overview)
-    assert runs(overview[first]) == [RED, GREEN, GREY]
+def test_rows_fill_the_width(both):
+    image = draw_overview("title", pictures(), both, {})
+    for middle in row_middles(image)[:2]:
+        shown = np.flatnonzero((image[middle] != 255).any(axis=1))
+        assert shown[0] <= 24 and shown[-1] >= WIDTH - 30
 
 
-def test_one_stray_match_does_not_make_the_field_pale(flow):
-    calm = draw_overview(plain(RED), plain(GREEN), None, plain(GREY), flow, None, {})
-    flow[0, 0] = 1000
-    stray = draw_overview(plain(RED), plain(GREEN), None, plain(GREY), flow, None, {})
+def test_one_direction_shows_its_field_beside_the_results():
+    flows = {"flow_ab": shift(3, 0)}
+    image = draw_overview("title", pictures("a", "a_prime", "b_prime"), flows, {})
+    first, _ = row_middles(image)
+    assert runs(image[first])[:3] == [RED, GREEN, GREY] and len(runs(image[first])) == 4
+
+
+def test_stray_matches_do_not_make_the_field_pale(both):
+    calm = draw_overview("title", pictures(), both, {})
+    both["flow_ab"][:6] = 1000  # a tenth of all
+    stray = draw_overview("title", pictures(), both, {})
     middle = row_middles(calm)[1]
     np.testing.assert_array_equal(stray[middle, 30:100], calm[middle, 30:100])
 
 
-@pytest.mark.parametrize("size", [(40, 40), (3000, 2000), (20, 400), (400, 20)])
+def test_a_round_trip_is_the_distance_from_where_it_began():
+    there = shift(3, -2)
+    assert np.all(round_trip(there, shift(-3, 2)) == 0)
+    np.testing.assert_allclose(round_trip(there, shift(0, 0)), np.hypot(3, 2) / 80)
+    assert round_trip(there, shift(0, 0), step=7).shape == (9, 12)
+
+
+def test_matches_that_do_not_come_back_are_red(both):
+    both["flow_ba"] = shift(-3, 0)
+    both["flow_ab"][:, 40:] = (-20, 0)  # comes back 23 pixels off, more than a tenth of 80
+    image = draw_overview("title", pictures(), both, {})
+    row = runs(image[row_middles(image)[1]])
+    assert tuple(overview._RED) in row
+
+
+def test_lines_lead_to_the_matches_and_leave_out_what_is_not_sure(both):
+    both["flow_ba"][:, :40] = (30, 0)
+    matches = overview._well_spread(both)
+    assert 0 < len(matches) < 12
+    for here, there in matches:
+        np.testing.assert_array_equal(there - here, (0, 3))
+        assert here[1] + 3 >= 40
+
+
+@pytest.mark.parametrize("size", [(40, 40), (3000, 2000), (20, 400), (400, 20), (2, 1)])
 def test_every_size_and_shape_fits(size):
-    flow = np.zeros((*size, 2), np.float32)
+    flows = {"flow_ab": np.zeros((*size, 2), np.float32), "flow_ba": shift(0, 0, 50, 70)}
     a, b = plain(RED, *size), plain(BLUE, 50, 70)
-    overview = draw_overview(a, a, b, b, flow, np.zeros((50, 70, 2), np.float32), {2: a})
-    height, width = overview.shape[:2]
-    assert height < 3 * (HEIGHT + 60)
-    assert width < 4 * (WIDTH + 30)
+    shown = {"a": a, "a_prime": a, "b": b, "b_prime": b}
+    image = draw_overview("title", shown, flows, {2: a, 1: a})
+    assert image.shape[1] == WIDTH and image.shape[0] < 5 * (overview.HEIGHT + 60)
     for colour in (RED, BLUE):
-        assert (overview == colour).all(axis=-1).any()
+        assert (image == colour).all(axis=-1).any()
