@@ -143,9 +143,9 @@ class PairWork:
     def make(self, stage: str) -> str:
         """Make what a stage makes of the pair unless it is there and valid; return its key."""
         if stage == "features":
-            for picture in self._features_needed:
+            for picture in self.features_needed:
                 self.features(*picture)
-            return digest([self._features_recipe(*picture) for picture in self._features_needed])
+            return digest([self._features_recipe(*picture) for picture in self.features_needed])
         if stage == "aggregate":
             self.aggregate()
             return digest(aggregate_recipe(self._sources))
@@ -214,17 +214,18 @@ class PairWork:
             return self.nnf()
         path = self.folder / f"level{number}.h5"
         recipe = level_recipe(number, self._sources)
-        return self._stored(path, recipe, self._timed(f"level{number}", make))
+        return self._stored(path, recipe, self._timed(recipe, make))
 
     def nnf(self) -> Content:
         """The fields and energies of all levels."""
+        recipe = nnf_recipe(self._sources)
         if not self._needs_network:
-            make = self._timed("nnf", self._match_pictures)
+            make = self._timed(recipe, self._match_pictures)
         elif self._plan.config.checkpoint == "level":
             make = self._gather_levels
         else:
-            make = self._timed("nnf", self._match_features)
-        return self._stored(self.folder / "nnf.h5", nnf_recipe(self._sources), make)
+            make = self._timed(recipe, self._match_features)
+        return self._stored(self.folder / "nnf.h5", recipe, make)
 
     def _match_pictures(self) -> Content:
         from dia_pipeline.analogy import match_pictures
@@ -294,9 +295,19 @@ class PairWork:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """What making the fields took, by stage; empty if it was not noted."""
-        with suppress(FileNotFoundError):
-            return json.loads(self._times.read_text(encoding="utf-8"))
+        """What making these fields took, by stage; empty if it was not noted."""
+        recipes = {"nnf": nnf_recipe(self._sources)}
+        taken = self._taken()
+        if digest(recipes["nnf"]) not in taken:
+            levels = self.settings.levels
+            recipes = {f"level{level}": level_recipe(level, self._sources) for level in levels}
+        keys = {stage: digest(made_by) for stage, made_by in recipes.items()}
+        return {stage: taken[key] for stage, key in keys.items() if key in taken}
+
+    def _taken(self) -> dict[str, float]:
+        """The seconds that were noted, by the key of what was made."""
+        with suppress(FileNotFoundError, ValueError, AttributeError):
+            return dict(json.loads(self._times.read_text(encoding="utf-8")).items())
         return {}
 
     @property
@@ -308,7 +319,7 @@ class PairWork:
         return self.pair.a, self.pair.b_prime
 
     @property
-    def _features_needed(self) -> list[tuple[str, bool]]:
+    def features_needed(self) -> list[tuple[str, bool]]:
         """The pictures whose features are matched, and whether those of their mirror images."""
         if not self._needs_network:
             return []
@@ -338,7 +349,7 @@ class PairWork:
         if stage == "features":
             return [
                 (self.features_file(*picture), self._features_recipe(*picture))
-                for picture in self._features_needed
+                for picture in self.features_needed
             ]
         if stage == "pair" or not self._needs_network:
             return [(self.folder / "nnf.h5", nnf_recipe(self._sources))]
@@ -396,7 +407,7 @@ class PairWork:
         self._writer.wait(path)  # it may be on its way to the disk
         return stored(path, recipe, make, self._writer.write)
 
-    def _timed(self, stage: str, make: Callable[[], Content]) -> Callable[[], Content]:
+    def _timed(self, recipe: Recipe, make: Callable[[], Content]) -> Callable[[], Content]:
         """`make`, which also notes its seconds: beside the results, whose bytes stay the same."""
 
         def timed() -> Content:
@@ -406,7 +417,7 @@ class PairWork:
             start = time.perf_counter()
             content = make()
             seconds = round(time.perf_counter() - start, 3)
-            write_json(self._times, {**self.seconds, stage: seconds})
+            write_json(self._times, {**self._taken(), digest(recipe): seconds})
             return content
 
         return timed
@@ -500,9 +511,10 @@ def _remove_features(plan: Plan, batch: str) -> None:
     for variant in plan.variants:
         for pair in plan.batches[batch]:
             work = PairWork(plan, variant, pair, Networks())
-            for picture in pictures.intersection((pair.a, pair.b_prime)):
-                with suppress(ImageError):
-                    work.features_file(picture).unlink(missing_ok=True)
+            for path, mirrored in work.features_needed:
+                if path in pictures:
+                    with suppress(ImageError):
+                        work.features_file(path, mirrored).unlink(missing_ok=True)
 
 
 def describe(error: Exception) -> str:

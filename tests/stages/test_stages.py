@@ -20,10 +20,10 @@ from dia_pipeline.io import files
 from dia_pipeline.io.images import read_image
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import forget_failures, summarise
-from dia_pipeline.settings import resolve
+from dia_pipeline.settings import LEVELS, resolve
 from dia_pipeline.stages import pairs as stages
 from dia_pipeline.stages.measuring import read_measures
-from dia_pipeline.stages.pairs import JobError, run_pair, work_batch
+from dia_pipeline.stages.pairs import JobError, Networks, PairWork, run_pair, work_batch
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Receipt
 
@@ -184,6 +184,33 @@ def test_the_refined_picture_is_what_is_measured(plan):
         assert measured == pytest.approx(colour_distance(a_prime, b_prime))
         found.append(measured)
     assert found[0] != found[1]
+
+
+def seconds(plan: Plan) -> dict[str, float]:
+    variant, pair = plan.variants[0], plan.config.pairs[0]
+    return PairWork(plan, variant, pair, Networks()).seconds
+
+
+def test_seconds_of_other_settings_are_not_added(plan):
+    """After a change of `finest` those of its levels count alone; back again, the first ones."""
+    before = seconds(plan)
+    assert before.keys() == {f"level{level}" for level in LEVELS}
+    short = Plan(replace(plan.config, settings={**plan.config.settings, "finest": 3}))
+    assert seconds(short) == {}
+    work(short)
+    assert seconds(short).keys() == {"level5", "level4", "level3"}
+    assert seconds(plan) == before
+
+
+def test_seconds_of_another_checkpoint_are_not_added(plan):
+    """The fields were made level by level, and are not made again in one go."""
+    before = seconds(plan)
+    whole = Plan(replace(plan.config, checkpoint="pair"))
+    work(whole)
+    assert seconds(whole) == before
+    changed = Plan(replace(whole.config, settings={**plan.config.settings, "seed": 1}))
+    work(changed)
+    assert seconds(changed).keys() == {"nnf"}
 
 
 def test_outputs_that_are_no_longer_asked_for_go(plan):

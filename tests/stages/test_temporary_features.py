@@ -57,3 +57,9 @@ def test_a_pair_that_fails_holds_no_features_back(pairs):
     broken = Pair("broken", "pictures/broken.png", pairs[0].b_prime)
     work(make_plan(RESULTS, (pairs[0], broken, pairs[1]), features="temporary"))
     assert features() == 0
+
+
+@pytest.mark.parametrize("orientation", ["mirrored", "auto"])
+def test_features_of_mirror_images_go_too(pairs, orientation):
+    work(make_plan(RESULTS, pairs, features="temporary", settings={"orientation": orientation}))
+    assert features() == 0
