@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
+from dia_pipeline.errors import describe, is_expected
 from dia_pipeline.runs.sequences import COHERENCE
-from dia_pipeline.runs.sources import SequenceError
-from dia_pipeline.settings import BLEND, CHOICES, PRESET, QUALITY, TASK, SettingsError, resolve
+from dia_pipeline.settings import BLEND, CHOICES, PRESET, QUALITY, TASK, resolve
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
@@ -47,33 +47,10 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if not _is_expected(error):
+            if not is_expected(error):
                 raise
-            typer.secho(f"error: {_message(error)}", fg="red", err=True)
+            typer.secho(f"error: {describe(error)}", fg="red", err=True)
             raise typer.Exit(2) from error
-
-
-def _is_expected(error: Exception) -> bool:
-    """Whether the message of an error is meant for the person at the terminal."""
-    from dia_pipeline.runs.config import ConfigError
-
-    if isinstance(error, (ConfigError, SettingsError, SequenceError, OSError)):
-        return True
-    from dia_pipeline.evaluation.layouts import LayoutError
-    from dia_pipeline.io.flow import FlowError
-    from dia_pipeline.io.images import ImageError
-    from dia_pipeline.matchers import MatcherError
-    from dia_pipeline.stages.pairs import JobError, out_of_memory
-
-    kinds = (FlowError, ImageError, JobError, LayoutError, MatcherError)
-    return isinstance(error, kinds) or out_of_memory(error)
-
-
-def _message(error: Exception) -> str:
-    """What an error says, and what to do about it."""
-    from dia_pipeline.stages.pairs import describe, out_of_memory
-
-    return describe(error) if out_of_memory(error) else str(error)
 
 
 app = typer.Typer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.matchers import MATCHERS
 
 LEVELS = (5, 4, 3, 2, 1)
@@ -74,7 +75,7 @@ CHOICES = {
 """The values that each named setting can take."""
 
 
-class SettingsError(ValueError):
+class SettingsError(DiaError):
     """A setting has a name or a value that does not exist; the message says what is allowed."""
 
 
@@ -222,7 +223,7 @@ def _lookup(name: str, table: dict, key: Any) -> Any:
 
 def _require(condition: bool, name: str, value: Any, allowed: str) -> None:
     if not condition:
-        raise SettingsError(f"{name}: {value!r} is not possible; it must be {allowed}")
+        raise SettingsError(name, f"{value!r} is not possible", f"it must be {allowed}")
 
 
 def _either(values) -> str:

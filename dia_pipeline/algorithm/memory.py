@@ -12,6 +12,7 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ GROUP_FILES = {
 in `memory.stat` of what is cached and given back at need."""
 
 
-class PairTooLargeError(MemoryError):
+class PairTooLargeError(DiaError):
     """A pair takes more memory than there is; the message says with which settings it fits."""
 
 
@@ -68,9 +69,11 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
     sides = range(1, max(*a, *b_prime))
     fitting = bisect_right(sides, free, key=shrunk)
     raise PairTooLargeError(
-        f"pictures worked at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} pixels take about "
-        f"{needed(a, b_prime, settings) / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; "
-        f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})"
+        "",
+        f"pictures worked at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
+        f"pixels take about {needed(a, b_prime, settings) / 1e9:.1f} GB "
+        f"of memory, and {free / 1e9:.1f} GB are free",
+        f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})",
     )
 
 

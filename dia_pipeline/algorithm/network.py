@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from dia_pipeline.errors import JobError
 from dia_pipeline.io.weights import Weights, convolutions
 
 
@@ -100,13 +101,13 @@ def pick_device(name: str = "auto") -> torch.device:
     """The device of that name; `auto` takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        ValueError: the device does not exist on this machine.
+        JobError: the device does not exist on this machine.
     """
     if name != "auto":
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"device {name!r} is not to be had here: {error}") from error
+            raise JobError("", f"device {name!r} is not to be had here: {error}") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

@@ -15,6 +15,7 @@ from typing import Any
 
 from scipy.io import loadmat
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.evaluation.truth import write_keypoints
 
 Row = dict[str, Any]
@@ -44,7 +45,7 @@ VOC_CLASSES = (
 """The classes of PASCAL VOC; PF-PASCAL numbers them from 1."""
 
 
-class LayoutError(ValueError):
+class LayoutError(DiaError):
     """A folder does not hold the benchmark it should; the message says what is missing where."""
 
 
@@ -67,10 +68,10 @@ def read_layout(
         LayoutError: there is no such layout, or the folder does not hold it.
     """
     if layout not in LAYOUTS:
-        raise LayoutError(f"there is no layout {layout!r}; known are {', '.join(LAYOUTS)}")
+        raise LayoutError("", f"there is no layout {layout!r}", f"known are {', '.join(LAYOUTS)}")
     rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
     if not rows:
-        raise LayoutError(f"{folder}: there are no pairs of the layout {layout} in this folder")
+        raise LayoutError(folder, f"there are no pairs of the layout {layout} in this folder")
     return rows
 
 
@@ -215,7 +216,5 @@ def _name(*parts: str) -> str:
 
 def _file(path: Path) -> Path:
     if not path.is_file():
-        raise LayoutError(
-            f"{path}: there is no such file; the benchmark is not whole, or elsewhere"
-        )
+        raise LayoutError(path, "there is no such file", "the benchmark is not whole, or elsewhere")
     return path

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image
 
@@ -31,7 +32,7 @@ ASPECT = 0.05
 """By what share the aspect of a true picture may differ; published ones are cut out of figures."""
 
 
-class TruthError(ValueError):
+class TruthError(DiaError):
     """A file of the truth cannot be used; the message names it and says what is wrong."""
 
 
@@ -117,7 +118,7 @@ def read_mask(path: str | Path) -> np.ndarray:
         with Image.open(path) as image:
             values = np.asarray(image.convert("RGB") if image.has_transparency_data else image)
     except OSError as error:
-        raise TruthError(f"{path}: the mask cannot be read ({error}); save it as PNG") from error
+        raise TruthError(path, f"the mask cannot be read ({error})", "save it as PNG") from error
     return values.reshape(*values.shape[:2], -1).any(axis=-1)
 
 
@@ -138,11 +139,12 @@ def read_keypoints(
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TruthError(
-            f"{path}: the keypoints cannot be read ({error!r}); give JSON with the lists "
-            "`a` and `b_prime` of points [x, y]"
+            path,
+            f"the keypoints cannot be read ({error!r})",
+            "give JSON with the lists `a` and `b_prime` of points [x, y]",
         ) from error
     if a.ndim != 2 or a.shape[1] != 2 or a.shape != b_prime.shape or not len(a):
-        raise TruthError(f"{path}: `a` and `b_prime` must be lists of as many points [x, y] each")
+        raise TruthError(path, "`a` and `b_prime` must be lists of as many points [x, y] each")
     for name, points, size in (("a", a, shape), ("b_prime", b_prime, target_shape)):
         _check_points(path, name, points, size)
     box = float(np.ptp(corners, axis=0).max())
@@ -167,7 +169,7 @@ def _read_flow(path: str) -> np.ndarray:
     try:
         return read_flo(path)
     except OSError as error:
-        raise FlowError(f"{path}: the flow cannot be read ({error.strerror})") from error
+        raise FlowError(path, f"the flow cannot be read ({error.strerror})") from error
 
 
 def _check_size(
@@ -175,8 +177,9 @@ def _check_size(
 ) -> None:
     if size != picture_size:
         raise TruthError(
-            f"{path}: it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}; "
-            "give the truth at the picture's own size"
+            path,
+            f"it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}",
+            "give the truth at the picture's own size",
         )
 
 
@@ -186,8 +189,9 @@ def _check_aspect(
     aspect, picture_aspect = (width / height for height, width in (size, picture_size))
     if abs(aspect / picture_aspect - 1) > ASPECT:
         raise TruthError(
-            f"{path}: it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}; "
-            "give one that shows the same places, scaled as a whole"
+            path,
+            f"it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}",
+            "give one that shows the same places, scaled as a whole",
         )
 
 
@@ -196,8 +200,9 @@ def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[i
     if outside.any():
         first = int(outside.argmax())
         raise TruthError(
-            f"{path}, {name}[{first}]: the point {points[first].tolist()} lies outside the picture "
-            f"of {_sides(size)}; points are [x, y] in pixels from the upper left"
+            f"{path}, {name}[{first}]",
+            f"the point {points[first].tolist()} lies outside the picture of {_sides(size)}",
+            "points are [x, y] in pixels from the upper left",
         )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
 
 _UNKNOWN = 1e9  # components from here on mean that the flow is unknown there
@@ -25,7 +26,7 @@ _TRANSITIONS = (
 """The wheel's six pure hues, and in how many steps each passes into the next."""
 
 
-class FlowError(ValueError):
+class FlowError(DiaError):
     """A file is no whole .flo file; the message names it and what is wrong."""
 
 
@@ -64,11 +65,11 @@ def read_flo(path: str | Path) -> np.ndarray:
     """
     data = Path(path).read_bytes()
     if not data.startswith(_MAGIC) or len(data) < 12:
-        raise FlowError(f"{path}: this is no Middlebury .flo file; give one of that format")
+        raise FlowError(path, "this is no Middlebury .flo file", "give one of that format")
     width, height = (int(side) for side in np.frombuffer(data, "<i4", 2, 4))
     if len(data) != 12 + width * height * 8 or min(width, height) < 1:
         raise FlowError(
-            f"{path}: {len(data)} bytes do not hold a flow of {width}x{height}; copy it again"
+            path, f"{len(data)} bytes do not hold a flow of {width}x{height}", "copy it again"
         )
     flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
     flow[(np.abs(flow) >= _UNKNOWN).any(axis=-1)] = np.nan

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
 
 MAX_PIXELS = 200_000_000
@@ -17,12 +18,8 @@ MAX_PIXELS = 200_000_000
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-class ImageError(Exception):
-    """A file cannot be read as a picture: its path, what is wrong, what to do."""
-
-    def __str__(self) -> str:
-        path, problem, remedy = self.args
-        return f"{path}: {problem}; {remedy}"
+class ImageError(DiaError):
+    """A file cannot be read as a picture."""
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -23,6 +23,7 @@ from pathlib import Path
 import platformdirs
 import torch
 
+from dia_pipeline.errors import JobError
 from dia_pipeline.io.files import digest_file, replace_file
 
 log = logging.getLogger("dia")
@@ -75,7 +76,7 @@ _INITIALISER = {
 _TIMEOUT = 10  # seconds without an answer after which a server counts as unreachable
 
 
-class WeightsError(Exception):
+class WeightsError(JobError):
     """Weights cannot be had; the message names the file to place and where."""
 
 
@@ -116,8 +117,10 @@ class Weights:
         except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
             published = _PUBLISHED[self.backbone]
             raise WeightsError(
-                f"{self.path}: this is not the parameter file of {published.title} "
-                f"({type(error).__name__}: {error}); put {published.file} in its place"
+                self.path,
+                f"this is not the parameter file of {published.title} ({type(error).__name__}: "
+                f"{error})",
+                f"put {published.file} in its place",
             ) from error
         return parameters
 
@@ -158,7 +161,7 @@ def _look_up(backbone: str) -> Weights | None:
     named = os.environ.get("DIA_VGG19")
     if backbone == "vgg19" and named:
         if not Path(named).is_file():
-            raise WeightsError(f"DIA_VGG19: there is no file {named}; correct or unset it")
+            raise WeightsError("DIA_VGG19", f"there is no file {named}", "correct or unset it")
         return _describe(backbone, Path(named), source="the file that DIA_VGG19 names")
     for path in _places(backbone):
         if path.is_file():
@@ -194,7 +197,7 @@ def _fetch_first(candidates: tuple[str, ...], allow_download: bool) -> Weights:
                 f"the weights of {_PUBLISHED[backbone].title} are not there and cannot be fetched "
                 f"({error}); {_remedy(backbone)}"
             )
-    raise WeightsError("\n".join(failures))
+    raise WeightsError("", "\n".join(failures))
 
 
 def _fetch(backbone: str) -> Weights:

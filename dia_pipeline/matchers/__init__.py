@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
+from dia_pipeline.errors import DiaError
+
 MATCHERS = {
     "identity": "identity",
     "image-analogies": "image_analogies",
@@ -29,7 +31,7 @@ MATCHERS = {
 """The module of every matcher, by the name that the setting `matcher` gives it."""
 
 
-class MatcherError(ValueError):
+class MatcherError(DiaError):
     """A matcher cannot work a pair; the message says what it needs."""
 
 

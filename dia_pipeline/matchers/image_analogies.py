@@ -48,12 +48,15 @@ def match(
     """
     if a_prime is None:
         raise MatcherError(
-            "image-analogies needs the A' of the pair: name its picture in the column a_prime of "
-            "the table of pairs, or choose another matcher"
+            "",
+            "image-analogies needs the A' of the pair: name its picture in the "
+            "column a_prime of the table of pairs, or choose another matcher",
         )
     if a_prime.shape != a.shape:
         sizes = " and ".join(f"{p.shape[1]}x{p.shape[0]}" for p in (a, a_prime))
-        raise MatcherError(f"a and a_prime must show the same places, but are {sizes}: scale one")
+        raise MatcherError(
+            "", f"a and a_prime must show the same places, but are {sizes}: scale one"
+        )
     a, a_prime, b_prime = (_luminance(picture) for picture in (a, a_prime, b_prime))
     nnf_ba = source_map(a_prime, a, b_prime)
     b = a[nnf_ba[..., 0], nnf_ba[..., 1]]

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
@@ -44,7 +45,7 @@ FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime",
 """The columns of the table of pairs that name what is known of a pair by its file."""
 
 
-class ConfigError(ValueError):
+class ConfigError(DiaError):
     """The configuration cannot be used; the message lists everything that is wrong with it."""
 
 
@@ -128,10 +129,10 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
         try:
             config = replace(config, pairs=(*config.pairs, *_synthetic_pairs(config)))
         except SyntheticError as error:
-            raise ConfigError(_report([f"{source}, {error}"])) from error
+            raise ConfigError("", _report([f"{source}, {error}"])) from error
         problems = [*_shared_names(config), *_impossible_settings(config, source)]
     if problems:
-        raise ConfigError(_report(problems))
+        raise ConfigError("", _report(problems))
     return config
 
 

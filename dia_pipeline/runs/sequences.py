@@ -70,11 +70,14 @@ class Sequence:
             found = {int(number): path.strip() for number, path in pairs}
         except ValueError as error:
             raise SequenceError(
-                f"b_prime: {self.b_prime!r} does not name a reference for each keyframe; write "
-                "0=FILE, 60=FILE and so on"
+                "b_prime",
+                f"{self.b_prime!r} does not name a reference for each keyframe",
+                "write 0=FILE, 60=FILE and so on",
             ) from error
         if list(found) != sorted(found) or 0 not in found:
-            raise SequenceError("b_prime: name the references in order, the first from frame 0 on")
+            raise SequenceError(
+                "b_prime", "name the references in order, the first from frame 0 on"
+            )
         return found
 
     @property
@@ -139,30 +142,34 @@ def find_frames(sequence: Sequence) -> Sequence:
     if sequence.content_moves:
         if sequence.coherence == "locked":
             raise SequenceError(
-                "coherence: 'locked' needs a content that stands still; a video can be 'propagated'"
+                "coherence",
+                "'locked' needs a content that stands still",
+                "a video can be 'propagated'",
             )
         for path in sequence.references.values():
             if not Path(path).is_file():
-                raise SequenceError(f"b_prime: there is no file {path!r}")
+                raise SequenceError("b_prime", f"there is no file {path!r}")
     elif is_picture(sequence.b_prime):
         raise SequenceError(
-            "a, b_prime: one of the two must be a sequence of frames: a folder, a pattern, a list "
-            "(.txt) or a video"
+            "a, b_prime",
+            "one of the two must be a sequence of frames: a folder, a pattern, a "
+            "list (.txt) or a video",
         )
     elif sequence.coherence == "propagated":
         raise SequenceError(
-            "coherence: 'propagated' follows the motion of a content video; for one picture take "
-            "'locked' or 'warm-start'"
+            "coherence",
+            "'propagated' follows the motion of a content video",
+            "for one picture take 'locked' or 'warm-start'",
         )
     elif not Path(sequence.a).is_file():
-        raise SequenceError(f"a: there is no file {sequence.a!r}")
+        raise SequenceError("a", f"there is no file {sequence.a!r}")
     source = sequence.a if sequence.content_moves else sequence.b_prime
     frames = list_frames(source, sequence.start, sequence.stop, sequence.stride)
     wrong = [n for n in sequence.keyframes if n >= len(frames)]
-    if wrong or (sequence.keyframes and sequence.coherence != "locked"):
+    if wrong:
+        raise SequenceError("keyframes", f"{wrong} are beyond the last of {len(frames)} frames")
+    if sequence.keyframes and sequence.coherence != "locked":
         raise SequenceError(
-            f"keyframes: {wrong} are beyond the last of {len(frames)} frames"
-            if wrong
-            else "keyframes: only 'locked' has them; a content video names them in b_prime"
+            "keyframes", "only 'locked' has them", "a content video names them in b_prime"
         )
     return replace(sequence, frames=tuple(frames))

@@ -7,12 +7,14 @@ from glob import glob
 from itertools import pairwise
 from pathlib import Path
 
+from dia_pipeline.errors import DiaError
+
 PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 LIST = ".txt"
 
 
-class SequenceError(ValueError):
+class SequenceError(DiaError):
     """A sequence cannot be worked as it is described; the message says what to change."""
 
 
@@ -50,9 +52,11 @@ def list_frames(source: str, start: int = 0, stop: int | None = None, stride: in
     frames = frames[start:stop:stride]
     if not frames:
         raise SequenceError(
-            f"{source}: there are no frames; "
-            "give a folder of pictures, a pattern such as 'day/*.jpg', a list of pictures in a "
-            f"{LIST} file, or a video ({' '.join(VIDEOS)}); and check start, stop and stride"
+            source,
+            "there are no frames",
+            "give a folder of pictures, a pattern such as "
+            f"'day/*.jpg', a list of pictures in a {LIST} file, or a video ({' '.join(VIDEOS)}); "
+            "and check start, stop and stride",
         )
     return frames
 
@@ -68,14 +72,14 @@ def _count_frames(video: str) -> int:
     try:
         return count_frames(video)
     except ImageError as error:
-        raise SequenceError(str(error)) from error
+        raise SequenceError(error.place, error.problem, error.remedy) from error
 
 
 def _listed(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SequenceError(f"{path}: the list cannot be read ({error}); check it") from error
+        raise SequenceError(path, f"the list cannot be read ({error})", "check it") from error
     names = (line.strip() for line in lines)
     return [str(path.parent / name) for name in names if name and not name.startswith("#")]
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dia_pipeline.errors import DiaError
+
 SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "motorcycle", "rocket")
 """The photographs that pairs can be made of."""
 
@@ -65,7 +67,7 @@ DEFAULTS: dict[str, Any] = {"pairs": PAIRS, "side": 300, "seed": 0}
 """The options: the names of the pairs, the longest side in pixels, and the seed."""
 
 
-class SyntheticError(ValueError):
+class SyntheticError(DiaError):
     """An option or the name of a pair is not possible; the message says what is."""
 
 
@@ -116,9 +118,10 @@ def split_name(name: str) -> tuple[str, str, str]:
     allowed = (SUBJECTS, VIEWS, LOOKS)
     if len(parts) != 3 or not all(p in known for p, known in zip(parts, allowed, strict=True)):
         raise SyntheticError(
-            f"synthetic: there is no pair {name!r}; a name is photograph-view-look, of the "
-            f"photographs {', '.join(SUBJECTS)}, the views {', '.join(VIEWS)} and the looks "
-            f"{', '.join(LOOKS)}"
+            "synthetic",
+            f"there is no pair {name!r}",
+            f"a name is photograph-view-look, of the photographs {', '.join(SUBJECTS)}, "
+            f"the views {', '.join(VIEWS)} and the looks {', '.join(LOOKS)}",
         )
     return parts
 
@@ -127,7 +130,7 @@ def _complete(options: dict[str, Any]) -> dict[str, Any]:
     for name in options:
         if name not in DEFAULTS:
             known = ", ".join(DEFAULTS)
-            raise SyntheticError(f"synthetic: there is no option {name!r}; known are {known}")
+            raise SyntheticError("synthetic", f"there is no option {name!r}", f"known are {known}")
     return DEFAULTS | options
 
 

@@ -27,8 +27,9 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         return content.get("settings") or {}, variants
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"{path}: the variants cannot be read ({error!r}); give YAML with names and settings "
-            "under `variants`, like config/ablation.yaml"
+            path,
+            f"the variants cannot be read ({error!r})",
+            "give YAML with names and settings under `variants`, like config/ablation.yaml",
         ) from error
 
 

@@ -16,10 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dia_pipeline.algorithm.memory import PairTooLargeError
+from dia_pipeline.errors import JobError, describe, is_expected
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.images import ImageError
-from dia_pipeline.matchers import MatcherError, find_matcher
+from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings
@@ -54,10 +54,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("dia")
 
 
-class JobError(Exception):
-    """The job itself cannot go on, whatever the pair: weights or device are at fault."""
-
-
 class Content(NamedTuple):
     """The arrays and the attributes of an artefact, by name."""
 
@@ -71,12 +67,9 @@ def find_backbone(name: str) -> tuple[Backbone, Weights]:
     Raises:
         JobError: they are not to be had here.
     """
-    from dia_pipeline.io.weights import WeightsError, find_weights
+    from dia_pipeline.io.weights import find_weights
 
-    try:
-        weights = find_weights(name)
-    except WeightsError as error:
-        raise JobError(str(error)) from error
+    weights = find_weights(name)
     record = Backbone(weights.backbone, weights.digest, weights.source, weights.licence)
     return record, weights
 
@@ -89,10 +82,7 @@ def load_network(weights: Weights, device: str, precision: str) -> Network:
     """
     from dia_pipeline.algorithm.network import Network, pick_device
 
-    try:
-        return Network(weights, pick_device(device), precision)
-    except ValueError as error:
-        raise JobError(str(error)) from error
+    return Network(weights, pick_device(device), precision)
 
 
 @dataclass
@@ -112,9 +102,10 @@ class Networks:
             found, weights = find_backbone(backbone.name)
             if found.digest != backbone.digest:
                 raise JobError(
-                    f"{weights.path}: these are not the {backbone.name} weights that this run "
-                    f"began with (SHA-256 {backbone.digest}); put those there, or begin a new "
-                    "folder of results"
+                    weights.path,
+                    f"these are not the {backbone.name} weights that this run began with "
+                    f"(SHA-256 {backbone.digest})",
+                    "put those there, or begin a new folder of results",
                 )
             self._loaded[backbone, precision] = load_network(weights, self.device, precision)
         return self._loaded[backbone, precision]
@@ -489,8 +480,8 @@ def _work_pair(work: PairWork, stage: str, receipt: Receipt) -> None:
         raise
     except Exception as error:
         receipt.failed[name] = Failure(stage, describe(error))
-        expected = isinstance(error, (ImageError, MatcherError)) or out_of_memory(error)
-        log.error("%s FAILED: %s", label, describe(error), exc_info=None if expected else error)
+        trace = None if is_expected(error) else error
+        log.error("%s FAILED: %s", label, describe(error), exc_info=trace)
     else:
         log.info("%s done in %.1f s", label, time.perf_counter() - start)
 
@@ -515,23 +506,6 @@ def _remove_features(plan: Plan, batch: str) -> None:
                 if path in pictures:
                     with suppress(ImageError):
                         work.features_file(path, mirrored).unlink(missing_ok=True)
-
-
-def describe(error: Exception) -> str:
-    """An error as the reason of a failure: its message, and its kind where that is no word."""
-    if isinstance(error, (ImageError, MatcherError, PairTooLargeError)):
-        return str(error)
-    if out_of_memory(error):
-        return "the memory does not suffice for this pair; lower its max_side or ratio"
-    return f"{type(error).__name__}: {error}"
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says so; torch has a kind of its own for GPUs and none for the CPU."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("out of memory", "can't allocate memory"))
-    )
 
 
 def run_pair(

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dia_pipeline.errors import JobError, describe, is_expected
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.frames import frame_fault, read_sized, write_frame
 from dia_pipeline.io.images import ImageError, read_image
@@ -24,12 +25,9 @@ from dia_pipeline.runs.sources import is_video
 from dia_pipeline.settings import Settings
 from dia_pipeline.stages.pairs import (
     Content,
-    JobError,
     Networks,
-    describe,
     digest_picture,
     find_backbone,
-    out_of_memory,
     stored,
 )
 from dia_pipeline.store.artefacts import read_artefact
@@ -688,14 +686,13 @@ def work_sequence(plan: Plan, stage: str, variant: str, name: str, chunk: str = 
             raise
         except Exception as error:
             receipt.failed[name] = Failure(stage, describe(error))
-            expected = isinstance(error, ImageError) or out_of_memory(error)
             log.error(
                 "%s %s/%s FAILED: %s",
                 stage,
                 variant,
                 name,
                 describe(error),
-                exc_info=None if expected else error,
+                exc_info=None if is_expected(error) else error,
             )
         else:
             seconds = time.perf_counter() - start

@@ -18,13 +18,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.store.recipes import Recipe, digest
 
 _HEADER = 512
 
 
-class ArtefactError(Exception):
+class ArtefactError(DiaError):
     """A file is missing, damaged or of another recipe; the message says which."""
 
 
@@ -90,7 +91,7 @@ def check_artefact(path: str | Path, recipe: Recipe) -> None:
 def _opened(path: str | Path, recipe: Recipe) -> Iterator[h5py.File]:
     with h5py.File(BytesIO(_verified(path)), "r") as file:
         if file.attrs["key"] != digest(recipe):
-            raise ArtefactError(f"{path}: made from other inputs or with other settings")
+            raise ArtefactError(path, "made from other inputs or with other settings")
         yield file
 
 
@@ -98,9 +99,9 @@ def _verified(path: str | Path) -> bytes:
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise ArtefactError(f"{path}: there is no such file") from error
+        raise ArtefactError(path, "there is no such file") from error
     if content[:_HEADER] != _header(memoryview(content)[_HEADER:]):
-        raise ArtefactError(f"{path}: the file is damaged")
+        raise ArtefactError(path, "the file is damaged")
     return content
 
 

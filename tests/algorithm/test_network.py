@@ -11,6 +11,7 @@ from vision import torchvision
 
 from dia_pipeline.algorithm.features import extract, round_features, working_size
 from dia_pipeline.algorithm.network import Network, pick_device
+from dia_pipeline.errors import JobError
 from dia_pipeline.io.weights import CONVOLUTIONS
 
 TAPS = {"vgg19": (1, 6, 11, 20, 29), "vgg16": (1, 6, 11, 18, 25)}
@@ -104,5 +105,5 @@ def test_features_are_rounded_as_storage_would():
 
 
 def test_a_device_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="cuda:77"):
+    with pytest.raises(JobError, match="cuda:77"):
         pick_device("cuda:77")

@@ -15,6 +15,7 @@ import pytest
 from examples import DRAFT, artefacts, make_plan, times, work, write_pairs, write_picture
 
 from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.errors import JobError
 from dia_pipeline.evaluation.measures import colour_distance
 from dia_pipeline.io import files
 from dia_pipeline.io.images import read_image
@@ -23,7 +24,7 @@ from dia_pipeline.runs.summary import forget_failures, summarise
 from dia_pipeline.settings import LEVELS, resolve
 from dia_pipeline.stages import pairs as stages
 from dia_pipeline.stages.measuring import read_measures
-from dia_pipeline.stages.pairs import JobError, Networks, PairWork, run_pair, work_batch
+from dia_pipeline.stages.pairs import Networks, PairWork, run_pair, work_batch
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Receipt
 

@@ -1,0 +1,50 @@
+"""What can go wrong in a way that a person can put right: what it is, where, and what to do."""
+
+from __future__ import annotations
+
+import os
+
+
+class DiaError(Exception):
+    """An expected error, shown as one line: `place: problem; remedy`.
+
+    Args:
+        place: the file, and if it helps the row, field or value in it; empty if there is none.
+        problem: what is wrong there.
+        remedy: what to do; empty if the problem says it.
+    """
+
+    def __init__(self, place: str | os.PathLike, problem: str, remedy: str = "") -> None:
+        super().__init__(place, problem, remedy)
+        self.place, self.problem, self.remedy = str(place), problem, remedy
+
+    def __str__(self) -> str:
+        place = f"{self.place}: " if self.place else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{self.problem}{remedy}"
+
+
+class JobError(DiaError):
+    """The job itself cannot go on, whatever the pair: weights or device are at fault."""
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error is for a person to put right, and no fault of the program."""
+    return isinstance(error, (DiaError, OSError)) or out_of_memory(error)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says so; torch has a kind of its own for GPUs and none for the CPU."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("out of memory", "can't allocate memory"))
+    )
+
+
+def describe(error: BaseException) -> str:
+    """An error in words: its message, what to do about memory, or its kind where it is a bug."""
+    if isinstance(error, (DiaError, OSError)):
+        return str(error)
+    if out_of_memory(error):
+        return "the memory does not suffice for this pair; lower its max_side or ratio"
+    return f"{type(error).__name__}: {error}"
