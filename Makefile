@@ -22,6 +22,7 @@ lint: venv
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) snakefmt --check Snakefile workflow
+	$(IN_VENV) lint-imports
 
 venv: $(VENV)/installed
 

@@ -24,7 +24,7 @@ from dia_pipeline.algorithm.aggregation import full_field, rebuild
 from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.refinement import refine
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import night, photograph
 from dia_pipeline.settings import Settings, resolve
 

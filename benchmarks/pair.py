@@ -229,7 +229,8 @@ def shortest(work) -> float:
 
 def portraits(size: tuple[int, int] = SIZE):
     """The demo's pair of portraits at a size (height, width)."""
-    from dia_pipeline.io.images import read_image, resize_image
+    from dia_pipeline.io.images import read_image
+    from dia_pipeline.pixels import resize_image
     from dia_pipeline.samples.demo import demo_pairs
 
     folder = Path(tempfile.gettempdir(), "dia-benchmark")

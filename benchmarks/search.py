@@ -18,8 +18,8 @@ from rich.table import Table
 
 from dia_pipeline import analogy as algorithm
 from dia_pipeline.algorithm.network import Network, pick_device
-from dia_pipeline.io.images import resize_image
 from dia_pipeline.io.weights import find_weights
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import night, photograph, warped
 from dia_pipeline.settings import resolve
 

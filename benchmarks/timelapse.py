@@ -19,8 +19,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dia_pipeline.figures.film import shrunk
 from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.pixels import shrunk
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.samples.demo import day_to_night, graded
 from dia_pipeline.settings import resolve

@@ -13,8 +13,8 @@ from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.orientation import orient
 from dia_pipeline.algorithm.refinement import refine
-from dia_pipeline.io.images import mirror, resize_image
 from dia_pipeline.matchers import find_matcher
+from dia_pipeline.pixels import mirror, resize_image
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.matchers import MATCHERS
 
 LEVELS = (5, 4, 3, 2, 1)
 """The levels, coarse to fine: level L is the tap relu{L}_1 of the network."""
@@ -55,6 +54,9 @@ PRESET: dict[str, dict[str, Any]] = {
     "photo-to-photo": {"blend": 3, "ratio": 1.0, "refine": True},
 }
 """What the paper's authors recommend for each kind of pair."""
+
+MATCHERS = ("identity", "image-analogies", "optical-flow", "patchmatch-rgb", "sift")
+"""The matchers that work on the pictures themselves, each a module of `dia_pipeline.matchers`."""
 
 FEATURE_MATCHERS = ("hierarchical", "layer-independent")
 """The matchers that work level by level on the network's features: the paper's, and the baseline

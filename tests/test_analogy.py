@@ -16,7 +16,7 @@ from dia_pipeline.algorithm.nnf import identity, uniform, upsample
 from dia_pipeline.algorithm.patchmatch import exact, stack
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.analogy import analogy
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import night, pencil, photograph, sampled, warped
 from dia_pipeline.settings import LEVELS, PATCH, resolve
 

@@ -10,7 +10,7 @@ from dia_pipeline.algorithm.enlargement import enlarge
 from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.nnf import upsample
 from dia_pipeline.algorithm.voting import vote
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import PATCH, Settings
 
 SAME_SCALE = 1.1

@@ -19,7 +19,7 @@ import torch
 from scipy import fft
 from torch.nn import functional
 
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 
 SCREEN = 0.04
 """Weight of the voted picture: a step is spread over about 1 / sqrt(SCREEN) working pixels."""

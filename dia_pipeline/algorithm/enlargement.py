@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 
 REACH = 2
 """Cells around a cell with which it is averaged as far as they agree."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.network import Network
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 
 SMALLEST = 16
 """Shortest working side in pixels for which the deepest level still has a pixel."""

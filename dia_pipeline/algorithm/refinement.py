@@ -13,6 +13,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
+from dia_pipeline.pixels import LUMA
+
 ALPHA = 1.0
 LAMBDA = 0.8
 EPSILON = 1e-4
@@ -35,7 +37,7 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
         (H, W, 3) uint8.
     """
     dtype = np.float64 if own[..., 0].size <= MOST_DIRECT else np.float32
-    guide = own @ np.array((0.299, 0.587, 0.114), dtype) / 255
+    guide = own @ LUMA.astype(dtype) / 255
     change = np.subtract(transferred, own, dtype=dtype)
     refined = smooth(change, guide)  # the filter is linear
     refined += own

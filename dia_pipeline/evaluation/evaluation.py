@@ -10,7 +10,7 @@ import numpy as np
 
 from dia_pipeline.evaluation import measures
 from dia_pipeline.evaluation.truth import Truth
-from dia_pipeline.io.images import mirror
+from dia_pipeline.pixels import mirror
 from dia_pipeline.settings import PATCH
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from dia_pipeline.io.flow import flow_from_nnf
-from dia_pipeline.io.images import resize_image
-from dia_pipeline.samples.photographs import LUMA
+from dia_pipeline.pixels import LUMA, resize_image
 
 if TYPE_CHECKING:
     import torch

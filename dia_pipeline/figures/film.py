@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.io.images import resize_image, write_image
+from dia_pipeline.io.images import write_image
+from dia_pipeline.pixels import resize_image, shrunk
 
 PREVIEW_SIDE = 360
 """Longest side in pixels of the animated preview."""
@@ -100,12 +101,6 @@ def plot_flicker(path: Path, curves: dict[str, list[float | None]], gaps: list[i
     axes.legend()
     with replace_file(path) as temporary:
         figure.savefig(temporary, dpi=100, metadata={"Software": None})
-
-
-def shrunk(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture with its longer side at most `side` pixels."""
-    scale = min(1, side / max(image.shape[:2]))
-    return resize_image(image, tuple(max(1, round(s * scale)) for s in image.shape[:2]))
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

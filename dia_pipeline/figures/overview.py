@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dia_pipeline.io.flow import colour_flow
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 
 WIDTH = 1280
 """Of the overview in pixels; every row fills it, unless its panels would be too high."""

@@ -60,17 +60,6 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         Image.fromarray(image).save(temporary, format="PNG", compress_level=1)
 
 
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resample (H, W, 3) uint8 RGB to `size` = (height, width), antialiased (Lanczos)."""
-    height, width = size
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
-
-
-def mirror(picture: np.ndarray) -> np.ndarray:
-    """A picture or field (H, W, ...) with left and right exchanged."""
-    return np.ascontiguousarray(picture[:, ::-1])
-
-
 def _check_file(path: str | Path) -> None:
     try:
         with Path(path).open("rb") as file:

@@ -20,15 +20,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from dia_pipeline.errors import DiaError
-
-MATCHERS = {
-    "identity": "identity",
-    "image-analogies": "image_analogies",
-    "optical-flow": "optical_flow",
-    "patchmatch-rgb": "patchmatch_rgb",
-    "sift": "sift",
-}
-"""The module of every matcher, by the name that the setting `matcher` gives it."""
+from dia_pipeline.settings import MATCHERS
 
 
 class MatcherError(DiaError):
@@ -43,4 +35,4 @@ def find_matcher(name: str) -> Callable:
     """
     if name not in MATCHERS:
         raise KeyError(f"no matcher {name!r}; there are {', '.join(MATCHERS)}")
-    return import_module(f".{MATCHERS[name]}", __package__).match
+    return import_module(f".{name.replace('-', '_')}", __package__).match

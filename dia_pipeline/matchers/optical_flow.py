@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import Settings
 from dia_pipeline.temporal.motion import flow_between, grid
 

@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from dia_pipeline.pixels import LUMA
+
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "chelsea": ("skimage", "data/chelsea.png"),
@@ -26,8 +28,6 @@ PHOTOGRAPHS = {
     "flower": ("sklearn", "datasets/images/flower.jpg"),
 }
 """The package that carries each photograph, and its place there."""
-
-LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def photograph(name: str) -> np.ndarray:

@@ -13,9 +13,9 @@ import numpy as np
 from scipy import ndimage
 
 from dia_pipeline.io.flow import write_flo
-from dia_pipeline.io.images import resize_image, write_image
+from dia_pipeline.io.images import write_image
+from dia_pipeline.pixels import LUMA, resize_image
 from dia_pipeline.samples.photographs import (
-    LUMA,
     mosaic,
     night,
     painted,
@@ -25,7 +25,6 @@ from dia_pipeline.samples.photographs import (
     swirls,
     woodcut,
 )
-from dia_pipeline.samples.synthetic import split_name
 
 MARGIN, FAR_MARGIN = 0.1, 0.22
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side: in
@@ -42,18 +41,19 @@ ECHO, PARTS = 0.08, 0.025
 lie from where the truth says, as shares of the longest side."""
 
 
-def make_pair(row: dict[str, Any], side: int, seed: int) -> None:
+def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed: int) -> None:
     """Write the pictures, flows and masks of one pair.
 
     Args:
         row: as `synthetic.synthetic_pairs` gives it.
+        parts: the photograph, the view and the look that its name stands for.
         side: longest side of A and B' in pixels.
         seed: decides, together with the pair's name, all that is random.
 
     Raises:
         FileNotFoundError: the package that carries the photograph is not installed.
     """
-    subject, view, look = split_name(row["name"])
+    subject, view, look = parts
     random = np.random.default_rng([seed, zlib.crc32(row["name"].encode())])
     strokes = int(random.integers(2**31))
     source, inner = _source(subject, side, FAR_MARGIN if view == "far" else MARGIN)

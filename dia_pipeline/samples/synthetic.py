@@ -99,12 +99,12 @@ def make_benchmark(options: dict[str, Any], folder: str | Path) -> list[dict[str
         SyntheticError: there is no such option or pair.
         FileNotFoundError: a package that carries one of the photographs is not installed.
     """
-    from dia_pipeline.samples.scenes import make_pair
+    from dia_pipeline.samples.scenes import make_pair  # its libraries take a while to load
 
     rows = synthetic_pairs(options, folder)
     complete = _complete(options)
     for row in rows:
-        make_pair(row, complete["side"], complete["seed"])
+        make_pair(row, split_name(row["name"]), complete["side"], complete["seed"])
     return rows
 
 

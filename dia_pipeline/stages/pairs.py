@@ -381,7 +381,8 @@ class PairWork:
 
     def _extract(self, picture: str, mirrored: bool) -> Pyramid:
         from dia_pipeline.algorithm.features import extract, working_image
-        from dia_pipeline.io.images import mirror, read_image
+        from dia_pipeline.io.images import read_image
+        from dia_pipeline.pixels import mirror
 
         image = read_image(picture)
         image = mirror(image) if mirrored else image

@@ -161,7 +161,7 @@ def _previews(
 ) -> dict[int, np.ndarray]:
     """The A' that the field of every level would give."""
     from dia_pipeline.algorithm.aggregation import preview
-    from dia_pipeline.io.images import mirror
+    from dia_pipeline.pixels import mirror
 
     reference = mirror(b_prime) if result.mirrored else b_prime
     scale = min(1, PREVIEW_SIDE / max(shape))

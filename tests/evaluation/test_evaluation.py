@@ -5,7 +5,7 @@ import pytest
 
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.evaluation.truth import Keypoints, Truth
-from dia_pipeline.io.images import mirror, resize_image
+from dia_pipeline.pixels import mirror, resize_image
 from dia_pipeline.samples.photographs import photograph, sampled
 from dia_pipeline.samples.scenes import maps
 

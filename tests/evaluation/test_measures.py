@@ -10,8 +10,8 @@ from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
 from dia_pipeline.evaluation import measures
-from dia_pipeline.io.images import resize_image
-from dia_pipeline.samples.photographs import LUMA, night, photograph
+from dia_pipeline.pixels import LUMA, resize_image
+from dia_pipeline.samples.photographs import night, photograph
 
 CHELSEA = photograph("chelsea")[60:160, 100:220]
 SEARCHED = 1e-4

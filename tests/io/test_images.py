@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_pipeline.io.images import (
-    MAX_PIXELS,
-    ImageError,
-    mirror,
-    read_image,
-    resize_image,
-    write_image,
-)
+from dia_pipeline.io.images import MAX_PIXELS, ImageError, read_image, write_image
+from dia_pipeline.pixels import mirror, resize_image
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import numba
 import numpy as np
 import pytest
 
-from dia_pipeline.io.images import resize_image
 from dia_pipeline.matchers import (
     MATCHERS,
     MatcherError,
@@ -19,6 +18,7 @@ from dia_pipeline.matchers import (
 )
 from dia_pipeline.matchers.belief_propagation import propagate
 from dia_pipeline.matchers.sift import dense_sift
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import night, photograph, warped
 from dia_pipeline.settings import Settings
 from dia_pipeline.temporal.motion import grid

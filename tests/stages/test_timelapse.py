@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.cli import app
-from dia_pipeline.io.images import read_image, resize_image, write_image
+from dia_pipeline.io.images import read_image, write_image
 from dia_pipeline.io.video import write_video
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.samples.demo import day_to_night

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from dia_pipeline.io.images import resize_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import PHOTOGRAPHS, night, photograph, sunset, warped
 from dia_pipeline.temporal.flicker import relighting_error, warping_error
 from dia_pipeline.temporal.motion import flow_between, grid, is_cut, sample, trusted

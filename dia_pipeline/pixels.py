@@ -1,0 +1,26 @@
+"""Pictures as arrays, wherever they come from: scaled, mirrored, grey."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+LUMA = np.array([0.299, 0.587, 0.114])
+"""Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resample (H, W, 3) uint8 RGB to `size` = (height, width), antialiased (Lanczos)."""
+    height, width = size
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def shrunk(image: np.ndarray, side: int) -> np.ndarray:
+    """The picture (H, W, 3) uint8 with its longer side at most `side` pixels."""
+    scale = min(1, side / max(image.shape[:2]))
+    return resize_image(image, tuple(max(1, round(s * scale)) for s in image.shape[:2]))
+
+
+def mirror(picture: np.ndarray) -> np.ndarray:
+    """A picture or field (H, W, ...) with left and right exchanged."""
+    return np.ascontiguousarray(picture[:, ::-1])
