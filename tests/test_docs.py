@@ -21,7 +21,7 @@ RUN_ELSEWHERE = {
     "make demo": ".ci/run",
     "make test": ".ci/run",
     "snakemake --profile slurm": "tests/slurm/test_slurm.py",
-    "snakemake ablation --cores all": "tests/test_ablation_workflow.py",
+    "snakemake ablation --cores all": "tests/workflow/test_ablation_workflow.py",
 }
 """Commands that other checks run: where."""
 
