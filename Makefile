@@ -1,4 +1,5 @@
-# make demo: pictures to look at; make test, make lint: the checks.
+# make demo: pictures to look at; make test, make lint: the checks; make quick: most of the tests
+# in a minute and a half.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
 SHELL := /bin/bash
@@ -8,7 +9,7 @@ TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
 
-.PHONY: demo test lint venv lock
+.PHONY: demo test quick lint venv lock
 
 demo: venv
 	$(IN_VENV) dia demo demo
@@ -17,6 +18,10 @@ demo: venv
 
 test: venv
 	$(IN_VENV) pytest
+
+QUICK := cli evaluation figures io matchers runs samples store temporal test_errors.py
+quick: venv
+	$(IN_VENV) pytest -q $(addprefix tests/,$(QUICK))
 
 lint: venv
 	$(IN_VENV) ruff check .
