@@ -30,10 +30,7 @@ DISTANCES = (1, 2, 5)
 
 
 def main(
-    search: Annotated[list[str], typer.Option(help="Searches to compare.")] = (
-        "patchmatch",
-        "auto",
-    ),
+    search: Annotated[list[str], typer.Option(help="Searches to compare.")] = ("patchmatch",),
     task: str = "correspondence",
     quality: str = "draft",
     device: str = "auto",

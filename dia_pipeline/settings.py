@@ -67,7 +67,7 @@ CHOICES = {
     "orientation": ("given", "mirrored", "auto"),
     "blend_map": ("step", "sigmoid"),
     "initial": ("identity", "random"),
-    "search": ("patchmatch", "exact", "auto"),
+    "search": ("patchmatch", "exact"),
     "directions": ("both", "ab"),
     "composition": ("seamless", "voted"),
     "backbone": ("auto", "vgg19", "vgg16"),
@@ -97,8 +97,7 @@ class Settings:
         deconvolution: most L-BFGS iterations of each deconvolution; 0 resamples only.
         blend_map: `step` (the authors' code) or `sigmoid` (the paper).
         initial: first field at level 5, `identity` or `random`.
-        search: `patchmatch`, `exact`, or `auto`: exact at the levels where it takes no more dot
-            products than PatchMatch can, the coarse ones.
+        search: `patchmatch`, or `exact`: every patch with every other, by energy alone.
         iterations: PatchMatch iterations at each level.
         coarse_patch: side of the patches compared at the coarse levels 5, 4, 3.
         smoothness: at the coarse levels, so much lower must the energy of a match be for every

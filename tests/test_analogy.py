@@ -114,19 +114,6 @@ def test_any_sizes_work_and_the_output_keeps_them(network, small):
     assert all(torch.isfinite(result.levels[level].energy_ab).all() for level in LEVELS)
 
 
-def test_auto_searches_exactly_at_the_coarse_levels_alone(network, small, monkeypatch):
-    depths = []
-    search = exact.search
-    monkeypatch.setattr(
-        exact,
-        "search",
-        lambda source, *rest: depths.append(source.shape[2]) or search(source, *rest),
-    )
-    settings = resolve({"quality": "draft", "search": "auto", "iterations": 1})
-    analogy(*small, network, settings)
-    assert depths == 4 * [1024]  # levels 5 and 4, both ways
-
-
 def test_thumbnails_work(network, cat):
     a, b_prime = resize_image(cat, (40, 40)), resize_image(cat, (23, 40))
     result = analogy(a, b_prime, network, resolve({"deconvolution": 1, "ratio": 0.5}))

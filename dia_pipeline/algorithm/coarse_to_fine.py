@@ -17,7 +17,7 @@ from dia_pipeline.algorithm.fusion import fuse
 from dia_pipeline.algorithm.memory import check_memory
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample_levels
-from dia_pipeline.algorithm.patchmatch import exact, most_candidates, search, stack
+from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
 
@@ -172,7 +172,7 @@ def _search(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     patch, radius = settings.patch(level), _radius(level, target, settings)
     start = first if earlier is None else earlier
-    if _is_exact(target, patch, radius, settings):
+    if settings.search == "exact":
         nnf, energy = exact.search(source, target, start, patch)
     else:
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
@@ -196,13 +196,6 @@ def _energy(
 ) -> torch.Tensor:
     """The energy (H, W) of the matches of a field."""
     return search(source, target, nnf, patch, radius=0, iterations=0, seed=0)[1]
-
-
-def _is_exact(target: torch.Tensor, patch: int, radius: int, settings: Settings) -> bool:
-    """Whether to search exactly; for `auto`, where that takes no more dot products a pixel."""
-    dot_products = target.shape[0] * target.shape[1]
-    most = most_candidates(radius, settings.iterations) * patch**2
-    return settings.search == "exact" or (settings.search == "auto" and dot_products <= most)
 
 
 def _seed(settings: Settings, level: int, direction: int) -> int:

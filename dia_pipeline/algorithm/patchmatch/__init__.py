@@ -92,8 +92,3 @@ def radii(radius: int) -> tuple[int, ...]:
         steps.append(radius)
         radius //= 2
     return tuple(steps)
-
-
-def most_candidates(radius: int, iterations: int) -> int:
-    """How many matches a search tries for a pixel at most."""
-    return iterations * (4 * len(JUMPS) + len(radii(radius)))
