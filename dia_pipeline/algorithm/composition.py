@@ -91,14 +91,14 @@ def _add_divergence(
         here = (slice(top, stop), slice(0, width - axis))
         there = (slice(top + 1, stop + 1), slice(None)) if axis == 0 else (here[0], slice(1, None))
         step = voted[:, *there] - voted[:, *here]
-        wanted = _wanted(values, places[here], places[there], step, axis)
+        wanted = _wanted(values, places[here], places[there], axis)
         missing = torch.minimum(seamless[here], seamless[there]) * (wanted - step)
         excess[:, *here] -= missing
         excess[:, *there] += missing
 
 
 def _wanted(
-    values: torch.Tensor, here: torch.Tensor, there: torch.Tensor, step: torch.Tensor, axis: int
+    values: torch.Tensor, here: torch.Tensor, there: torch.Tensor, axis: int
 ) -> torch.Tensor:
     """The difference of two neighbours that lead to `here` and `there` in the reference."""
     unit = torch.tensor([1.0 - axis, axis], device=values.device)
