@@ -92,6 +92,20 @@ def test_a_mirrored_match_is_measured_as_it_was_matched(network):
     assert plain["smoothness"] < 0.6 and plain["energy"] > -0.95
 
 
+def test_a_mirrored_pair_measures_what_it_does_the_other_way_round():
+    """Fields of blocks, which jump; B', B and the field of either are turned over as a whole."""
+    b_prime = photograph("coffee")[:120, :160]
+    blocks = np.random.default_rng(0).integers(-20, 20, (2, 12, 16, 2)).repeat(10, 1).repeat(10, 2)
+    nnf_ab, nnf_ba = np.clip(GRID + blocks, 0, np.array(SHAPE) - 1)
+    a_prime, b = b_prime[tuple(nnf_ab.transpose(2, 0, 1))], A[tuple(nnf_ba.transpose(2, 0, 1))]
+    plain = measure_pair(A, b_prime, a_prime, nnf_ab, nnf_ba, b=b)
+    to_mirror = nnf_ab * (1, -1) + (0, SHAPE[1] - 1)
+    turned = measure_pair(
+        A, mirror(b_prime), a_prime, to_mirror, mirror(nnf_ba), b=mirror(b), mirrored=True
+    )
+    assert turned == pytest.approx(plain) and plain["seams"] > 0 < plain["seams_b"]
+
+
 def test_pictures_of_different_sizes():
     target = photograph("coffee")[:100, :300]
     nnf = np.stack([GRID[..., 0] * 100 // SHAPE[0], GRID[..., 1] * 300 // SHAPE[1]], axis=-1)

@@ -212,6 +212,41 @@ def test_a_seam_is_what_a_step_exceeds_the_references_own():
     assert measures.seams(flat, reference, made, nnf) == pytest.approx(20 * 28 / counted)
 
 
+def test_a_seam_across_the_rows_counts_as_one_across_the_columns():
+    reference, nnf = ramps(20)
+    made = reference[nnf[..., 0], nnf[..., 1]]
+    flat = np.full_like(reference, 128)
+    turned = (picture.transpose(1, 0, 2) for picture in (flat, reference, made, nnf[..., ::-1]))
+    assert measures.seams(*turned) == measures.seams(flat, reference, made, nnf) > 0
+
+
+@pytest.mark.parametrize(("step", "visible"), [(-2, 0), (-3, 6)])
+def test_a_field_jumps_where_offsets_differ_by_more_than_two_pixels(step, visible):
+    """Jumping 3 pixels ahead on a ramp of 2, the step over three pixels is 12 instead of 6."""
+    reference, nnf = ramps(step)
+    nnf = nnf[:, :50]
+    made = reference[nnf[..., 0], nnf[..., 1]]
+    counted = 20 * 47 + 17 * 50
+    found = measures.seams(np.full_like(made, 128), reference, made, nnf)
+    assert found == pytest.approx(20 * visible / counted)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("edge", "visible"), [(41, 0), (36, 40)])
+def test_an_edge_of_the_reference_on_either_side_is_no_seam(turned, edge, visible):
+    """The match of pixel 30 is 41: beside the reference's edge of 40 grey levels, or past it."""
+    reference = np.full((20, 60, 3), 50, np.uint8)
+    reference[:, edge:] = 90
+    nnf = grid(20, 48)
+    nnf[:, 30:, 1] += 11
+    if turned:
+        reference, nnf = reference[:, ::-1], nnf[:, ::-1] * (1, -1) + (0, 59)
+    made = reference[nnf[..., 0], nnf[..., 1]]
+    counted = 20 * 45 + 17 * 48
+    found = measures.seams(np.full_like(made, 128), reference, made, nnf)
+    assert found == pytest.approx(20 * visible / counted)
+
+
 def test_no_seam_shows_without_a_jump_or_where_the_source_has_an_edge():
     reference, nnf = ramps(20)
     made = reference[nnf[..., 0], nnf[..., 1]]
