@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -64,28 +65,35 @@ def main(
     }
     plan = Plan(load_config(config, schemas=ROOT / "workflow" / "schemas", source=str(table)))
     work_benchmark(plan)
-    compare_variants(plan, summarise(plan, "measure").made)
-    means = {name: mean_measures(plan, name) for name in plan.variants}
+    outcome = summarise(plan, "measure")
+    compare_variants(plan, outcome.made)
+    means = {name: mean_measures(plan, name, outcome.made[name]) for name in plan.variants}
     record = {"machine": benchmarks.describe("auto"), "commit": commit(), "versions": versions()}
     with replace_file(output / "pictures.json") as temporary:
         temporary.write_text(json.dumps({**record, "means": means}, indent=2) + "\n")
     Console(width=140).print(drawn(means))
+    if any(outcome.failed.values()):
+        typer.echo("The means leave out the pairs that failed; the same command tries these again.")
+        raise typer.Exit(1)
 
 
-def mean_measures(plan: Plan, variant: str) -> dict[str, float]:
-    """The means over the pairs of the measures of pictures."""
-    found = [read_measures(plan.folder(variant, pair)) for pair in plan.config.pairs]
+def mean_measures(plan: Plan, variant: str, measured: Collection[str]) -> dict[str, float]:
+    """The means of the measures of pictures over the pairs that were measured, and their number."""
+    pairs = [pair for pair in plan.config.pairs if pair.name in measured]
+    found = [read_measures(plan.folder(variant, pair)) for pair in pairs]
     names = [column.measure for column in PICTURES]
     known = {name: [each[name] for each in found if name in each] for name in names}
-    return {name: float(np.mean(values)) for name, values in known.items() if values}
+    means = {name: float(np.mean(values)) for name, values in known.items() if values}
+    return {"pairs": len(pairs), **means}
 
 
 def drawn(means: dict[str, dict[str, float]]) -> Table:
     """The means as a table with a row for every variant."""
     columns = [each for each in PICTURES if any(each.measure in row for row in means.values())]
-    table = Table("variant", *(column.heading for column in columns))
+    table = Table("variant", "pairs", *(column.heading for column in columns))
     for name, row in means.items():
-        table.add_row(name, *(f"{row.get(c.measure, np.nan):.{c.digits}f}" for c in columns))
+        values = (f"{row.get(c.measure, np.nan):.{c.digits}f}" for c in columns)
+        table.add_row(name, str(row["pairs"]), *values)
     return table
 
 
