@@ -80,6 +80,8 @@ def rebuild(
     """
     if settings.composition == "voted":
         return voted(reference, nearest_pixels(places))
+    if places.device.type == "mps":  # it lacks bicubic sampling
+        places = places.cpu()
     reference, places = _at_scale_of(own.shape[:2], reference, places, settings)
     average = _vote(reference, nearest_pixels(places))
     working = working_size(own.shape[:2], settings.ratio, settings.max_side)

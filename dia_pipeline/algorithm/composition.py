@@ -130,7 +130,11 @@ def _sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     last = torch.tensor(values.shape[1:], device=places.device) - 1
     relative = places * (2 / last.clamp(min=1)) - 1
     sampled = functional.grid_sample(
-        values[None], relative.flip(-1)[None], padding_mode="border", align_corners=True
+        values[None],
+        relative.flip(-1)[None],
+        mode="bicubic",  # bilinear blurs more
+        padding_mode="border",
+        align_corners=True,
     )
     return sampled[0]
 
