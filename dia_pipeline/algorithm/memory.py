@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 Shape = tuple[int, int]
 """Height and width in pixels at which the network works a picture."""
 
-MATCHING = 2300
+MATCHING = 2500
 """Bytes a pixel of both pictures: features, matching maps and fields of all levels."""
 
 FEATURES = 600
 """Bytes a pixel of both pictures that are held while one is reconstructed."""
 
-RECONSTRUCTION = 6000
+RECONSTRUCTION = 6600
 """Bytes a pixel of the picture that is reconstructed."""
 
 GROUP_FILES = {
