@@ -118,10 +118,11 @@ class Weights:
             raise
         except Exception as error:  # the readers raise many kinds for damaged files
             published = _PUBLISHED[self.backbone]
+            reason, *_ = str(error).split(". ")  # torch goes on with how to load unsafely
             raise WeightsError(
                 self.path,
                 f"this is not the parameter file of {published.title} ({type(error).__name__}: "
-                f"{error})",
+                f"{reason})",
                 f"put {published.file} in its place",
             ) from error
         return parameters
