@@ -290,14 +290,16 @@ class PairWork:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """What making these fields took, by stage; empty if it was not noted."""
+        """What making these fields took, by stage; empty if any of it was not noted."""
         recipes = {"nnf": nnf_recipe(self._sources)}
         taken = self._taken()
         if digest(recipes["nnf"]) not in taken:
             levels = self.settings.levels
             recipes = {f"level{level}": level_recipe(level, self._sources) for level in levels}
         keys = {stage: digest(made_by) for stage, made_by in recipes.items()}
-        return {stage: taken[key] for stage, key in keys.items() if key in taken}
+        if not all(key in taken for key in keys.values()):
+            return {}
+        return {stage: taken[key] for stage, key in keys.items()}
 
     def _taken(self) -> dict[str, float]:
         """The seconds that were noted, by the key of what was made."""
