@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import socket
 import subprocess
 import sys
@@ -107,6 +106,7 @@ class Weights:
 
         Raises:
             WeightsError: the file does not hold this network.
+            OSError: the file cannot be read.
         """
         read = {"vgg16": _read_safetensors, "vgg19": _read_torchvision}[self.backbone]
         try:
@@ -114,12 +114,15 @@ class Weights:
             for name, shape in _shapes(self.backbone).items():
                 if tuple(parameters[name].shape) != shape:
                     raise ValueError(f"{name} has the shape {tuple(parameters[name].shape)}")
-        except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        except OSError:
+            raise
+        except Exception as error:  # the readers raise many kinds for damaged files
             published = _PUBLISHED[self.backbone]
+            reason, *_ = str(error).split(". ")  # torch goes on with how to load unsafely
             raise WeightsError(
                 self.path,
                 f"this is not the parameter file of {published.title} ({type(error).__name__}: "
-                f"{error})",
+                f"{reason})",
                 f"put {published.file} in its place",
             ) from error
         return parameters

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 # torch takes seconds to import: a job that finds everything valid never does.
 
 log = logging.getLogger("dia")
+
+FEATURES_DONE = ("level1", "aggregate", "measure")
+"""The stages after which a job needs no features; the later ones make them only to mend levels."""
 
 
 class Content(NamedTuple):
@@ -286,14 +290,16 @@ class PairWork:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """What making these fields took, by stage; empty if it was not noted."""
+        """What making these fields took, by stage; empty if any of it was not noted."""
         recipes = {"nnf": nnf_recipe(self._sources)}
         taken = self._taken()
         if digest(recipes["nnf"]) not in taken:
             levels = self.settings.levels
             recipes = {f"level{level}": level_recipe(level, self._sources) for level in levels}
         keys = {stage: digest(made_by) for stage, made_by in recipes.items()}
-        return {stage: taken[key] for stage, key in keys.items() if key in taken}
+        if not all(key in taken for key in keys.values()):
+            return {}
+        return {stage: taken[key] for stage, key in keys.items()}
 
     def _taken(self) -> dict[str, float]:
         """The seconds that were noted, by the key of what was made."""
@@ -466,8 +472,8 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
             else:
                 _work_pair(PairWork(plan, variant, pair, networks, writer), stage, receipt)
     receipt.write(plan.receipt(stage, variant, batch))
-    if stage == "level1" and plan.config.features == "temporary":
-        _remove_features(plan, batch)
+    if stage in FEATURES_DONE and plan.config.features == "temporary":
+        _remove_features(plan, variant, batch)
     return receipt
 
 
@@ -487,26 +493,43 @@ def _work_pair(work: PairWork, stage: str, receipt: Receipt) -> None:
         log.info("%s done in %.1f s", label, time.perf_counter() - start)
 
 
-def _remove_features(plan: Plan, batch: str) -> None:
-    """Remove the features of those pictures of a batch that no unfinished batch needs.
+def _remove_features(plan: Plan, variant: str, batch: str) -> None:
+    """Remove the features that a job needed and that no unfinished job needs.
 
     Every job leaves its receipt before it looks, so that of several the last one finds all.
     """
     pictures = set(plan.pictures(batch))
-    sharing = [name for name in plan.batches if not pictures.isdisjoint(plan.pictures(name))]
-    unfinished = [
-        name
-        for name in sharing
-        if not all(plan.receipt("level1", variant, name).exists() for variant in plan.variants)
-    ]
-    pictures.difference_update(*map(plan.pictures, unfinished))
-    for variant in plan.variants:
-        for pair in plan.batches[batch]:
-            work = PairWork(plan, variant, pair, Networks())
-            for path, mirrored in work.features_needed:
-                if path in pictures:
-                    with suppress(ImageError):
-                        work.features_file(path, mirrored).unlink(missing_ok=True)
+    sharing = [other for other in plan.batches if not pictures.isdisjoint(plan.pictures(other))]
+    jobs = product(plan.variants, sharing)
+    unfinished = [job for job in jobs if not plan.receipt("level1", *job).exists()]
+    left = _needed_features(plan, variant, batch)
+    for job in unfinished:
+        for key in left.keys() & _needed_features(plan, *job):
+            del left[key]
+    for picture, made_of in left.values():
+        with suppress(ImageError):
+            plan.features(digest(made_of(digest_picture(picture)))).unlink(missing_ok=True)
+
+
+def _needed_features(
+    plan: Plan, variant: str, batch: str
+) -> dict[str, tuple[str, Callable[[str], Recipe]]]:
+    """The features that a job needs: each picture, and the recipe by the picture's digest.
+
+    Their keys here are those of the paths, so that no picture need be read to compare jobs.
+    """
+    needed = {}
+    for pair in plan.batches[batch]:
+        work = PairWork(plan, variant, pair, Networks())
+        for picture, mirrored in work.features_needed:
+            made_of = partial(
+                features_recipe,
+                weights=work.backbone.digest,
+                settings=work.settings,
+                mirrored=mirrored,
+            )
+            needed[digest(made_of(picture))] = picture, made_of
+    return needed
 
 
 def run_pair(

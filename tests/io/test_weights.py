@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import logging
+import random
 import shutil
 import socket
 import time
@@ -12,7 +14,7 @@ from vision import torchvision
 
 from dia_pipeline.io import weights
 from dia_pipeline.io.files import digest_file
-from dia_pipeline.io.weights import CHANNELS, CONVOLUTIONS, WeightsError, find_weights
+from dia_pipeline.io.weights import CHANNELS, CONVOLUTIONS, Weights, WeightsError, find_weights
 
 
 @pytest.fixture
@@ -205,3 +207,36 @@ def test_a_named_file_that_is_missing_or_another_is_an_error(cache, tmp_path, mo
     torch.save(vgg19_state() | {"features.5.weight": torch.zeros(2, 2, 3, 3)}, path)
     with pytest.raises(WeightsError, match=r"conv2_1\.weight has the shape"):
         find_weights().load()
+
+
+def damaged_files(count):
+    """Random bytes, and files of torch's two formats that are cut short or have bytes changed."""
+    generator = random.Random(0)
+    whole = []
+    for zipped in (True, False):
+        content = io.BytesIO()
+        state = {"features.0.weight": torch.zeros(3, 3)}
+        torch.save(state, content, _use_new_zipfile_serialization=zipped)
+        whole.append(content.getvalue())
+    for number in range(count):
+        yield generator.randbytes(1 << number % 12)
+        content = bytearray(whole[number % 2])
+        yield bytes(content[: generator.randrange(len(content))])
+        for _ in range(1 << number % 6):
+            content[generator.randrange(len(content))] = generator.randrange(256)
+        yield bytes(content)
+
+
+@pytest.mark.parametrize("backbone", ["vgg19", "vgg16"])
+def test_a_damaged_file_is_an_error_of_weights_however_it_is_damaged(tmp_path, backbone):
+    path = tmp_path / "mine.pth"
+    for content in damaged_files(200):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"mine\.pth: this is not .* VGG-\d\d") as caught:
+            Weights(backbone, path, "", "", "").load()
+        assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_the_disk(tmp_path):
+    with pytest.raises(OSError, match="absent"):
+        Weights("vgg19", tmp_path / "absent", "", "", "").load()

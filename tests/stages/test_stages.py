@@ -214,6 +214,15 @@ def test_seconds_of_another_checkpoint_are_not_added(plan):
     assert seconds(changed).keys() == {"nnf"}
 
 
+def test_seconds_of_which_a_part_was_not_noted_are_none(plan):
+    """A damaged level, made again after the file of times was lost, is not the whole time."""
+    shutil.rmtree(RESULTS / "times")
+    folder = plan.folder(plan.variants[0], plan.config.pairs[0])
+    (folder / "level1.h5").unlink()
+    work(plan)
+    assert seconds(plan) == {}
+
+
 def test_outputs_that_are_no_longer_asked_for_go(plan):
     refined = Plan(replace(plan.config, settings={**plan.config.settings, "refine": True}))
     work(refined)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,16 +25,49 @@ def features() -> int:
     return len(list((RESULTS / "features").glob("*.h5")))
 
 
-def test_features_go_with_their_last_user(pairs):
-    """Those of an A when all variants of its pair are done, those of B' after the second pair."""
-    plan = make_plan(RESULTS, pairs, features="temporary", variants=VARIANTS)
+def left_after_each_job(plan) -> list[int]:
     left = []
     for batch in plan.batches:
         for variant in plan.variants:
             for stage in plan.stages:
                 work_batch(plan, stage, variant, batch)
             left.append(features())
-    assert left == [2, 2, 3, 0]
+    return left
+
+
+def test_features_go_with_their_last_user(pairs):
+    """Those of an A when its pair is done, those of B' after the second pair, by variant."""
+    plan = make_plan(RESULTS, pairs, features="temporary", variants=VARIANTS)
+    assert left_after_each_job(plan) == [1, 2, 1, 0]
+
+
+def test_features_that_variants_share_go_with_the_last_of_these(pairs):
+    variants = {"first": {}, "second": {"seed": 1}}
+    plan = make_plan(RESULTS, pairs, features="temporary", variants=variants)
+    assert left_after_each_job(plan) == [2, 1, 2, 0]
+
+
+def test_a_pair_with_settings_of_its_own_leaves_no_features_of_others(pairs):
+    first, second = pairs
+    own = replace(second, options={"ratio": 0.5})
+    plan = make_plan(RESULTS, (first, own), features="temporary")
+    assert left_after_each_job(plan) == [0, 0]
+
+
+def test_a_picture_that_is_gone_leaves_no_features_of_others(pairs):
+    plan = make_plan(RESULTS, pairs, features="temporary")
+    Path(pairs[1].a).unlink()
+    assert left_after_each_job(plan) == [1, 0]
+
+
+def test_features_that_a_later_stage_makes_again_go_too(pairs):
+    plan = make_plan(RESULTS, pairs[:1], features="temporary")
+    work(plan)
+    for path in RESULTS.glob("*/pair1/*.h5"):
+        path.unlink()
+    work_batch(plan, "aggregate", *plan.variants, *plan.batches)
+    assert (RESULTS / "hierarchical" / "pair1" / "nnf.h5").exists()
+    assert features() == 0
 
 
 def test_the_results_are_those_with_features_kept(pairs):
