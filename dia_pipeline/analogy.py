@@ -56,10 +56,22 @@ def analogy(
     Raises:
         MatcherError: the matcher lacks something.
     """
-    if settings.matcher not in FEATURE_MATCHERS:
-        mirrored = settings.orientation == "mirrored"
+    if settings.matcher in FEATURE_MATCHERS:
+        levels, mirrored = match(a, b_prime, network, settings, progress)
+    else:
         levels = match_pictures(a, b_prime, a_prime, settings)
-        return aggregate(a, b_prime, levels, settings, mirrored)
+        mirrored = settings.orientation == "mirrored"
+    return aggregate(a, b_prime, levels, settings, mirrored)
+
+
+def match(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+) -> tuple[dict[int, Level], bool]:
+    """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image."""
 
     def features(picture: np.ndarray) -> Pyramid:
         image = working_image(picture, settings.ratio, settings.max_side)
@@ -70,8 +82,7 @@ def analogy(
 
     features_a = features(a)
     features_b_prime, mirrored = orient(features_a, reference, network, settings)
-    levels = work_levels(features_a, features_b_prime, network, settings, progress)
-    return aggregate(a, b_prime, levels, settings, mirrored)
+    return work_levels(features_a, features_b_prime, network, settings, progress), mirrored
 
 
 def match_pictures(
@@ -89,8 +100,8 @@ def match_pictures(
         working_image(picture, settings.ratio, settings.max_side) for picture in (a, reference)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
-    match = find_matcher(settings.matcher)
-    nnf_ab, nnf_ba = map(torch.from_numpy, match(a, b_prime, a_prime, settings))
+    matcher = find_matcher(settings.matcher)
+    nnf_ab, nnf_ba = map(torch.from_numpy, matcher(a, b_prime, a_prime, settings))
     return {LEVELS[-1]: Level(nnf_ab, nnf_ba=None if settings.directions == "ab" else nnf_ba)}
 
 

@@ -255,7 +255,7 @@ def weights(
     ] = None,
 ):
     """Find or fetch the network weights; say which, where from, under what licence."""
-    from dia_pipeline.stages.pairs import find_backbone
+    from dia_pipeline.stages.jobs import find_backbone
 
     record, found = find_backbone(backbone)
     console.print(f"backbone  {record.name}")
@@ -518,7 +518,7 @@ def verify(results: Results = Path("results")):
 def _work(stage: str, plan: Path, variant: str, batch: str, threads: int | None) -> None:
     _limit_threads(threads)
     from dia_pipeline.runs.plan import Plan
-    from dia_pipeline.stages.pairs import work_batch
+    from dia_pipeline.stages.batches import work_batch
 
     work_batch(Plan.read(plan), stage, variant, batch)
 

@@ -9,7 +9,8 @@ from PIL import Image
 
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import find_backbone, work_batch
+from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.provenance import Backbone
 
 DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "iterations": 2}

@@ -14,8 +14,9 @@ from pathlib import Path
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.receipts import write_json
-from dia_pipeline.store.recipes import STAGES, digest, stage_settings
+from dia_pipeline.store.recipes import STAGES, stage_settings
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,10 @@ class Plan:
     def folder(self, variant: str, pair: Pair | Sequence) -> Path:
         """The results of one pair or sequence."""
         return self.results / variant / pair.name
+
+    def measures(self, variant: str, pair: Pair) -> Path:
+        """The measures of a pair's results."""
+        return self.folder(variant, pair) / "measures.json"
 
     def times(self, variant: str, pair: Pair) -> Path:
         """The seconds that making the fields of a pair took."""

@@ -12,7 +12,8 @@ import yaml
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import ConfigError, Options
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import find_backbone, work_batch
+from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.jobs import find_backbone
 
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:

@@ -19,8 +19,8 @@ from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import FEATURE_MATCHERS
+from dia_pipeline.stages.batches import planned_graph
 from dia_pipeline.stages.measuring import read_measures, results_by_level
-from dia_pipeline.stages.pairs import Networks, PairWork
 
 
 def compare_variants(plan: Plan, measured: Mapping[str, Collection[str]]) -> list[Table]:
@@ -63,7 +63,7 @@ def bases(plan: Plan, variants: Sequence[str]) -> dict[str, str]:
 def _measured(plan: Plan, variant: str, names: Collection[str]) -> dict[str, dict[str, float]]:
     """The measures of those pairs of a variant, by pair."""
     pairs = (pair for pair in plan.config.pairs if pair.name in names)
-    return {pair.name: read_measures(plan.folder(variant, pair)) for pair in pairs}
+    return {pair.name: read_measures(plan.measures(variant, pair)) for pair in pairs}
 
 
 def _plot(plan: Plan, measures: Measures, measured: Mapping[str, Collection[str]]) -> None:
@@ -95,10 +95,12 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
     from dia_pipeline.io.images import read_image
 
     column = ACCURACY[-1]
+    pictures = read_image(pair.a), read_image(pair.b_prime)
     levels, notes = {}, {}
     for variant in variants:
-        work = PairWork(plan, variant, pair, Networks(plan.config.device))
-        levels[variant] = {n: result.a_prime for n, result in results_by_level(work).items()}
+        nnf = planned_graph(plan, variant, pair)["nnf"].ensure()
+        results = results_by_level(nnf, *pictures, plan.settings(variant, pair))
+        levels[variant] = {level: result.a_prime for level, result in results.items()}
         accuracy = {
             level: measures.get(f"{column.measure}_level_{level}", {}).get(variant, {})
             for level in levels[variant]
@@ -108,5 +110,4 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
             for level, values in accuracy.items()
             if pair.name in values
         }
-    pictures = map(read_image, (pair.a, pair.b_prime))
     plot_pair(plan.results / "figures" / pair.name, *pictures, levels, notes)

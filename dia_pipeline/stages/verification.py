@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dia_pipeline.io.images import ImageError
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import Networks, PairWork
+from dia_pipeline.stages.batches import made_by, planned_graph
+from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.receipts import Receipt
 
 
@@ -57,8 +57,9 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
     for pair in plan.batches[batch]:
         if pair.name in made:
             try:
-                yield from PairWork(plan, variant, pair, Networks()).faults(stage)
-            except ImageError as error:
+                for artefact in made_by(stage, planned_graph(plan, variant, pair)):
+                    yield from artefact.faults()
+            except InputError as error:
                 yield str(error)
 
 

@@ -9,15 +9,7 @@ import pytest
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import Settings, resolve
-from dia_pipeline.store.recipes import (
-    STAGES,
-    Sources,
-    aggregate_recipe,
-    digest,
-    features_recipe,
-    level_recipe,
-    stage_settings,
-)
+from dia_pipeline.store.recipes import STAGES, stage_settings
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
@@ -51,23 +43,6 @@ def test_a_setting_decides_its_stages(change, stages):
 def test_every_setting_decides_some_stage():
     decided = {name for stage in STAGES for name in stage_settings(stage, Settings())}
     assert decided - {"alpha"} == {field.name for field in fields(Settings)} - {"alphas"}
-
-
-def test_keys_change_with_pictures_weights_and_earlier_stages():
-    sources = Sources("a", "b", "weights", Settings())
-    key = digest(aggregate_recipe(sources))
-    other = {"a": "x", "b_prime": "x", "weights": "x", "settings": replace(Settings(), ratio=0.5)}
-    for name, value in other.items():
-        assert digest(aggregate_recipe(replace(sources, **{name: value}))) != key
-    late = replace(sources, settings=replace(Settings(), alphas=(0.9, 0.8, 0.7, 0.1)))
-    assert level_recipe(3, late) == level_recipe(3, sources)
-    assert level_recipe(2, late) != level_recipe(2, sources)
-    assert digest(aggregate_recipe(late)) != key
-
-
-def test_features_do_not_depend_on_how_the_backbone_was_chosen():
-    auto, named = Settings(), replace(Settings(), backbone="vgg16")
-    assert features_recipe("a", "weights", auto) == features_recipe("a", "weights", named)
 
 
 def test_pairs_are_dealt_out_in_order():

@@ -21,12 +21,14 @@ from dia_pipeline.io import files
 from dia_pipeline.io.images import read_image
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import forget_failures, summarise
-from dia_pipeline.settings import LEVELS, resolve
-from dia_pipeline.stages import pairs as stages
-from dia_pipeline.stages.measuring import read_measures
-from dia_pipeline.stages.pairs import Networks, PairWork, run_pair, work_batch
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages.batches import planned_graph, work_batch
+from dia_pipeline.stages.jobs import Matching
+from dia_pipeline.stages.measuring import read_measures, seconds_taken
+from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Receipt
+from dia_pipeline.store.times import Times
 
 RESULTS = Path("results")
 FOLDER = RESULTS / "hierarchical"
@@ -95,7 +97,7 @@ def test_nothing_valid_is_made_again_nor_torch_imported(plan):
     code = f"""
 import sys
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import work_batch
+from dia_pipeline.stages.batches import work_batch
 plan = Plan.read({str(plan_path)!r})
 for stage in plan.stages:
     work_batch(plan, stage, "hierarchical", "0001")
@@ -180,38 +182,46 @@ def test_the_refined_picture_is_what_is_measured(plan):
         changed = Plan(replace(plan.config, settings=plan.config.settings | {"refine": refined}))
         work(changed)
         work_batch(changed, "measure", "hierarchical", "0001")
-        measured = read_measures(FOLDER / "pair1")["colour_distance"]
+        measured = read_measures(FOLDER / "pair1" / "measures.json")["colour_distance"]
         a_prime = read_image(FOLDER / "pair1" / "a_prime.png")
         assert measured == pytest.approx(colour_distance(a_prime, b_prime))
         found.append(measured)
     assert found[0] != found[1]
 
 
-def seconds(plan: Plan) -> dict[str, float]:
+def seconds(plan: Plan) -> float | None:
     variant, pair = plan.variants[0], plan.config.pairs[0]
-    return PairWork(plan, variant, pair, Networks()).seconds
+    times = Times(plan.times(variant, pair))
+    return seconds_taken(planned_graph(plan, variant, pair), times)
+
+
+def noted(plan: Plan) -> dict[str, float]:
+    return json.loads(plan.times(plan.variants[0], plan.config.pairs[0]).read_text())
 
 
 def test_seconds_of_other_settings_are_not_added(plan):
     """After a change of `finest` those of its levels count alone; back again, the first ones."""
-    before = seconds(plan)
-    assert before.keys() == {f"level{level}" for level in LEVELS}
+    before, first = seconds(plan), noted(plan)
+    assert before == sum(first.values()) and len(first) == 5
     short = Plan(replace(plan.config, settings={**plan.config.settings, "finest": 3}))
-    assert seconds(short) == {}
+    assert seconds(short) is None
     work(short)
-    assert seconds(short).keys() == {"level5", "level4", "level3"}
+    new = noted(plan).keys() - first.keys()
+    assert seconds(short) == pytest.approx(sum(noted(plan)[key] for key in new))
+    assert len(new) == 3
     assert seconds(plan) == before
 
 
 def test_seconds_of_another_checkpoint_are_not_added(plan):
     """The fields were made level by level, and are not made again in one go."""
-    before = seconds(plan)
+    before, first = seconds(plan), noted(plan)
     whole = Plan(replace(plan.config, checkpoint="pair"))
     work(whole)
     assert seconds(whole) == before
     changed = Plan(replace(whole.config, settings={**plan.config.settings, "seed": 1}))
     work(changed)
-    assert seconds(changed).keys() == {"nnf"}
+    (new,) = noted(plan).keys() - first.keys()
+    assert seconds(changed) == noted(plan)[new]
 
 
 def test_seconds_of_which_a_part_was_not_noted_are_none(plan):
@@ -220,7 +230,8 @@ def test_seconds_of_which_a_part_was_not_noted_are_none(plan):
     folder = plan.folder(plan.variants[0], plan.config.pairs[0])
     (folder / "level1.h5").unlink()
     work(plan)
-    assert seconds(plan) == {}
+    assert len(noted(plan)) == 1
+    assert seconds(plan) is None
 
 
 def test_outputs_that_are_no_longer_asked_for_go(plan):
@@ -292,14 +303,15 @@ def test_a_receipt_that_another_job_takes_away_meanwhile_is_no_obstacle(pairs):
 
 def test_a_pair_that_is_too_large_for_the_memory_is_recorded_with_what_to_do(pairs, monkeypatch):
     plan = make_plan(RESULTS, pairs, pairs_per_job=2)
-    make = stages.PairWork.make
+    extract, asked = Matching.extract, []
 
-    def exhausted(self, stage):
-        if self.pair.name == "pair1":
+    def exhausted(self, *picture):
+        asked.append(picture)
+        if len(asked) == 1:
             raise MemoryError("12 GB asked for")
-        return make(self, stage)
+        return extract(self, *picture)
 
-    monkeypatch.setattr(stages.PairWork, "make", exhausted)
+    monkeypatch.setattr(Matching, "extract", exhausted)
     receipt = work_batch(plan, "features", "hierarchical", "0001")
     assert "lower its max_side or ratio" in receipt.failed["pair1"].reason
     assert receipt.made.keys() == {"pair2"}
@@ -340,7 +352,7 @@ def test_a_stage_killed_while_it_writes_is_made_up_for(plan, victim, files_made)
 import os, signal
 from dia_pipeline.io import files
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import work_batch
+from dia_pipeline.stages.batches import work_batch
 written, fsync = [], os.fsync
 
 def die_at_the_second(descriptor):

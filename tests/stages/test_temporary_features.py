@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.stages.pairs import work_batch
+from dia_pipeline.stages.batches import work_batch
 
 RESULTS = Path("results")
 VARIANTS = {"plain": {}, "half": {"ratio": 0.5}}

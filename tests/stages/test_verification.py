@@ -46,7 +46,7 @@ def verify() -> tuple[int, str]:
 
 def work_without_receipts(plan: Plan) -> None:
     """What Snakemake does: work what has no receipt."""
-    from dia_pipeline.stages.pairs import work_batch
+    from dia_pipeline.stages.batches import work_batch
 
     for batch in plan.batches:
         for stage in plan.stages:

@@ -1,98 +1,50 @@
-"""The folder of a pair's results: pictures, flows, overview, provenance.
-
-`provenance.json` is written last and holds the digest of every other file and of itself: the folder
-is valid if it names the expected key and every digest holds.
-"""
+"""The results of a pair: pictures, flows, overview, beside the fields that they are made by."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dia_pipeline.io.files import digest_file
 from dia_pipeline.settings import Settings
-from dia_pipeline.store.recipes import Recipe, digest
+from dia_pipeline.store.folders import Written
+from dia_pipeline.store.provenance import describe_picture
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dia_pipeline.analogy import Analogy
 
-PROVENANCE = "provenance.json"
-
 PREVIEW_SIDE = 700
 """Longest side in pixels of the previews, by level, of A'."""
 
 
-def outputs_valid(folder: Path, recipe: Recipe) -> bool:
-    """Whether the folder holds, undamaged, what `recipe` makes."""
-    return not any(output_faults(folder, recipe))
-
-
-def output_faults(folder: Path, recipe: Recipe) -> Iterator[str]:
-    """Each file of the folder that is missing, damaged or not made by `recipe`."""
-    provenance = read_provenance(folder)
-    if provenance.get("key") != digest(recipe):
-        outdated = "made from other inputs or with other settings"
-        yield f"{folder / PROVENANCE}: {outdated if provenance else 'missing or damaged'}"
-    for name, expected in provenance.get("outputs", {}).items():
-        if not (folder / name).is_file():
-            yield f"{folder / name}: there is no such file"
-        elif digest_file(folder / name) != expected:
-            yield f"{folder / name}: the file is damaged"
-
-
-def write_outputs(
+def write_results(
     folder: Path,
     paths: tuple[str, str],
     pictures: tuple[np.ndarray, np.ndarray],
     result: Analogy,
     settings: Settings,
-    recipe: Recipe,
     circumstances: dict[str, Any],
-) -> None:
+) -> Written:
     """Write all results of a pair beside its `nnf.h5`.
 
     Args:
         paths: the files of A and B'.
         pictures: A and B', (H, W, 3) uint8 RGB.
-        recipe: what the results are made by.
         circumstances: network, device and packages that made the fields.
 
     Raises:
         OSError: a result cannot be written.
     """
-    from dia_pipeline.store.provenance import describe_picture
-
-    outdated = read_provenance(folder).get("outputs", {})
-    (folder / PROVENANCE).unlink(missing_ok=True)
     title = _title(paths, settings, circumstances)
     images = _write_images(folder, *pictures, result, settings, title)
-    names = [*images, *_write_flows(folder, result)]
-    names.append("nnf.h5")
-    for name in outdated.keys() - names:
-        (folder / name).unlink(missing_ok=True)
     about = {
         "inputs": dict(zip(("a", "b_prime"), map(describe_picture, paths), strict=True)),
         "settings": asdict(settings),
         **circumstances,
     }
-    write_provenance(folder, recipe, about, names)
-
-
-def write_provenance(
-    folder: Path, recipe: Recipe, about: dict[str, Any], names: Iterable[str]
-) -> None:
-    """File what the files `names` of a folder are made by, and their digests."""
-    from dia_pipeline.store.receipts import write_json
-
-    outputs = {name: digest_file(folder / name) for name in names}
-    provenance = {"key": digest(recipe), **about, "outputs": outputs}
-    write_json(folder / PROVENANCE, {**provenance, "digest": digest(provenance)})
+    return Written([*images, *_write_flows(folder, result), "nnf.h5"], about)
 
 
 def _title(paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any]) -> str:
@@ -170,12 +122,3 @@ def _previews(
         number: preview(level.nnf_ab, number, size, shape, reference, settings)
         for number, level in result.levels.items()
     }
-
-
-def read_provenance(folder: Path) -> dict[str, Any]:
-    """The provenance of a folder, empty if it is missing or damaged."""
-    with suppress(FileNotFoundError, ValueError, KeyError):
-        provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        if provenance.pop("digest") == digest(provenance):
-            return provenance
-    return {}
