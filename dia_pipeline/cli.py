@@ -18,8 +18,8 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from dia_pipeline.errors import describe, is_expected
-from dia_pipeline.runs.sequences import COHERENCE
 from dia_pipeline.settings import BLEND, CHOICES, PRESET, QUALITY, TASK, resolve
+from dia_pipeline.temporal.coherence import MODES
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
@@ -208,7 +208,7 @@ def timelapse(
     stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
     frame_rate: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 24,
     coherence: Annotated[
-        Literal[COHERENCE], typer.Option(help="How the frames hang together.")
+        Literal[tuple(MODES)], typer.Option(help="How the frames hang together.")
     ] = "warm-start",
     keyframe: Annotated[
         list[int] | None, typer.Option(help="locked: match this frame, not the median.")
@@ -384,7 +384,7 @@ def sequence(
     """Work one stage of a sequence, or of one of its chunks."""
     _limit_threads(threads)
     from dia_pipeline.runs.plan import Plan
-    from dia_pipeline.stages.sequences import work_sequence
+    from dia_pipeline.stages.batches import work_sequence
 
     work_sequence(Plan.read(plan), stage, variant, sequence, chunk)
 

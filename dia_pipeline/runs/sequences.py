@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.runs.sources import SequenceError, is_picture, is_video, list_frames
-
-COHERENCE = ("independent", "warm-start", "locked", "propagated")
-"""How the frames of a sequence hang together; `docs/timelapse.md` explains each."""
+from dia_pipeline.temporal.coherence import MODES, Independent
 
 
 @dataclass(frozen=True)
@@ -84,20 +82,22 @@ class Sequence:
     def files(self) -> list[str]:
         """The files of all pictures, and the video if the frames are of one."""
         fixed = self.references.values() if self.content_moves else [self.a]
-        source = self.a if self.content_moves else self.b_prime
-        return [*fixed, *([source] if is_video(source) else self.frames)]
+        return [*fixed, *([self.source] if is_video(self.source) else self.frames)]
 
     @property
-    def moves(self) -> bool:
-        """Whether every frame depends on the one before."""
-        return self.coherence in ("warm-start", "propagated")
+    def source(self) -> str:
+        """The side that moves: where the frames come from."""
+        return self.a if self.content_moves else self.b_prime
+
+    @property
+    def mode(self) -> Independent:
+        """How the frames hang together."""
+        return MODES[self.coherence]
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages of the sequence, in order; `match` and `frames` are worked by chunks."""
-        if self.coherence == "locked":
-            return "prepare", "frames", "film"
-        return "prepare", "match", "frames", "film"
+        return self.mode.stages
 
     @cached_property
     def chunks(self) -> dict[str, Chunk]:
@@ -116,7 +116,7 @@ class Sequence:
             end = stop
             if number + 1 < len(bounds):
                 _, next_stop, next_reference = bounds[number + 1]
-                if self.moves or next_reference != reference:
+                if self.mode.chained or next_reference != reference:
                     end = min(stop + self.overlap, next_stop)
             chunks[f"{number + 1:04d}"] = Chunk(start, stop, end, reference)
         return chunks
@@ -163,8 +163,7 @@ def find_frames(sequence: Sequence) -> Sequence:
         )
     elif not Path(sequence.a).is_file():
         raise SequenceError("a", f"there is no file {sequence.a!r}")
-    source = sequence.a if sequence.content_moves else sequence.b_prime
-    frames = list_frames(source, sequence.start, sequence.stop, sequence.stride)
+    frames = list_frames(sequence.source, sequence.start, sequence.stop, sequence.stride)
     wrong = [n for n in sequence.keyframes if n >= len(frames)]
     if wrong:
         raise SequenceError("keyframes", f"{wrong} are beyond the last of {len(frames)} frames")

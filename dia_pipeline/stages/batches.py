@@ -1,8 +1,8 @@
-"""The stages of many pairs: each makes what is missing of its batch and leaves a receipt.
+"""The stages of pairs and sequences: each makes what is missing of its own and leaves a receipt.
 
-A stage ensures the artefacts that are its own in the graph of every pair. What these need and do
-not find valid is made too, whatever stage that belongs to: a damaged or deleted artefact costs its
-own making, wherever it is noticed.
+A stage ensures the artefacts that are its own in the graph of every pair, or of a sequence. What
+these need and do not find valid is made too, whatever stage that belongs to: a damaged or deleted
+artefact costs its own making, wherever it is noticed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import product
 
 from dia_pipeline.errors import JobError, describe, is_expected
@@ -19,6 +20,7 @@ from dia_pipeline.runs.plan import Plan
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.measuring import measures_of
 from dia_pipeline.stages.pairs import pair_graph
+from dia_pipeline.stages.sequences import SequenceGraph
 from dia_pipeline.store.artefacts import Artefact, Graph, InputError, Picture, digest
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
@@ -80,14 +82,53 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
                 receipt.failed[pair.name] = carried[pair.name]
             else:
                 graph = planned_graph(plan, variant, pair, job, measured=stage == "measure")
-                ensure(receipt, pair.name, f"{variant}/{pair.name}", made_by(stage, graph))
+                label = f"{variant}/{pair.name}"
+                ensure(receipt, pair.name, label, partial(made_by, stage, graph))
     receipt.write(plan.receipt(stage, variant, batch))
     if stage in FEATURES_DONE and plan.config.features == "temporary":
         _remove_features(plan, variant, batch)
     return receipt
 
 
-def ensure(receipt: Receipt, name: str, label: str, artefacts: list[Artefact]) -> None:
+def work_sequence(plan: Plan, stage: str, variant: str, name: str, chunk: str = "") -> Receipt:
+    """Work one stage of a sequence, or of one of its chunks, and leave its receipt.
+
+    The receipt of the film names every gap as a failure. A sequence that failed in an earlier
+    stage is not tried again.
+
+    Raises:
+        JobError, OSError: not the sequence but the machine is at fault: weights, device, disk.
+    """
+    failed = failed_before(plan.sequence_receipts_before(stage, variant, name, chunk))
+    receipt = Receipt(stage, variant, chunk or name, failed=failed)
+    if not receipt.failed:
+        graph = planned_sequence(plan, variant, name)
+        ensure(receipt, name, f"{variant}/{name} {chunk}", lambda: made_of(graph, stage, chunk))
+        if stage == "film" and name in receipt.made:
+            for frame, reason in graph.gaps.items():
+                receipt.failed[f"{name}, frame {frame + 1}"] = Failure("prepare", reason)
+    receipt.write(plan.sequence_receipt(stage, variant, name, chunk))
+    return receipt
+
+
+def planned_sequence(plan: Plan, variant: str, name: str) -> SequenceGraph:
+    """What a plan makes of a sequence in a variant."""
+    sequence = plan.sequences[name]
+    settings = plan.settings(variant, sequence)
+    backbone = Backbone.read(plan.weights(settings.backbone))
+    folder = plan.folder(variant, sequence)
+    return SequenceGraph(sequence, settings, backbone, folder, planned_job(plan))
+
+
+def made_of(sequence: SequenceGraph, stage: str, chunk: str) -> list[Artefact]:
+    """The artefacts that a stage makes of a sequence or chunk, once its frames are prepared."""
+    sequence.prepared.ensure()
+    return [each for each in made_by(stage, sequence.artefacts) if each.chunk == chunk]
+
+
+def ensure(
+    receipt: Receipt, name: str, label: str, artefacts: Callable[[], list[Artefact]]
+) -> None:
     """Ensure the artefacts of a pair or a sequence; note in the receipt their key or the failure.
 
     Raises:
@@ -95,9 +136,10 @@ def ensure(receipt: Receipt, name: str, label: str, artefacts: list[Artefact]) -
     """
     start = time.perf_counter()
     try:
-        for artefact in artefacts:
+        made = artefacts()
+        for artefact in made:
             artefact.ensure()
-        receipt.made[name] = key_of(artefacts)
+        receipt.made[name] = key_of(made)
     except (JobError, OSError):
         raise
     except Exception as error:

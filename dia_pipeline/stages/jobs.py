@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from dia_pipeline.errors import JobError
 from dia_pipeline.settings import Settings
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Picture
-from dia_pipeline.store.provenance import Backbone, circumstances, versions
+from dia_pipeline.store.provenance import Backbone, circumstances
 
 if TYPE_CHECKING:
     import numpy as np

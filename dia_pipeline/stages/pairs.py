@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Artefact, Graph, Picture
+from dia_pipeline.store.artefacts import Graph, Picture
 from dia_pipeline.store.folders import Folder, Written
 from dia_pipeline.store.provenance import Backbone, versions
 from dia_pipeline.store.recipes import stage_settings
@@ -30,7 +30,7 @@ from dia_pipeline.store.recipes import stage_settings
 if TYPE_CHECKING:
     import numpy as np
 
-    from dia_pipeline.algorithm.coarse_to_fine import Level, Progress
+    from dia_pipeline.algorithm.coarse_to_fine import Progress
 
 log = logging.getLogger("dia")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import made_by, planned_graph
-from dia_pipeline.store.artefacts import InputError
+from dia_pipeline.stages.batches import made_by, planned_graph, planned_sequence
+from dia_pipeline.store.artefacts import ArtefactError, InputError
 from dia_pipeline.store.receipts import Receipt
 
 
@@ -64,14 +65,16 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
 
 
 def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
-    from dia_pipeline.stages.sequences import SequenceWork
-
     receipt = plan.sequence_receipt("film", variant, name)
     made = _made(receipt)
     if made is None:
         yield f"{receipt}: the receipt is damaged"
     elif name in made:
-        yield from SequenceWork.of_plan(plan, variant, name).faults()
+        graph = planned_sequence(plan, variant, name)
+        yield from graph.prepared.faults()
+        with suppress(ArtefactError):
+            for artefact in graph.artefacts.values():
+                yield from artefact.faults()
 
 
 def _made(receipt: Path) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""Artefacts: what a run makes and keeps. Together they are a graph, from the pictures to the results.
+"""Artefacts: what a run makes and keeps; a graph of them leads from the pictures to the results.
 
 An artefact knows its place, what decides its bytes, the artefacts that it is made of, and the
 function that makes it. Its key is the digest of all that decides it, down to the pictures and the
@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import digest_file
@@ -88,6 +88,18 @@ class Picture(File):
         return read_image(self.path)
 
 
+class Input(Protocol):
+    """What an artefact is made of: it has a key and, when it is ensured, a value."""
+
+    @property
+    def key(self) -> str: ...
+
+    def ensure(self) -> Any: ...
+
+    def settle(self) -> None:
+        """Return when it lies on the disk."""
+
+
 @dataclass(eq=False)
 class Artefact(ABC):
     """Something that is made once and kept.
@@ -101,16 +113,18 @@ class Artefact(ABC):
         make: takes the values of the inputs by their names and returns the value.
         needs: what `make` takes, where that is not the inputs themselves.
         clock: a context in which the artefact of a key is made, to note how long that takes.
+        chunk: of a sequence, whose job makes it; empty for what is not made by chunks.
     """
 
     place: Path | Callable[[str], Path]
     stage: str
     name: str
     settings: Mapping[str, Any]
-    inputs: Mapping[str, Artefact | File]
+    inputs: Mapping[str, Input]
     make: Callable[..., Any]
-    needs: Mapping[str, Artefact | File] | None = None
+    needs: Mapping[str, Input] | None = None
     clock: Callable[[str], AbstractContextManager] = nullcontext
+    chunk: str = ""
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -136,13 +150,14 @@ class Artefact(ABC):
         """The value: read if it is there and valid; else made, of inputs that are ensured first."""
         with suppress(ArtefactError):
             return self.read()
-        needs = self.inputs if self.needs is None else self.needs
-        values = {name: each.ensure() for name, each in needs.items()}
+        values = {name: each.ensure() for name, each in self._needed.items()}
         with self.clock(self.key):
             value = self.make(**values)
-        for each in needs.values():
-            each.settle()
         return self.write(value)
+
+    @property
+    def _needed(self) -> Mapping[str, Input]:
+        return self.inputs if self.needs is None else self.needs
 
     def faults(self) -> Iterator[str]:
         """Each file of the artefact that is missing, damaged or outdated."""
@@ -175,7 +190,7 @@ class Artefact(ABC):
         """
         self.read()
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # noqa: B027  most are written at once
         """Return when the artefact lies on the disk."""
 
 

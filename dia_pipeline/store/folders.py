@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +27,17 @@ class Written(NamedTuple):
 
 
 class Folder(Artefact):
-    """An artefact of many files, which `make` writes; its value is the provenance."""
+    """An artefact of many files, which `make` writes; its value is the provenance.
+
+    Inputs may be among the files.
+    """
 
     def read(self) -> dict[str, Any]:
         self.check()
         return read_provenance(self.path)
 
     def check(self) -> None:
+        self.settle()
         fault = next(folder_faults(self.path, self.recipe), None)
         if fault:
             raise fault
@@ -43,11 +46,16 @@ class Folder(Artefact):
         yield from map(str, folder_faults(self.path, self.recipe))
 
     def write(self, value: Written) -> dict[str, Any]:
+        self.settle()
         outdated = read_provenance(self.path).get("outputs", {})
         for name in outdated.keys() - value.names:
             (self.path / name).unlink(missing_ok=True)
         write_provenance(self.path, self.recipe, value)
         return read_provenance(self.path)
+
+    def settle(self) -> None:
+        for each in self._needed.values():
+            each.settle()
 
 
 def folder_faults(folder: Path, recipe: Recipe) -> Iterator[ArtefactError]:

@@ -32,3 +32,8 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
     if stage.startswith("level") and stage != "level1":
         chosen["alpha"] = settings.alpha(int(stage.removeprefix("level")) - 1)
     return chosen
+
+
+def matching_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that decide the fields of a pair, by stage."""
+    return {stage: stage_settings(stage, settings) for stage in STAGES[:-1]}

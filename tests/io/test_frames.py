@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from examples import write_picture
 
-from dia_pipeline.io.frames import frame_fault, read_sized, write_frame
-from dia_pipeline.io.images import ImageError
+from dia_pipeline.io.frames import check_size, frame_fault, write_frame
+from dia_pipeline.io.images import ImageError, read_image
 from dia_pipeline.io.video import count_frames, decode_frames, write_video
 from dia_pipeline.runs.sources import SequenceError, list_frames
 
@@ -41,7 +41,7 @@ def test_a_hole_in_even_numbers_is_a_frame_that_lacks(tmp_path):
     found = list_frames(str(tmp_path))
     assert names(found) == ["f000.png", "f010.png", "f020.png", "f030.png", "f040.png"]
     with pytest.raises(ImageError, match=r"f020.png: there is no such file"):
-        read_sized(found[2], None)
+        read_image(found[2])
 
 
 def test_uneven_numbers_have_no_holes(tmp_path):
@@ -66,7 +66,7 @@ def test_no_frames_are_explained(tmp_path, source):
 def test_a_frame_of_another_size_is_named(tmp_path):
     path = write_picture(tmp_path / "small.png", 1, (20, 30))
     with pytest.raises(ImageError, match=r"small.png: the frame has 30x20 pixels, .* 47x33"):
-        read_sized(path, SIZE)
+        check_size(path, read_image(path), SIZE)
 
 
 def test_a_frame_says_what_it_was_made_of_and_whether_it_is_whole(tmp_path, pictures):
@@ -75,7 +75,7 @@ def test_a_frame_says_what_it_was_made_of_and_whether_it_is_whole(tmp_path, pict
     write_frame(path, pictures[0], "key")
     assert frame_fault(path, "key") is None
     assert "other settings" in frame_fault(path, "another")
-    np.testing.assert_array_equal(read_sized(path, SIZE), pictures[0])
+    np.testing.assert_array_equal(read_image(path), pictures[0])
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -11,8 +11,9 @@ from dia_pipeline import settings as vocabulary
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
 from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.runs.config import Config, ConfigError, Pair, load_config, merge, pair_settings
-from dia_pipeline.runs.sequences import COHERENCE, Sequence
+from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.samples.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
+from dia_pipeline.temporal.coherence import MODES
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 
@@ -242,7 +243,7 @@ def test_the_schemas_speak_of_the_settings_there_are():
     columns = json.loads((SCHEMAS / "sequences.schema.json").read_text())["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
     assert set(columns) == set(schema) - {"task", "matcher", "finest", "orientation"} | own
-    assert tuple(columns["coherence"]["enum"]) == COHERENCE
+    assert tuple(columns["coherence"]["enum"]) == tuple(MODES)
 
 
 def test_the_schema_states_the_defaults_of_the_configuration():

@@ -19,7 +19,11 @@ WEIGHTS = Backbone("vgg16", "weights", "", "")
 
 
 def graph(
-    a: str = "a", b_prime: str = "b", weights: str = "weights", checkpoint: str = "level", **settings
+    a: str = "a",
+    b_prime: str = "b",
+    weights: str = "weights",
+    checkpoint: str = "level",
+    **settings,
 ) -> Graph:
     job = Job(Networks(), lambda key: Path(key), checkpoint)
     pair, backbone = Pair("pair", a, b_prime), replace(WEIGHTS, digest=weights)
