@@ -24,7 +24,8 @@ from rich.table import Table
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import demo_pairs
-from dia_pipeline.stages.pairs import Networks, PairWork, find_backbone, work_batch
+from dia_pipeline.stages.batches import made_by, planned_graph, work_batch
+from dia_pipeline.stages.jobs import find_backbone
 
 RUNS = {
     "float32": {"feature_dtype": "float32"},
@@ -77,10 +78,12 @@ def work(plan: Plan) -> None:
 
 def sizes(plan: Plan, pair: Pair) -> list[str]:
     """Megabytes of both feature files, of the level files and of the rest."""
-    work = PairWork(plan, "hierarchical", pair, Networks())
-    features = [work.features_file(picture) for picture in (pair.a, pair.b_prime)]
-    levels = list(work.folder.glob("level*.h5"))
-    results = [path for path in work.folder.iterdir() if path not in levels]
+    features = [
+        each.path for each in made_by("features", planned_graph(plan, "hierarchical", pair))
+    ]
+    folder = plan.folder("hierarchical", pair)
+    levels = list(folder.glob("level*.h5"))
+    results = [path for path in folder.iterdir() if path not in levels]
     return [
         f"{sum(path.stat().st_size for path in paths) / MEGABYTE:.1f}"
         for paths in (features, levels, results)

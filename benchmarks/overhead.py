@@ -87,13 +87,14 @@ def work_bare() -> None:
     from dia_pipeline.analogy import analogy
     from dia_pipeline.io.images import read_image
     from dia_pipeline.settings import resolve
-    from dia_pipeline.stages.pairs import find_backbone, load_network
-    from dia_pipeline.store.outputs import write_outputs
+    from dia_pipeline.stages.jobs import Networks, find_backbone
+    from dia_pipeline.store.folders import write_provenance
     from dia_pipeline.store.provenance import circumstances
+    from dia_pipeline.store.results import write_results
 
     settings = resolve(SETTINGS)
-    backbone, weights = find_backbone(settings.backbone)
-    network = load_network(weights, "auto", settings.precision)
+    backbone, _ = find_backbone(settings.backbone)
+    network = Networks().get(backbone, settings.precision)
     for a in sorted(Path("pictures").glob("a*.png")):
         paths = str(a), str(a.with_name(a.name.replace("a", "b_prime", 1)))
         pictures = read_image(paths[0]), read_image(paths[1])
@@ -102,7 +103,8 @@ def work_bare() -> None:
         folder.mkdir(parents=True)
         (folder / "nnf.h5").touch()
         made_by = circumstances(backbone, network)
-        write_outputs(folder, paths, pictures, result, settings, {}, made_by)
+        written = write_results(folder, paths, pictures, result, settings, made_by)
+        write_provenance(folder, {}, written)
 
 
 def time_job(folder: Path, pairs: int, checkpoint: str) -> float:

@@ -80,7 +80,7 @@ def main(
 def mean_measures(plan: Plan, variant: str, measured: Collection[str]) -> dict[str, float]:
     """The means of the measures of pictures over the pairs that were measured, and their number."""
     pairs = [pair for pair in plan.config.pairs if pair.name in measured]
-    found = [read_measures(plan.folder(variant, pair)) for pair in pairs]
+    found = [read_measures(plan.measures(variant, pair)) for pair in pairs]
     names = [column.measure for column in PICTURES]
     known = {name: [each[name] for each in found if name in each] for name in names}
     means = {name: float(np.mean(values)) for name, values in known.items() if values}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +12,6 @@ if TYPE_CHECKING:
     from dia_pipeline.analogy import Analogy
 
 __version__ = "0.1.0"
-
-# Before torch is imported: threads that wait give way instead of spinning. On a machine that other
-# work shares spinning makes everything several times slower; on an idle one it gains nothing.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# When it leaves, Python looks for garbage among all that torch and numba have made: half a second.
-atexit.register(gc.freeze)
 
 
 def run(

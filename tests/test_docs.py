@@ -14,6 +14,8 @@ import pytest
 from examples import write_picture
 from scipy import ndimage
 
+from dia_pipeline import settings
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -41,6 +43,11 @@ def checkout(tmp_path_factory):
     for number in range(3):
         write_picture(folder / "references" / f"{number}.png", number, (48, 64))
     return folder
+
+
+def test_the_table_of_settings_is_that_of_their_declarations():
+    """To renew it: put what `python -m dia_pipeline.settings` prints in its place."""
+    assert settings.table() in (ROOT / "config" / "README.md").read_text()
 
 
 def blocks(page: Path, language: str) -> list[str]:

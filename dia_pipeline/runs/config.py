@@ -18,11 +18,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
+from dia_pipeline.declarations import SettingsError
 from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
-from dia_pipeline.settings import TASK, Settings, SettingsError, resolve
+from dia_pipeline.settings import Settings, resolve, schema, stands_for
 
 Options = dict[str, Any]
 """Settings as a user writes them: presets, qualities and blend levels by name."""
@@ -32,14 +33,6 @@ OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
 
 MOST_PROBLEMS = 50
 """So many are listed; one wrong column of a long table shall not hide the rest of the terminal."""
-
-STANDS_FOR = {
-    "preset": ("blend", "alphas", "ratio", "refine"),
-    "quality": ("deconvolution",),
-    "blend": ("alphas",),
-    "task": tuple(TASK["transfer"]),
-}
-"""The options that a name decides, so that it also replaces those given further out."""
 
 FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
 """The columns of the table of pairs that name what is known of a pair by its file."""
@@ -145,7 +138,7 @@ def merge(*layers: Options) -> Options:
     merged: Options = {}
     for layer in layers:
         for name in layer:
-            for decided in STANDS_FOR.get(name, ()):
+            for decided in stands_for(name):
                 merged.pop(decided, None)
         merged.update(layer)
     return merged
@@ -209,7 +202,13 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
 def _validators(schemas: Path) -> dict[str, Validator]:
     contents = {
         name: json.loads((schemas / f"{name}.schema.json").read_text(encoding="utf-8"))
-        for name in ("config", "pairs", "sequences", "settings")
+        for name in ("config", "pairs", "sequences")
+    }
+    contents["settings"] = schema()
+    columns = contents["settings"]["properties"]
+    contents["pairs"]["properties"] |= columns
+    contents["sequences"]["properties"] |= {
+        name: columns[name] for name in columns.keys() - OF_SEQUENCES.keys() - {"task"}
     }
     registry = Registry().with_resources(
         (schema["$id"], Resource.from_contents(schema)) for schema in contents.values()

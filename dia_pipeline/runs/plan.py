@@ -13,10 +13,12 @@ from pathlib import Path
 
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.settings import LEVELS, Settings, resolve
 from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.receipts import write_json
-from dia_pipeline.store.recipes import STAGES, stage_settings
+
+STAGES = ("features", *(f"level{level}" for level in LEVELS), "aggregate")
+"""The stages of a pair, in order."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Plan:
         return digest(
             [
                 [pair.name, pair.a, pair.b_prime, pair.a_prime]
-                + [stage_settings(stage, self.settings(variant, pair)) for stage in stages]
+                + [self.settings(variant, pair).deciding_stage(stage) for stage in stages]
                 for pair in self.batches[batch]
             ]
         )

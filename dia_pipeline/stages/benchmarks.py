@@ -1,4 +1,4 @@
-"""A published benchmark, worked and measured in this process."""
+"""Benchmarks: the synthetic one, and published ones, worked and measured in this process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import yaml
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import ConfigError, Options
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.stages.batches import work_batch
 from dia_pipeline.stages.jobs import find_backbone
+from dia_pipeline.store.receipts import write_json
 
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
@@ -48,6 +50,14 @@ def work_benchmark(plan: Plan) -> None:
     for variant, batch in jobs:
         for stage in (*plan.stages, "measure"):
             work_batch(plan, stage, variant, batch)
+
+
+def make_synthetic(plan: Plan) -> None:
+    """Make the pictures and the truth of the plan's synthetic benchmark."""
+    options = plan.config.synthetic
+    rows = make_benchmark(options, plan.config.synthetic_folder)
+    made = [row["name"] for row in rows]
+    write_json(plan.synthetic_receipt, {"options": options, "made": made})
 
 
 def write_pairs(path: Path, rows: list[dict[str, Any]]) -> None:

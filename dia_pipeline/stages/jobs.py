@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.errors import JobError
-from dia_pipeline.settings import Settings
+from dia_pipeline.settings import Settings, Step
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Picture
 from dia_pipeline.store.provenance import Backbone, circumstances
@@ -113,7 +113,6 @@ class Matching:
 def features_of(picture: Picture, matching: Matching, job: Job, mirrored: bool = False) -> Arrays:
     """The feature pyramid of a picture, or of its mirror image: shared by all that match it."""
     settings = matching.settings
-    decided = ("ratio", "max_side", "precision", "feature_dtype")
 
     def make(image: np.ndarray) -> Content:
         from dia_pipeline.store.packing import pack_features
@@ -126,7 +125,7 @@ def features_of(picture: Picture, matching: Matching, job: Job, mirrored: bool =
         "features",
         "features",
         {
-            **{name: getattr(settings, name) for name in decided},
+            **settings.deciding(Step.FEATURES),
             "mirrored": mirrored,
             "weights": matching.backbone.digest,
         },

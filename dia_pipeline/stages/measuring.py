@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from dia_pipeline.runs.config import FILES, Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.settings import Settings
+from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.jobs import Job
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, Graph
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import write_json
-from dia_pipeline.store.recipes import stage_settings
 from dia_pipeline.store.times import Times
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def measures_of(
         "measure",
         "measures",
         {
-            **stage_settings("aggregate", settings),
+            **settings.deciding(Step.RESULTS),
             "format": FORMAT,
             "known": known,
             "backbone": asdict(common),

@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.settings import FEATURE_MATCHERS, Settings
+from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, Picture
 from dia_pipeline.store.folders import Folder, Written
 from dia_pipeline.store.provenance import Backbone, versions
-from dia_pipeline.store.recipes import stage_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +66,7 @@ def pair_graph(
                 folder / f"{name}.h5",
                 name,
                 name,
-                stage_settings(name, settings),
+                settings.deciding_stage(name),
                 {**features, **coarser},
                 partial(steps.level, level),
             )
@@ -91,7 +90,7 @@ def pair_graph(
             folder / "nnf.h5",
             "level5" if job.checkpoint == "level" else "pair",
             "nnf",
-            stage_settings("level1", settings),
+            settings.deciding_stage("level1") | settings.deciding(Step.FEATURES),
             {**pictures, **given},
             steps.match_pictures,
         )
@@ -99,7 +98,7 @@ def pair_graph(
         folder,
         "aggregate",
         "results",
-        stage_settings("aggregate", settings),
+        settings.deciding(Step.RESULTS),
         {"nnf": graph["nnf"], **pictures},
         partial(steps.aggregate, folder, (pair.a, pair.b_prime)),
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dia_pipeline.runs.sequences import Chunk, Sequence
-from dia_pipeline.settings import Settings
+from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.film import make_film
 from dia_pipeline.stages.frames import Derived, Frame, Remembered, Together, given_frames
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
@@ -25,7 +25,6 @@ from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, Input, Picture
 from dia_pipeline.store.folders import Folder
 from dia_pipeline.store.provenance import Backbone
-from dia_pipeline.store.recipes import matching_settings, stage_settings
 from dia_pipeline.temporal.coherence import Before, Locked, Matched
 
 if TYPE_CHECKING:
@@ -190,7 +189,7 @@ class SequenceGraph:
         weights = self._matching.backbone.digest
         decided = {"coherence": self.sequence.coherence, "weights": weights}
         needs = {**pair, "fixed": self._features[fixed]}
-        settings = decided | matching_settings(self.settings)
+        settings = decided | self.settings.deciding(~Step.RESULTS & ~Step.MATCHED_FEATURES)
         return Arrays(path, stage, "fields", settings, pair, self._match, needs=needs, chunk=chunk)
 
     def _match(
@@ -264,7 +263,7 @@ class SequenceGraph:
             self.folder / "frames" / f"{frame + 1:04d}.png",
             "frames",
             "frame",
-            {**stage_settings("aggregate", self.settings), "shares": shares},
+            {**self.settings.deciding(Step.RESULTS), "shares": shares},
             inputs,
             partial(self._make_frame, shares),
             chunk=chunk,

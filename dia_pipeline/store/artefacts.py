@@ -63,6 +63,8 @@ class File:
         """
         try:
             return digest_file(self.path)
+        except FileNotFoundError as error:
+            raise InputError(self.path, "there is no such file", "check the path") from error
         except OSError as error:
             problem = f"the file cannot be read ({error.strerror})"
             raise InputError(self.path, problem, "check it") from error

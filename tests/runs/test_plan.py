@@ -7,9 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from dia_pipeline.runs.config import Config, Pair
-from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.plan import STAGES, Plan
 from dia_pipeline.settings import Settings, resolve
-from dia_pipeline.store.recipes import STAGES, stage_settings
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
@@ -17,7 +16,7 @@ PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 def affected(change: dict) -> set[str]:
     """The stages of which a changed setting changes what decides them."""
     before, after = Settings(), replace(Settings(), **change)
-    return {s for s in STAGES if stage_settings(s, before) != stage_settings(s, after)}
+    return {s for s in STAGES if before.deciding_stage(s) != after.deciding_stage(s)}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_a_setting_decides_its_stages(change, stages):
 
 
 def test_every_setting_decides_some_stage():
-    decided = {name for stage in STAGES for name in stage_settings(stage, Settings())}
+    decided = {name for stage in STAGES for name in Settings().deciding_stage(stage)}
     assert decided - {"alpha"} == {field.name for field in fields(Settings)} - {"alphas"}
 
 

@@ -21,7 +21,7 @@ rule features:
         plan=plan,
         settings=settings("features"),
     shell:
-        "dia features --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage features --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -44,7 +44,7 @@ rule level:
         plan=plan,
         settings=settings("level{level}"),
     shell:
-        "dia level {wildcards.level} --plan {params.plan} --variant {wildcards.variant}"
+        "dia stage level{wildcards.level} --plan {params.plan} --variant {wildcards.variant}"
         " --batch {wildcards.batch} --threads {threads} 2>&1 | tee {log}"
 
 
@@ -68,5 +68,5 @@ rule pair:
         plan=plan,
         settings=settings("pair"),
     shell:
-        "dia pair --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage pair --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"

@@ -19,7 +19,7 @@ rule aggregate:
         plan=plan,
         settings=settings("aggregate"),
     shell:
-        "dia aggregate --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage aggregate --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -42,4 +42,4 @@ rule summary:
     params:
         plan=plan,
     shell:
-        "dia summary --plan {params.plan}"
+        "dia stage summary --plan {params.plan}"

@@ -4,7 +4,7 @@ RECEIPT = f"{PLAN.results}/receipts/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{
 LOG = f"{PLAN.results}/logs/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.log"
 BENCHMARK = f"{PLAN.results}/benchmarks/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.tsv"
 DIA_SEQUENCE = (
-    "dia sequence {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
+    "dia stage {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
     " --sequence {{wildcards.sequence}} --threads {{threads}}"
 )
 
