@@ -53,12 +53,12 @@ def status(
 
 
 def _status_table(found: dict[str, Status]) -> Table:
-    numbers = ("pairs", "done", "running", "failed", "remaining", "per hour", "left")
+    numbers = ("", "done", "running", "failed", "remaining", "per hour", "left")
     table = Table("variant", box=SIMPLE_HEAD, collapse_padding=True)
     for name in numbers:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for variant, one in found.items():
-        counts = (one.pairs, one.done, one.running, one.failed, one.remaining)
+        counts = (f"{one.count} {one.unit}", one.done, one.running, one.failed, one.remaining)
         rate = "" if one.per_hour is None else f"{one.per_hour:.1f}"
         left = "" if one.hours_left is None else str(timedelta(minutes=round(one.hours_left * 60)))
         table.add_row(variant, *map(str, counts), rate, left)

@@ -20,6 +20,15 @@ from dia_pipeline.store.receipts import write_json
 STAGES = ("features", *(f"level{level}" for level in LEVELS), "aggregate")
 """The stages of a pair, in order."""
 
+CHUNKED = ("match", "frames")
+"""The stages of a sequence that are worked by chunks."""
+
+WHOLE = "all"
+"""What stands for the name of a chunk where all of a sequence is worked."""
+
+SUFFIXES = {"receipts": "json", "logs": "log", "benchmarks": "tsv"}
+"""The files of a job by kind."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -172,7 +181,7 @@ class Plan:
         """The receipt of a stage of a batch; that of `features` is shared by variants."""
         if stage == "features":
             variant = self.features_variant(variant, batch)
-        return self.results / "receipts" / stage / variant / f"{batch}.json"
+        return self.job_file("receipts", stage, variant, batch)
 
     def sequence_decides(self, variant: str, name: str) -> str:
         """A digest of whatever decides a sequence, apart from what its pictures hold."""
@@ -181,7 +190,7 @@ class Plan:
 
     def sequence_receipt(self, stage: str, variant: str, name: str, chunk: str = "") -> Path:
         """The receipt of a stage of a sequence, or of one of its chunks."""
-        return self.results / "receipts" / stage / variant / name / f"{chunk or 'all'}.json"
+        return self.job_file("receipts", stage, variant, name, chunk or WHOLE)
 
     def sequence_receipts_before(
         self, stage: str, variant: str, name: str, chunk: str = ""
@@ -198,9 +207,33 @@ class Plan:
             chunks = list(sequence.shares(sequence.chunks[chunk].start))
         return [self.sequence_receipt(before, variant, name, each) for each in chunks]
 
-    def log(self, stage: str, variant: str, batch: str) -> Path:
-        """What the job of a stage of a batch has printed."""
-        return self.results / "logs" / stage / variant / f"{batch}.log"
+    def job_file(self, kind: str, stage: str, variant: str, *names: str) -> Path:
+        """A file of a job: its receipt, its log (`logs`), its use of time (`benchmarks`).
+
+        Args:
+            names: of the batch; or of the sequence and, of its chunk or `WHOLE`.
+        """
+        folder = self.results / kind / stage / variant
+        return folder.joinpath(*names[:-1], f"{names[-1]}.{SUFFIXES[kind]}")
+
+    def jobs(self, variant: str, batch: str) -> list[tuple[Path, Path]]:
+        """The receipts and logs of the jobs through which a batch goes, in order."""
+        return [
+            (self.receipt(stage, variant, batch), self.job_file("logs", stage, variant, batch))
+            for stage in self.stages
+        ]
+
+    def sequence_jobs(self, variant: str, name: str, chunk: str) -> list[tuple[Path, Path]]:
+        """The receipts and logs of the jobs through which a chunk goes, in order."""
+        jobs = []
+        for stage in self.sequences[name].stages:
+            part = chunk if stage in CHUNKED else WHOLE
+            jobs.append(
+                tuple(
+                    self.job_file(kind, stage, variant, name, part) for kind in ("receipts", "logs")
+                )
+            )
+        return jobs
 
     def weights(self, backbone: str) -> Path:
         """The record of which weights a backbone stands for in this run."""

@@ -41,6 +41,11 @@ wildcard_constraints:
     level="[1-5]",
 
 
+def job_file(kind, stage, *names):
+    """The pattern of a file of the jobs of a stage."""
+    return str(PLAN.job_file(kind, stage, "{variant}", *(names or ["{batch}"])))
+
+
 def pictures(wildcards):
     return PLAN.inputs(PLAN.pictures(wildcards.batch))
 

@@ -7,11 +7,11 @@ rule features:
         weights=weights,
         pictures=pictures,
     output:
-        f"{PLAN.results}/receipts/features/{{variant}}/{{batch}}.json",
+        job_file("receipts", "features"),
     log:
-        f"{PLAN.results}/logs/features/{{variant}}/{{batch}}.log",
+        job_file("logs", "features"),
     benchmark:
-        f"{PLAN.results}/benchmarks/features/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "features")
     threads: 2
     resources:
         gpu=GPU,
@@ -30,11 +30,11 @@ rule level:
         weights=weights,
         previous=previous("level{level}"),
     output:
-        f"{PLAN.results}/receipts/level{{level}}/{{variant}}/{{batch}}.json",
+        job_file("receipts", "level{level}"),
     log:
-        f"{PLAN.results}/logs/level{{level}}/{{variant}}/{{batch}}.log",
+        job_file("logs", "level{level}"),
     benchmark:
-        f"{PLAN.results}/benchmarks/level{{level}}/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "level{level}")
     threads: 2
     resources:
         gpu=GPU,
@@ -54,11 +54,11 @@ rule pair:
         weights=weights,
         pictures=pictures,
     output:
-        f"{PLAN.results}/receipts/pair/{{variant}}/{{batch}}.json",
+        job_file("receipts", "pair"),
     log:
-        f"{PLAN.results}/logs/pair/{{variant}}/{{batch}}.log",
+        job_file("logs", "pair"),
     benchmark:
-        f"{PLAN.results}/benchmarks/pair/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "pair")
     threads: 2
     resources:
         gpu=GPU,

@@ -20,11 +20,11 @@ rule measure:
         previous=previous("measure"),
         truth=lambda wildcards: PLAN.inputs(PLAN.truth_files(wildcards.batch)),
     output:
-        f"{PLAN.results}/receipts/measure/{{variant}}/{{batch}}.json",
+        job_file("receipts", "measure"),
     log:
-        f"{PLAN.results}/logs/measure/{{variant}}/{{batch}}.log",
+        job_file("logs", "measure"),
     benchmark:
-        f"{PLAN.results}/benchmarks/measure/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "measure")
     threads: 1
     resources:
         gpu=0,

@@ -5,11 +5,11 @@ rule aggregate:
     input:
         previous=previous("aggregate"),
     output:
-        f"{PLAN.results}/receipts/aggregate/{{variant}}/{{batch}}.json",
+        job_file("receipts", "aggregate"),
     log:
-        f"{PLAN.results}/logs/aggregate/{{variant}}/{{batch}}.log",
+        job_file("logs", "aggregate"),
     benchmark:
-        f"{PLAN.results}/benchmarks/aggregate/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "aggregate")
     threads: 1
     resources:
         gpu=0,

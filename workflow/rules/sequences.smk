@@ -1,8 +1,7 @@
 # Sequences of frames: every stage of a sequence, or of one of its chunks, leaves one receipt.
 
-RECEIPT = f"{PLAN.results}/receipts/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.json"
-LOG = f"{PLAN.results}/logs/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.log"
-BENCHMARK = f"{PLAN.results}/benchmarks/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.tsv"
+from dia_pipeline.runs.plan import WHOLE
+
 DIA_SEQUENCE = (
     "dia stage {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
     " --sequence {{wildcards.sequence}} --threads {{threads}}"
@@ -12,6 +11,11 @@ DIA_SEQUENCE = (
 wildcard_constraints:
     sequence="|".join(map(re.escape, PLAN.sequences)) or "(?!)",
     chunk=r"\d+",
+
+
+def sequence_file(kind, stage, chunk=WHOLE):
+    """The pattern of a file of the jobs of a stage of sequences, or of their chunks."""
+    return job_file(kind, stage, "{sequence}", chunk)
 
 
 def sequence_pictures(wildcards):
@@ -58,11 +62,11 @@ rule prepare:
         weights=sequence_weights,
         pictures=sequence_pictures,
     output:
-        RECEIPT.format(stage="prepare", chunk="all"),
+        sequence_file("receipts", "prepare"),
     log:
-        LOG.format(stage="prepare", chunk="all"),
+        sequence_file("logs", "prepare"),
     benchmark:
-        BENCHMARK.format(stage="prepare", chunk="all")
+        sequence_file("benchmarks", "prepare")
     threads: 2
     resources:
         gpu=GPU,
@@ -79,11 +83,11 @@ rule match:
     input:
         previous=sequence_before("match"),
     output:
-        RECEIPT.format(stage="match", chunk="{chunk}"),
+        sequence_file("receipts", "match", "{chunk}"),
     log:
-        LOG.format(stage="match", chunk="{chunk}"),
+        sequence_file("logs", "match", "{chunk}"),
     benchmark:
-        BENCHMARK.format(stage="match", chunk="{chunk}")
+        sequence_file("benchmarks", "match", "{chunk}")
     threads: 2
     resources:
         gpu=GPU,
@@ -100,11 +104,11 @@ rule frames:
     input:
         previous=sequence_before("frames"),
     output:
-        RECEIPT.format(stage="frames", chunk="{chunk}"),
+        sequence_file("receipts", "frames", "{chunk}"),
     log:
-        LOG.format(stage="frames", chunk="{chunk}"),
+        sequence_file("logs", "frames", "{chunk}"),
     benchmark:
-        BENCHMARK.format(stage="frames", chunk="{chunk}")
+        sequence_file("benchmarks", "frames", "{chunk}")
     threads: 1
     resources:
         gpu=0,
@@ -121,11 +125,11 @@ rule film:
     input:
         previous=sequence_before("film"),
     output:
-        RECEIPT.format(stage="film", chunk="all"),
+        sequence_file("receipts", "film"),
     log:
-        LOG.format(stage="film", chunk="all"),
+        sequence_file("logs", "film"),
     benchmark:
-        BENCHMARK.format(stage="film", chunk="all")
+        sequence_file("benchmarks", "film")
     threads: 1
     resources:
         gpu=0,
