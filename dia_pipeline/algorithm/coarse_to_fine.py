@@ -17,6 +17,7 @@ from dia_pipeline.algorithm.fusion import fuse
 from dia_pipeline.algorithm.memory import check_memory
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample_levels
+from dia_pipeline.algorithm.patchmatch import energy as evaluate
 from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
@@ -178,7 +179,7 @@ def _search(
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
         nnf, energy = search(source, target, start, patch, radius, *how)
     if earlier is not None:
-        earlier_energy = _energy(source, target, earlier, patch)
+        earlier_energy = evaluate(source, target, earlier, patch)
         better = energy < earlier_energy - LOYALTY
         nnf = torch.where(better[..., None], nnf, earlier)
         energy = torch.where(better, energy, earlier_energy)
@@ -189,13 +190,6 @@ def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
     """The start radius: the whole map at level 5, and where no coarser level says where to look."""
     whole = max(target.shape[:2])
     return RADIUS.get(level, whole) if settings.matcher == "hierarchical" else whole
-
-
-def _energy(
-    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
-) -> torch.Tensor:
-    """The energy (H, W) of the matches of a field."""
-    return search(source, target, nnf, patch, radius=0, iterations=0, seed=0)[1]
 
 
 def _seed(settings: Settings, level: int, direction: int) -> int:

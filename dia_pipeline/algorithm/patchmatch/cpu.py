@@ -26,11 +26,7 @@ TILE = 16
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on the CPU."""
-    longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
-    scale = _scale(longest, patch)
-    bound = np.float32((longest * scale) ** 2 * 1.01)
-    sides = (*source.shape, *target.shape[:2], patch // 2)
-    maps = (*(_quantised(map_.numpy().ravel(), scale) for map_ in (source, target)), bound)
+    maps, sides, scale = _prepared(source, target, patch)
     field = nnf.numpy()
     best = evaluate(maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
@@ -50,6 +46,21 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
             (windows, seed, iteration * len(radii)),
         )
     return torch.from_numpy(field.copy()), torch.from_numpy(best / np.float32(-(scale**2)))
+
+
+def energy(source, target, nnf, patch):
+    """See `patchmatch.energy`; tensors on the CPU."""
+    maps, sides, scale = _prepared(source, target, patch)
+    return torch.from_numpy(evaluate(maps, sides, nnf.numpy()) / np.float32(-(scale**2)))
+
+
+def _prepared(source, target, patch):
+    """The maps as integers with the largest dot product there can be, their sides, their scale."""
+    longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
+    scale = _scale(longest, patch)
+    bound = np.float32((longest * scale) ** 2 * 1.01)
+    maps = (*(_quantised(map_.numpy().ravel(), scale) for map_ in (source, target)), bound)
+    return maps, (*source.shape, *target.shape[:2], patch // 2), scale
 
 
 def _scale(longest, patch):

@@ -1,4 +1,4 @@
-"""PatchMatch for any torch device: the same passes as `patchmatch_numba`, a picture at a time.
+"""PatchMatch for any torch device: the same passes as on the CPU, a picture at a time.
 
 This is the plain float32 form, which the others are tested against.
 """
@@ -26,6 +26,11 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
             candidate = _random_candidates(field, target.shape, radius, seed, step)
             field, best = _keep_better(maps, before, field, best, candidate)
     return field.int(), -best
+
+
+def energy(source, target, nnf, patch):
+    """See `patchmatch.energy`; tensors on any device."""
+    return -evaluate(source, target, nnf.long(), patch)
 
 
 def evaluate(source, target, field, patch):
@@ -115,7 +120,7 @@ def _random_candidates(field, target_shape, window, seed, step):
 
 
 def _hash(value):
-    """32-bit integers mixed to look random; the same as in `patchmatch_numba`."""
+    """32-bit integers mixed to look random; the same as in `cpu`."""
     value = ((value ^ (value >> 16)) * 0x7FEB352D) & MASK
     value = ((value ^ (value >> 15)) * 0x846CA68B) & MASK
     return value ^ (value >> 16)
