@@ -1,4 +1,4 @@
-# make demo: pictures to look at; make test, make lint: the checks; make quick: most of the tests
+# make demo: images to look at; make test, make lint: the checks; make quick: most of the tests
 # in a minute and a half.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 demo: venv
 	$(IN_VENV) dia demo demo
 	$(IN_VENV) snakemake --cores all --configfile demo/config.yaml
-	@echo "The pictures:" && find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
+	@echo "The images:" && find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
 
 test: venv
 	$(IN_VENV) pytest

@@ -92,16 +92,16 @@ def sizes(plan: Plan, pair: Pair) -> list[str]:
 
 def differences(run: str, pair: Pair) -> list[str]:
     """How far the results are from those with float32."""
-    pictures, fields, energies = [], [], []
+    images, fields, energies = [], [], []
     for name in ("float32", run):
         folder = Path(name, "hierarchical", pair.name)
-        pictures.append(np.asarray(Image.open(folder / "a_prime.png"), np.float32))
+        images.append(np.asarray(Image.open(folder / "a_prime.png"), np.float32))
         with h5py.File(folder / "nnf.h5") as file:
             fields.append(file["level1/nnf_ab"][:])
             energies.append(file["level1/energy_ab"][:].mean())
     distance = np.abs(fields[1] - fields[0]).max(-1)
     return [
-        f"{np.abs(pictures[1] - pictures[0]).mean():.2f}",
+        f"{np.abs(images[1] - images[0]).mean():.2f}",
         f"{energies[1]:.5f}",
         f"{(distance == 0).mean():.1%}",
         f"{(distance <= 2).mean():.1%}",

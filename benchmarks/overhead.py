@@ -58,12 +58,12 @@ def prepare(folder: Path, pairs: int) -> None:
     """Write a checkout with `pairs` pairs of smooth noise."""
     for name in ("Snakefile", "workflow", "slurm"):
         (folder / name).symlink_to(REPOSITORY / name)
-    for name in ("config", "pictures"):
+    for name in ("config", "images"):
         (folder / name).mkdir()
     random = np.random.default_rng(0)
     rows = ["name\ta\tb_prime"]
     for number in range(pairs):
-        paths = [f"pictures/{role}{number}.png" for role in ("a", "b_prime")]
+        paths = [f"images/{role}{number}.png" for role in ("a", "b_prime")]
         for path in paths:
             small = random.integers(0, 256, (14, 14, 3), dtype=np.uint8)
             Image.fromarray(small).resize((SIDE, SIDE), Image.BICUBIC).save(folder / path)
@@ -95,15 +95,15 @@ def work_bare() -> None:
     settings = resolve(SETTINGS)
     backbone, _ = find_backbone(settings.backbone)
     network = Networks().get(backbone, settings.precision)
-    for a in sorted(Path("pictures").glob("a*.png")):
+    for a in sorted(Path("images").glob("a*.png")):
         paths = str(a), str(a.with_name(a.name.replace("a", "b_prime", 1)))
-        pictures = read_image(paths[0]), read_image(paths[1])
-        result = analogy(*pictures, network, settings)
+        images = read_image(paths[0]), read_image(paths[1])
+        result = analogy(*images, network, settings)
         folder = Path("bare", a.stem)
         folder.mkdir(parents=True)
         (folder / "nnf.h5").touch()
         made_by = circumstances(backbone, network)
-        written = write_results(folder, paths, pictures, result, settings, made_by)
+        written = write_results(folder, paths, images, result, settings, made_by)
         write_provenance(folder, {}, written)
 
 

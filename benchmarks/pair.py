@@ -32,7 +32,7 @@ def main(
     ratio: Annotated[list[float], typer.Option(help="Scales before the network.")] = (0.5, 1.0),
     quality: Annotated[list[str], typer.Option()] = ("draft", "standard", "paper"),
     precision: Annotated[list[str], typer.Option()] = ("float32", "auto"),
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the pictures.")] = SIZE,
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the images.")] = SIZE,
     device: str = "auto",
     worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
@@ -236,7 +236,7 @@ def portraits(size: tuple[int, int] = SIZE):
     folder = Path(tempfile.gettempdir(), "dia-benchmark")
     if not (folder / "pairs.tsv").exists():
         demo_pairs(folder)
-    names = (folder / "pictures" / f"portrait_{name}.png" for name in ("a", "b_prime"))
+    names = (folder / "images" / f"portrait_{name}.png" for name in ("a", "b_prime"))
     return [resize_image(read_image(name), size) for name in names]
 
 

@@ -32,7 +32,7 @@ COHERENCES = ("independent", "warm-start", "locked")
 def main(
     pairs: Annotated[Path | None, typer.Option(help="Folder of N_a.png, N_b_prime.png.")] = None,
     frames: Annotated[int, typer.Option(help="Frames of every sequence.")] = 24,
-    side: Annotated[int, typer.Option(help="Longest side of the pictures.")] = 160,
+    side: Annotated[int, typer.Option(help="Longest side of the images.")] = 160,
     quality: str = "standard",
     device: str = "auto",
 ) -> None:

@@ -25,14 +25,14 @@ def run(
     """Work one pair in memory: A' has the structure of A and the look of B', B the reverse.
 
     Args:
-        a, b_prime: pictures, (H, W, 3) uint8 RGB or the paths of picture files.
+        a, b_prime: images, (H, W, 3) uint8 RGB or the paths of image files.
         device: a torch device, or `auto`.
         progress: called with the level and the step that begins.
         options: `task`, `preset`, `quality`, `blend` and the fields of
             `dia_pipeline.settings.Settings`.
 
     Returns:
-        Pictures (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.
+        Images (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.
 
     Raises:
         SettingsError, ImageError, WeightsError: the message says what to do.
@@ -45,8 +45,7 @@ def run(
 
     settings = resolve(options)
     a, b_prime = (
-        read_image(picture) if isinstance(picture, (str, Path)) else picture
-        for picture in (a, b_prime)
+        read_image(image) if isinstance(image, (str, Path)) else image for image in (a, b_prime)
     )
     network = None
     if settings.matcher in FEATURE_MATCHERS:

@@ -1,4 +1,4 @@
-"""Deep image analogy of one pair: two pictures in, two pictures and the fields between them out."""
+"""Deep image analogy of one pair: two images in, two images and the fields between them out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 @dataclass
 class Analogy:
-    """The result for one pair; pictures (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
+    """The result for one pair; images (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
 
-    B and its field are None for direction `ab`. With `refine`, A' and B are the refined pictures,
+    B and its field are None for direction `ab`. With `refine`, A' and B are the refined images,
     and the unrefined ones are kept beside them; otherwise those are None. Where the pair was
     matched `mirrored`, the fields of the levels lead to and from the mirror image of B'; nnf_ab
     and nnf_ba are those of B' as it was given.
@@ -49,8 +49,8 @@ def analogy(
     """Work one pair in memory.
 
     Args:
-        a, b_prime: (H, W, 3) uint8 RGB pictures, of any sizes.
-        network: may be None for a matcher that works on the pictures themselves.
+        a, b_prime: (H, W, 3) uint8 RGB images, of any sizes.
+        network: may be None for a matcher that works on the images themselves.
         a_prime: (H, W, 3) uint8 RGB, the given A', for the matcher that needs one.
 
     Raises:
@@ -59,7 +59,7 @@ def analogy(
     if settings.matcher in FEATURE_MATCHERS:
         levels, mirrored = match(a, b_prime, network, settings, progress)
     else:
-        levels = match_pictures(a, b_prime, a_prime, settings)
+        levels = match_images(a, b_prime, a_prime, settings)
         mirrored = settings.orientation == "mirrored"
     return aggregate(a, b_prime, levels, settings, mirrored)
 
@@ -73,9 +73,9 @@ def match(
 ) -> tuple[dict[int, Level], bool]:
     """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image."""
 
-    def features(picture: np.ndarray) -> Pyramid:
-        image = working_image(picture, settings.ratio, settings.max_side)
-        return extract(image, network, settings.feature_dtype)
+    def features(image: np.ndarray) -> Pyramid:
+        working = working_image(image, settings.ratio, settings.max_side)
+        return extract(working, network, settings.feature_dtype)
 
     def reference(mirrored: bool) -> Pyramid:
         return features(mirror(b_prime) if mirrored else b_prime)
@@ -85,10 +85,10 @@ def match(
     return work_levels(features_a, features_b_prime, network, settings, progress), mirrored
 
 
-def match_pictures(
+def match_images(
     a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None, settings: Settings
 ) -> dict[int, Level]:
-    """The fields of a matcher that works on the pictures, as those of the finest level.
+    """The fields of a matcher that works on the images, as those of the finest level.
 
     For orientation `mirrored` they lead to and from the mirror image of B'.
 
@@ -97,7 +97,7 @@ def match_pictures(
     """
     reference = mirror(b_prime) if settings.orientation == "mirrored" else b_prime
     a, b_prime = (
-        working_image(picture, settings.ratio, settings.max_side) for picture in (a, reference)
+        working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
     matcher = find_matcher(settings.matcher)
@@ -112,7 +112,7 @@ def aggregate(
     settings: Settings,
     mirrored: bool = False,
 ) -> Analogy:
-    """Rebuild the pictures at the inputs' full resolution from the fields of the finest level."""
+    """Rebuild the images at the inputs' full resolution from the fields of the finest level."""
     reference = mirror(b_prime) if mirrored else b_prime
     finest = min(levels)
     fields = levels[finest]

@@ -18,7 +18,7 @@ class Step(Flag):
     """The steps of which a setting decides the results."""
 
     FEATURES = auto()
-    MATCHED_FEATURES = auto()  # of which pictures, by which network
+    MATCHED_FEATURES = auto()  # of which images, by which network
     LEVELS = auto()
     COARSE_LEVELS = auto()
     FINE_LEVELS = auto()

@@ -1,4 +1,4 @@
-"""Pictures as arrays, wherever they come from: scaled, mirrored, grey."""
+"""Images as arrays, wherever they come from: scaled, mirrored, grey."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def shrunk(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture (H, W, 3) uint8 with its longer side at most `side` pixels."""
+    """The image (H, W, 3) uint8 with its longer side at most `side` pixels."""
     scale = min(1, side / max(image.shape[:2]))
     return resize_image(image, tuple(max(1, round(s * scale)) for s in image.shape[:2]))
 
 
-def mirror(picture: np.ndarray) -> np.ndarray:
-    """A picture or field (H, W, ...) with left and right exchanged."""
-    return np.ascontiguousarray(picture[:, ::-1])
+def mirror(image: np.ndarray) -> np.ndarray:
+    """An image or field (H, W, ...) with left and right exchanged."""
+    return np.ascontiguousarray(image[:, ::-1])

@@ -26,11 +26,11 @@ RADIUS = {4: 6, 3: 6, 2: 4, 1: 4}
 """Start radius of the random search below level 5, where it is a 16th of the longer side."""
 
 MATCHERS = ("identity", "image-analogies", "optical-flow", "patchmatch-rgb", "sift")
-"""The matchers that work on the pictures themselves, each a module of `dia_pipeline.matchers`."""
+"""The matchers that work on the images themselves, each a module of `dia_pipeline.matchers`."""
 
 FEATURE_MATCHERS = ("hierarchical", "layer-independent")
 """The matchers that work level by level on the network's features: the paper's, and the baseline
-of its figure 8. Those of `MATCHERS` work on the pictures themselves."""
+of its figure 8. Those of `MATCHERS` work on the images themselves."""
 
 
 def _shorthand(
@@ -77,10 +77,10 @@ SHORTHANDS = {
         _shorthand(
             "task",
             "transfer",
-            "transfer, for pictures, searches as the paper does, so that A keeps its parts; "
+            "transfer, for images, searches as the paper does, so that A keeps its parts; "
             "correspondence, for fields, prefers smooth ones, which are more often right: sets "
             "coarse_patch, smoothness, fine_smoothness and orientation. A matcher that works on "
-            "the pictures themselves has no task",
+            "the images themselves has no task",
             {
                 "transfer": {
                     "coarse_patch": 3,
@@ -122,18 +122,18 @@ def _setting(default: Any, meaning: str, decides: Step, **declared: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides how one pair is worked, apart from the pictures themselves."""
+    """Everything that decides how one pair is worked, apart from the images themselves."""
 
     matcher: str = _setting(
         "hierarchical",
-        "how the pictures are matched: hierarchical is the paper's, layer-independent matches "
+        "how the images are matched: hierarchical is the paper's, layer-independent matches "
         "every level on its own features alone; for the others see docs/ablation.md",
         Step.LEVELS,
         choices=(*FEATURE_MATCHERS, *MATCHERS),
     )
     finest: int = _setting(
         1,
-        "the finest level that is matched; the pictures are rebuilt from its fields",
+        "the finest level that is matched; the images are rebuilt from its fields",
         Step.LEVELS,
         choices=LEVELS,
     )
@@ -153,7 +153,7 @@ class Settings:
     )
     ratio: float = _setting(
         1.0,
-        "scale of the pictures before the network: 0.5 suits portraits, 1 the rest; the results "
+        "scale of the images before the network: 0.5 suits portraits, 1 the rest; the results "
         "keep the full size",
         Step.FEATURES,
         above=0,
@@ -184,7 +184,7 @@ class Settings:
     )
     search: str = _setting(
         "patchmatch",
-        "exact compares every patch with every other, by energy alone, for small pictures",
+        "exact compares every patch with every other, by energy alone, for small images",
         Step.LEVELS,
         choices=("patchmatch", "exact"),
     )
@@ -214,7 +214,7 @@ class Settings:
     )
     composition: str = _setting(
         "seamless",
-        "how the pictures are put together: seamless, without visible steps between patches, or "
+        "how the images are put together: seamless, without visible steps between patches, or "
         "voted by averaging patches, as published",
         Step.RESULTS,
         choices=("seamless", "voted"),
@@ -308,7 +308,7 @@ def resolve(given: dict[str, Any]) -> Settings:
 
     `preset` is applied first, then `quality`, `blend` and `task`, then every other option by its
     own name, so that the more specific one wins. Options whose value is None count as not given.
-    Matchers that work on the pictures themselves have nothing that `task` decides, and no energies
+    Matchers that work on the images themselves have nothing that `task` decides, and no energies
     by which to orient a pair: they match it as it is given, whatever the task.
 
     Raises:

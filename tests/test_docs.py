@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import write_picture
+from examples import draw_image
 from scipy import ndimage
 
 from dia_pipeline import settings
@@ -30,18 +30,18 @@ RUN_ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of what a user's checkout holds, with two pictures, a table and some references."""
+    """A copy of what a user's checkout holds, with two images, a table and some references."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("workflow", "config"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
-    write_picture(folder / "A.jpg", 1, (48, 64))
-    write_picture(folder / "B_prime.jpg", 2, (48, 64))
+    draw_image(folder / "A.jpg", 1, (48, 64))
+    draw_image(folder / "B_prime.jpg", 2, (48, 64))
     with (folder / "config" / "pairs.tsv").open("a") as table:
         table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
     (folder / "references").mkdir()
     for number in range(3):
-        write_picture(folder / "references" / f"{number}.png", number, (48, 64))
+        draw_image(folder / "references" / f"{number}.png", number, (48, 64))
     return folder
 
 
@@ -81,7 +81,7 @@ def test_the_python_of_the_readme_runs(checkout, monkeypatch):
 
 
 def test_the_matcher_of_the_documentation_matches():
-    """A shifted picture, in the size it is compared at and twice as large."""
+    """A shifted image, in the size it is compared at and twice as large."""
     code = blocks(ROOT / "docs" / "ablation.md", "python")[0]
     names: dict = {}
     exec(code, names)

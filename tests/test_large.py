@@ -1,4 +1,4 @@
-"""Pictures as large as cameras make them."""
+"""Images as large as cameras make them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last step: rebuild the pictures at full resolution from the finest fields (section 4.4)."""
+"""The last step: rebuild the images at full resolution from the finest fields (section 4.4)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import PATCH, Settings
 
 SAME_SCALE = 1.1
-"""Up to this factor two pictures count as equally fine, and neither is resampled."""
+"""Up to this factor two images count as equally fine, and neither is resampled."""
 
 Shape = tuple[int, int]
-"""Height and width of a picture in pixels."""
+"""Height and width of an image in pixels."""
 
 
 def full_field(
     nnf: torch.Tensor, level: int, own: np.ndarray, target_shape: Shape, settings: Settings
 ) -> torch.Tensor:
-    """Carry the field of a level to the pixels of a picture.
+    """Carry the field of a level to the pixels of an image.
 
     Args:
         nnf: (h, w, 2) int32 field of `level`.
-        own: (H, W, 3) uint8, the picture that is carried.
+        own: (H, W, 3) uint8, the image that is carried.
 
     Returns:
         (H, W, 2) float32, (y, x) in the target: for `seamless` as `enlargement` describes, for
@@ -48,11 +48,11 @@ def nearest_field(
     settings: Settings,
     size: Shape | None = None,
 ) -> torch.Tensor:
-    """Carry the field of a level to the pixels of a picture by nearest neighbour.
+    """Carry the field of a level to the pixels of an image by nearest neighbour.
 
     Args:
         nnf: (h, w, 2) int32 field of `level`.
-        shape, target_shape: of the source and the target picture.
+        shape, target_shape: of the source and the target image.
         size: (height, width) at which the source is wanted; its own by default.
 
     Returns:
@@ -68,11 +68,11 @@ def nearest_field(
 def rebuild(
     own: np.ndarray, reference: np.ndarray, places: torch.Tensor, settings: Settings
 ) -> np.ndarray:
-    """The picture that a field makes of `reference`.
+    """The image that a field makes of `reference`.
 
     Args:
-        own: (H, W, 3) uint8, the picture whose structure the output has.
-        reference: (h, w, 3) uint8, the picture whose pixels it is made of.
+        own: (H, W, 3) uint8, the image whose structure the output has.
+        reference: (h, w, 3) uint8, the image whose pixels it is made of.
         places: (H, W, 2) float32, what `full_field` gave for the two.
 
     Returns:
@@ -89,7 +89,7 @@ def rebuild(
 
 
 def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
-    """The picture (H, W, 3) uint8 that a field (H, W, 2) int32 makes by average voting alone."""
+    """The image (H, W, 3) uint8 that a field (H, W, 2) int32 makes by average voting alone."""
     average = _vote(reference, nnf).round().to(torch.uint8)
     return average.permute(1, 2, 0).cpu().numpy()
 
@@ -118,7 +118,7 @@ def _vote(reference: np.ndarray, nnf: torch.Tensor) -> torch.Tensor:
 
 
 def _scale(level: int, shape: Shape, settings: Settings) -> tuple[float, float]:
-    """How many pixels of a picture a cell of a level covers, (y, x)."""
+    """How many pixels of an image a cell of a level covers, (y, x)."""
     working = working_size(shape, settings.ratio, settings.max_side)
     return tuple(2 ** (level - 1) * f / w for f, w in zip(shape, working, strict=True))
 
@@ -126,9 +126,9 @@ def _scale(level: int, shape: Shape, settings: Settings) -> tuple[float, float]:
 def _at_scale_of(
     shape: Shape, reference: np.ndarray, places: torch.Tensor, settings: Settings
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """The reference resampled so that a cell covers as many of its pixels as of a picture `shape`.
+    """The reference resampled so that a cell covers as many of its pixels as of an image `shape`.
 
-    So patches of both pictures show as much, and a coarser reference is sampled between its pixels.
+    So patches of both images show as much, and a coarser reference is sampled between its pixels.
     """
     finer = [
         own / other

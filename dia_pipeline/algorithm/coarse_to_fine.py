@@ -1,7 +1,7 @@
 """The levels of the paper's algorithm (figure 4): match both ways, then reconstruct the next one.
 
 The baseline of figure 8, `layer-independent`, matches every level on its own features alone, from
-a random start over the whole picture; no level hands anything down to the next.
+a random start over the whole image; no level hands anything down to the next.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOYALTY = 0.04
 """By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
 
 Pyramid = dict[int, torch.Tensor]
-"""Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
+"""Level to features (C, H, W) float32; level 0 is the preprocessed working image."""
 
 Fields = tuple[torch.Tensor, torch.Tensor | None]
 """nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
@@ -205,7 +205,7 @@ def _estimate(
     network: Network,
     settings: Settings,
 ) -> torch.Tensor:
-    """The latent features of level - 1: warp the other picture's, deconvolve, fuse."""
+    """The latent features of level - 1: warp the other image's, deconvolve, fuse."""
     warped = vote(other[level], nnf, PATCH[level])
     shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
     fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)

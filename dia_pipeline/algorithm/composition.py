@@ -1,10 +1,10 @@
-"""Seamless composition: the picture whose differences are those of the patches a field points to.
+"""Seamless composition: the image whose differences are those of the patches a field points to.
 
 Average voting (`voting`) leaves a step wherever the field jumps inside a flat part. Here the
 difference g that two neighbours p and q should have is taken from the reference R: where the field
 phi goes on from p to q,  R(phi(q)) - R(phi(p));  where it jumps, the mean of what R has beside
-phi(p) and beside phi(q). Around a jump, as far as the own picture has an edge there, it is the
-difference of the voted picture V instead. The result X minimises
+phi(p) and beside phi(q). Around a jump, as far as the own image has an edge there, it is the
+difference of the voted image V instead. The result X minimises
 
     sum over neighbours p, q of |X(q) - X(p) - g(p, q)|^2  +  SCREEN sum over p of |X(p) - V(p)|^2,
 
@@ -22,19 +22,19 @@ from torch.nn import functional
 from dia_pipeline.pixels import resize_image
 
 SCREEN = 0.04
-"""Weight of the voted picture: a step is spread over about 1 / sqrt(SCREEN) working pixels."""
+"""Weight of the voted image: a step is spread over about 1 / sqrt(SCREEN) working pixels."""
 
 JUMP = 0.5
 """Pixels by which a field may miss its continuation and still count as going on."""
 
 EDGE = 12.0
-"""Grey levels a working pixel from which on a change of the own picture counts as an edge."""
+"""Grey levels a working pixel from which on a change of the own image counts as an edge."""
 
 EDGE_REACH = 2
 """Working pixels around an edge in which a seam is taken for its own."""
 
 BAND = 2**19
-"""Pixels worked at a time, so that large pictures need little more memory."""
+"""Pixels worked at a time, so that large images need little more memory."""
 
 
 def compose(
@@ -44,13 +44,13 @@ def compose(
     voted: torch.Tensor,
     working_size: tuple[int, int],
 ) -> np.ndarray:
-    """Compose one output picture.
+    """Compose one output image.
 
     Args:
-        own: (H, W, 3) uint8, the picture whose structure the output has.
-        reference: (h, w, 3) uint8, the picture that the field leads to, at the scale of `own`.
+        own: (H, W, 3) uint8, the image whose structure the output has.
+        reference: (h, w, 3) uint8, the image that the field leads to, at the scale of `own`.
         places: (H, W, 2) float32 field (y, x) into the reference.
-        voted: (3, H, W) float32, the same picture by average voting.
+        voted: (3, H, W) float32, the same image by average voting.
         working_size: (height, width) at which `own` was matched; edges and the reach of a step
             are measured in its pixels.
 
@@ -140,7 +140,7 @@ def _sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 
 
 def _edges(own: np.ndarray, working_size: tuple[int, int], device: torch.device) -> torch.Tensor:
-    """How much of an edge is near every pixel of a picture, from 0 to 1, (H, W)."""
+    """How much of an edge is near every pixel of an image, from 0 to 1, (H, W)."""
     small = torch.from_numpy(resize_image(own, working_size)).to(device)
     small = _blur(small.permute(2, 0, 1).float())
     padded = functional.pad(small[None], (1, 1, 1, 1), mode="replicate")[0]

@@ -1,4 +1,4 @@
-"""The feature pyramid of one picture (section 4.1 of the paper)."""
+"""The feature pyramid of one image (section 4.1 of the paper)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SMALLEST = 16
 
 
 def working_size(size: tuple[int, int], ratio: float, max_side: int) -> tuple[int, int]:
-    """The size (height, width) at which the network works a picture of `size`.
+    """The size (height, width) at which the network works an image of `size`.
 
-    The picture is scaled by `ratio`, then down to `max_side` on its longer side; the result is
+    The image is scaled by `ratio`, then down to `max_side` on its longer side; the result is
     never larger than that, and never so small that a level would be empty.
     """
     scale = min(ratio, max_side / max(size))
@@ -23,7 +23,7 @@ def working_size(size: tuple[int, int], ratio: float, max_side: int) -> tuple[in
 
 
 def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int, torch.Tensor]:
-    """All levels of a working picture.
+    """All levels of a working image.
 
     Args:
         image: (H, W, 3) uint8 RGB, already at its working size.
@@ -31,7 +31,7 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int
             feature file equal those computed in memory.
 
     Returns:
-        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed picture itself.
+        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed image itself.
     """
     pyramid = {0: network.preprocess(image)}
     with torch.no_grad():
@@ -50,5 +50,5 @@ def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
 
 
 def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:
-    """The picture (H, W, 3) uint8 resized to its working size."""
+    """The image (H, W, 3) uint8 resized to its working size."""
     return resize_image(image, working_size(image.shape[:2], ratio, max_side))

@@ -1,4 +1,4 @@
-"""Fusion of a picture's own features with the reconstructed ones (equations 9 to 11)."""
+"""Fusion of an image's own features with the reconstructed ones (equations 9 to 11)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def fuse(
 ) -> torch.Tensor:
     """own * W + reconstructed * (1 - W), for maps (C, H, W) of the same level.
 
-    W is high where the picture's own features respond: there its structure is kept, while flat
-    places take the other picture's look.
+    W is high where the image's own features respond: there its structure is kept, while flat
+    places take the other image's look.
     """
     weight = alpha * response(own, blend_map)
     return torch.lerp(reconstructed, own, weight)

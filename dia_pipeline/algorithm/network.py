@@ -19,7 +19,7 @@ from dia_pipeline.io.weights import Weights, convolutions
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network wants its pictures: scale of the values, mean, deviation, channel order."""
+    """How a network wants its images: scale of the values, mean, deviation, channel order."""
 
     scale: float
     mean: tuple[float, float, float]
@@ -62,7 +62,7 @@ class Network:
         }
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
-        """Level 0 of a picture: (H, W, 3) uint8 RGB to (3, H, W) float32, as the network wants."""
+        """Level 0 of an image: (H, W, 3) uint8 RGB to (3, H, W) float32, as the network wants."""
         way = PREPROCESSING[self.backbone]
         values = torch.tensor(image, device=self.device).permute(2, 0, 1).float()
         mean, deviation = (

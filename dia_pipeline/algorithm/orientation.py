@@ -12,7 +12,7 @@ from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import Settings
 
 DECISIVE = 4
-"""The level whose energies decide: level 5 alone errs where a picture is nearly symmetric."""
+"""The level whose energies decide: level 5 alone errs where an image is nearly symmetric."""
 
 MARGIN = 0.02
 """By so much, of energies between -2 and 0, the mirror image must fit better to be taken."""

@@ -23,7 +23,7 @@ MOST_DIRECT = 600_000
 """Pixels up to which the system is factorised; that takes 3 kB of memory a pixel."""
 
 POLISH = 100
-"""Conjugate-gradient iterations on larger pictures, from the solution at half their size."""
+"""Conjugate-gradient iterations on larger images, from the solution at half their size."""
 
 
 def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
@@ -44,21 +44,21 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
     return refined.clip(0, 255).round().astype(np.uint8)
 
 
-def smooth(picture: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:
-    """Filter the channels of `picture` (H, W, C) along the edges of `guide` (H, W), both float.
+def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:
+    """Filter the channels of `image` (H, W, C) along the edges of `guide` (H, W), both float.
 
     Exact up to MOST_DIRECT pixels; beyond, within half a grey level of it on the average.
     """
     if guide.size <= MOST_DIRECT:
         system = sparse.eye_array(guide.size) + strength * laplacian(guide)
-        return _factorise(system).solve(picture.reshape(guide.size, -1)).reshape(picture.shape)
+        return _factorise(system).solve(image.reshape(guide.size, -1)).reshape(image.shape)
     # Half the size has a quarter of the pixels, and as many links: the filter is weaker by that.
-    coarse = smooth(_halve(picture), _halve(guide), strength / 4)
+    coarse = smooth(_halve(image), _halve(guide), strength / 4)
     start = coarse.repeat(2, axis=0).repeat(2, axis=1)[: guide.shape[0], : guide.shape[1]]
     system, jacobi = _stencil(guide, strength)
-    smoothed = np.empty_like(picture)
-    for channel in range(picture.shape[-1]):
-        right, first = (values[..., channel].ravel() for values in (picture, start))
+    smoothed = np.empty_like(image)
+    for channel in range(image.shape[-1]):
+        right, first = (values[..., channel].ravel() for values in (image, start))
         solution, _ = cg(system, right, first, rtol=0, maxiter=POLISH, M=jacobi)
         smoothed[..., channel] = solution.reshape(guide.shape)
     return smoothed

@@ -23,9 +23,9 @@ PANEL = "One pair"
 @app.command(rich_help_panel=PANEL)
 @takes_settings()
 def run(
-    a: Annotated[Path, typer.Argument(metavar="A", help="The picture whose structure is kept.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[
-        Path, typer.Argument(metavar="B_PRIME", help="The picture whose look is taken.")
+        Path, typer.Argument(metavar="B_PRIME", help="The image whose look is taken.")
     ],
     output: Output,
     device: Device = "auto",

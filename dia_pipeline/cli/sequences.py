@@ -27,14 +27,14 @@ PRESET = "photo-to-photo"
 def timelapse(
     a: Annotated[
         str,
-        typer.Argument(metavar="A", help="The picture, or the video, whose structure is kept."),
+        typer.Argument(metavar="A", help="The image, or the video, whose structure is kept."),
     ],
     b_prime: Annotated[
         str,
         typer.Argument(
             metavar="B_PRIME",
             help="Whose look is taken: frames in a folder, a 'pattern*.jpg', a list.txt or a "
-            "video; for a content video a picture, or keyframes 0=FILE,60=FILE.",
+            "video; for a content video an image, or keyframes 0=FILE,60=FILE.",
         ),
     ],
     output: Output,
@@ -52,7 +52,7 @@ def timelapse(
     threads: Threads = None,
     **options: Any,
 ):
-    """Relight a picture by many references, or restyle a video: frame by frame, and as a film.
+    """Relight an image by many references, or restyle a video: frame by frame, and as a film.
 
     The same command takes up a run that was ended, and makes what is missing.
     """

@@ -29,7 +29,7 @@ _GAP = 6
 
 
 def slate(size: tuple[int, int], text: str) -> np.ndarray:
-    """A picture (H, W, 3) uint8 of `size` that stands for a missing frame and says so."""
+    """An image (H, W, 3) uint8 of `size` that stands for a missing frame and says so."""
     height, width = size
     letter = max(8, width // 28)
     image = Image.new("RGB", (width, height), (40, 40, 40))

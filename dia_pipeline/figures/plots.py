@@ -145,20 +145,20 @@ def plot_pair(
         notes: by variant and level, what to say about it, if anything.
     """
     numbers = sorted({level for rows in levels.values() for level in rows}, reverse=True)
-    side = max(picture.shape[0] / picture.shape[1] for picture in (a, b_prime))
+    side = max(image.shape[0] / image.shape[1] for image in (a, b_prime))
     height = len(levels) * (side * WIDTH / (len(numbers) + 1.2) + 0.35)
     with _figure(path, len(numbers) + 1, height, rows=len(levels)) as panels:
         for axes in panels.flat:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        for row, picture, name in zip(panels, (a, b_prime), ("A", "B'"), strict=False):
-            row[0].imshow(picture)
+        for row, image, name in zip(panels, (a, b_prime), ("A", "B'"), strict=False):
+            row[0].imshow(image)
             row[0].set_title(name)
-        for row, (variant, pictures) in zip(panels, levels.items(), strict=True):
+        for row, (variant, images) in zip(panels, levels.items(), strict=True):
             row[1].set_ylabel(variant)
             for axes, level in zip(row[1:], numbers, strict=True):
-                if level in pictures:
-                    axes.imshow(pictures[level])
+                if level in images:
+                    axes.imshow(images[level])
                     axes.set(title=f"A', level {level}", xlabel=notes[variant].get(level, ""))
 
 

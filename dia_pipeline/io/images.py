@@ -1,4 +1,4 @@
-"""Pictures in and out: whatever a user brings becomes (H, W, 3) uint8 RGB."""
+"""Images in and out: whatever a user brings becomes (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
 
 MAX_PIXELS = 200_000_000
-"""Pictures of more pixels are refused before they are decoded."""
+"""Images of more pixels are refused before they are decoded."""
 
 # Pillow warns above this, and refuses twice as much; its own value is below our limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 class ImageError(DiaError):
-    """A file cannot be read as a picture."""
+    """A file cannot be read as an image."""
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture as it is meant to be seen.
+    """Read an image as it is meant to be seen.
 
     EXIF rotation is applied, transparency is laid over white, 16-bit grey is scaled to 8 bits, of
     an animation the first frame is taken, and colour profiles are ignored. (Of 16-bit colour
@@ -33,7 +33,7 @@ def read_image(path: str | Path) -> np.ndarray:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: the file is missing, empty, damaged, no picture, or above `MAX_PIXELS`.
+        ImageError: the file is missing, empty, damaged, no image, or above `MAX_PIXELS`.
     """
     _check_file(path)
     try:
@@ -41,15 +41,15 @@ def read_image(path: str | Path) -> np.ndarray:
             return np.array(_to_rgb(ImageOps.exif_transpose(image)))
     except Image.DecompressionBombError as error:
         limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
-        raise ImageError(path, f"the picture has {limit}", "scale it down first") from error
+        raise ImageError(path, f"the image has {limit}", "scale it down first") from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            path, "this is no picture of a known format", "save it as PNG or JPEG"
+            path, "this is no image of a known format", "save it as PNG or JPEG"
         ) from error
     except Exception as error:  # Pillow's decoders raise many kinds for damaged files
         raise ImageError(
             path,
-            f"the picture cannot be decoded ({error})",
+            f"the image cannot be decoded ({error})",
             "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
         ) from error
 
@@ -67,7 +67,7 @@ def _check_file(path: str | Path) -> None:
     except FileNotFoundError as error:
         raise ImageError(path, "there is no such file", "check the path") from error
     except IsADirectoryError as error:
-        raise ImageError(path, "this is a folder", "give the path of a picture") from error
+        raise ImageError(path, "this is a folder", "give the path of an image") from error
     except OSError as error:
         raise ImageError(
             path, f"the file cannot be read ({error.strerror})", "check path and permissions"
@@ -77,7 +77,7 @@ def _check_file(path: str | Path) -> None:
 
 
 def _open(path: str | Path) -> Image.Image:
-    """Open a picture of at most `MAX_PIXELS`, reading no more than its header."""
+    """Open an image of at most `MAX_PIXELS`, reading no more than its header."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:

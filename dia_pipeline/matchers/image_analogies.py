@@ -3,7 +3,7 @@
 Hertzmann et al., Image Analogies, SIGGRAPH 2001, section 3. From coarse to fine and in scan order,
 each pixel of B takes the pixel of A whose neighbourhood fits best: A' against B', and A against
 what is there of B already, all by luminance, at this level and the coarser one. The best
-approximate match in the whole picture competes with the best that continues a neighbour's match
+approximate match in the whole image competes with the best that continues a neighbour's match
 (Ashikhmin 2001). Which pixels were taken is the field from B' to A. That from A to B' is of the
 reverse analogy: A is to A' what this B is to B'.
 """
@@ -49,7 +49,7 @@ def match(
     if a_prime is None:
         raise MatcherError(
             "",
-            "image-analogies needs the A' of the pair: name its picture in the "
+            "image-analogies needs the A' of the pair: name its image in the "
             "column a_prime of the table of pairs, or choose another matcher",
         )
     if a_prime.shape != a.shape:
@@ -57,7 +57,7 @@ def match(
         raise MatcherError(
             "", f"a and a_prime must show the same places, but are {sizes}: scale one"
         )
-    a, a_prime, b_prime = (_luminance(picture) for picture in (a, a_prime, b_prime))
+    a, a_prime, b_prime = (_luminance(image) for image in (a, a_prime, b_prime))
     nnf_ba = source_map(a_prime, a, b_prime)
     b = a[nnf_ba[..., 0], nnf_ba[..., 1]]
     return source_map(b_prime, b, a_prime), nnf_ba
@@ -67,17 +67,17 @@ def source_map(unfiltered: np.ndarray, filtered: np.ndarray, given: np.ndarray) 
     """Where the analogy takes every pixel of its result from.
 
     Args:
-        unfiltered, filtered: (H, W) float32 luminances of the example, a picture and what a filter
+        unfiltered, filtered: (H, W) float32 luminances of the example, an image and what a filter
             made of it.
-        given: (h, w) float32 luminance of the picture to be filtered alike.
+        given: (h, w) float32 luminance of the image to be filtered alike.
 
     Returns:
         (h, w, 2) int32 places (y, x) in the example.
     """
     scale, mean = given.std() / max(unfiltered.std(), 1e-6), unfiltered.mean()
-    example = [scale * (picture - mean) + given.mean() for picture in (unfiltered, filtered)]
+    example = [scale * (image - mean) + given.mean() for image in (unfiltered, filtered)]
     depth = int(np.log2(max(min(*given.shape, *filtered.shape) / SMALLEST, 1)))
-    unfiltered, filtered, given = (_pyramid(picture, depth) for picture in (*example, given))
+    unfiltered, filtered, given = (_pyramid(image, depth) for image in (*example, given))
     coarse_example, coarse = [np.zeros_like(unfiltered[-1])] * 2, [np.zeros_like(given[-1])] * 2
     for level in reversed(range(depth + 1)):
         example_known = _known(unfiltered[level], *coarse_example)
@@ -92,23 +92,23 @@ def _luminance(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2GRAY)
 
 
-def _pyramid(picture: np.ndarray, depth: int) -> list[np.ndarray]:
+def _pyramid(image: np.ndarray, depth: int) -> list[np.ndarray]:
     """The Gaussian pyramid from fine to coarse, of depth + 1 levels."""
-    levels = [picture.astype(np.float32)]
+    levels = [image.astype(np.float32)]
     for _ in range(depth):
         levels.append(cv2.pyrDown(levels[-1]))
     return levels
 
 
-def _known(picture: np.ndarray, *coarse: np.ndarray) -> np.ndarray:
-    """Neighbourhoods (H, W, K) that do not wait for the scan: of the picture, and coarser ones."""
-    y, x = np.indices(picture.shape)
+def _known(image: np.ndarray, *coarse: np.ndarray) -> np.ndarray:
+    """Neighbourhoods (H, W, K) that do not wait for the scan: of the image, and coarser ones."""
+    y, x = np.indices(image.shape)
     parts = [_around(_padded(other), y // 2, x // 2, _COARSE) for other in coarse]
-    return np.concatenate([_around(_padded(picture), y, x, _FINE), *parts], axis=-1)
+    return np.concatenate([_around(_padded(image), y, x, _FINE), *parts], axis=-1)
 
 
-def _padded(picture: np.ndarray) -> np.ndarray:
-    return np.pad(picture, _MARGIN, "edge")
+def _padded(image: np.ndarray) -> np.ndarray:
+    return np.pad(image, _MARGIN, "edge")
 
 
 def _around(padded: np.ndarray, y: np.ndarray, x: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Optical flow: OpenCV's dense inverse search (DIS), preset medium, on grey pictures.
+"""Optical flow: OpenCV's dense inverse search (DIS), preset medium, on grey images.
 
 Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016. It is made for the frames
 of a video: one size, one look, small motion. The target is first brought to the size of the source.

@@ -4,7 +4,7 @@ Liu, Yuen, Torralba, SIFT Flow: Dense Correspondence across Scenes and its Appli
 the L1 distance of dense descriptors, truncated L1 smoothness, and belief propagation on two layers
 (`belief_propagation`), coarse to fine on a pyramid of descriptors. Written anew from the paper,
 with the weights and windows of its authors' release; the distance itself is not truncated. Offsets
-are from the scaled place, so that pictures of different sizes start from the identity.
+are from the scaled place, so that images of different sizes start from the identity.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def match(
     """See the package `matchers`."""
     longest = max(*a.shape, *b_prime.shape)
     depth = max(0, int(np.ceil(np.log2(longest / COARSEST))))
-    pyramid_a, pyramid_b_prime = (_pyramid(dense_sift(picture), depth) for picture in (a, b_prime))
+    pyramid_a, pyramid_b_prime = (_pyramid(dense_sift(image), depth) for image in (a, b_prime))
     return _field(pyramid_a, pyramid_b_prime), _field(pyramid_b_prime, pyramid_a)
 
 

@@ -65,7 +65,7 @@ class Pair:
 
     @property
     def a_prime(self) -> str:
-        """The picture of the given A', empty where there is none."""
+        """The image of the given A', empty where there is none."""
         return self.truth.get("a_prime", "")
 
     @property

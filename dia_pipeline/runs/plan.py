@@ -117,8 +117,8 @@ class Plan:
         pairs = self.batches[batch]
         return sorted({self.settings(variant, pair).backbone for pair in pairs})
 
-    def pictures(self, batch: str) -> list[str]:
-        """The pictures of a batch, each once."""
+    def images(self, batch: str) -> list[str]:
+        """The images of a batch, each once."""
         paths = (path for p in self.batches[batch] for path in (p.a, p.b_prime, p.a_prime))
         return list(dict.fromkeys(filter(None, paths)))
 
@@ -184,7 +184,7 @@ class Plan:
         return self.job_file("receipts", stage, variant, batch)
 
     def sequence_decides(self, variant: str, name: str) -> str:
-        """A digest of whatever decides a sequence, apart from what its pictures hold."""
+        """A digest of whatever decides a sequence, apart from what its images hold."""
         sequence = self.sequences[name]
         return digest([asdict(sequence), asdict(self.settings(variant, sequence))])
 
@@ -240,7 +240,7 @@ class Plan:
         return self.results / "weights" / f"{backbone}.json"
 
     def features(self, key: str) -> Path:
-        """The features of one picture, shared by all pairs and variants that use it."""
+        """The features of one image, shared by all pairs and variants that use it."""
         return self.results / "features" / f"{key}.h5"
 
     def folder(self, variant: str, pair: Pair | Sequence) -> Path:

@@ -1,4 +1,4 @@
-"""Sequences: one picture relit by many references, or a video restyled by one or by keyframes.
+"""Sequences: one image relit by many references, or a video restyled by one or by keyframes.
 
 Frames are counted from 0 here and in tables, as in a Python slice; files are numbered from 0001.
 """
@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.runs.sources import SequenceError, is_picture, is_video, list_frames
+from dia_pipeline.runs.sources import SequenceError, is_image, is_video, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
 
 
@@ -51,7 +51,7 @@ class Sequence:
     @property
     def content_moves(self) -> bool:
         """Whether the frames are those of A, and not those of B'."""
-        return not is_picture(self.a)
+        return not is_image(self.a)
 
     @property
     def references(self) -> dict[int, str]:
@@ -80,7 +80,7 @@ class Sequence:
 
     @property
     def files(self) -> list[str]:
-        """The files of all pictures, and the video if the frames are of one."""
+        """The files of all images, and the video if the frames are of one."""
         fixed = self.references.values() if self.content_moves else [self.a]
         return [*fixed, *([self.source] if is_video(self.source) else self.frames)]
 
@@ -149,7 +149,7 @@ def find_frames(sequence: Sequence) -> Sequence:
         for path in sequence.references.values():
             if not Path(path).is_file():
                 raise SequenceError("b_prime", f"there is no file {path!r}")
-    elif is_picture(sequence.b_prime):
+    elif is_image(sequence.b_prime):
         raise SequenceError(
             "a, b_prime",
             "one of the two must be a sequence of frames: a folder, a pattern, a "
@@ -159,7 +159,7 @@ def find_frames(sequence: Sequence) -> Sequence:
         raise SequenceError(
             "coherence",
             "'propagated' follows the motion of a content video",
-            "for one picture take 'locked' or 'warm-start'",
+            "for one image take 'locked' or 'warm-start'",
         )
     elif not Path(sequence.a).is_file():
         raise SequenceError("a", f"there is no file {sequence.a!r}")

@@ -1,8 +1,8 @@
 """Photographs that installed packages carry, and other looks for them.
 
-They make the demo, the benchmarks and the tests run on real pictures without a download. A look
-takes a picture (H, W, 3) uint8 RGB to another of the same size; the same input and seed always
-give the same picture.
+They make the demo, the benchmarks and the tests run on real images without a download. A look
+takes an image (H, W, 3) uint8 RGB to another of the same size; the same input and seed always
+give the same image.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ def photograph(name: str) -> np.ndarray:
             f"photograph {name!r} comes with the package {package}, which is not installed here; "
             "pip install 'dia-pipeline[demo]' installs it"
         )
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def warped(image: np.ndarray, amount: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Bend the picture by a smooth random displacement.
+    """Bend the image by a smooth random displacement.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         amount: largest displacement along each axis, in pixels.
 
     Returns:
-        The bent picture, and the displacement (H, W, 2) float32, (y, x), that it was sampled
+        The bent image, and the displacement (H, W, 2) float32, (y, x), that it was sampled
         with: bent[p] = image[p + displacement[p]], bicubic. Every p + displacement[p] lies inside
-        the picture, so the displacement is the exact ground truth at every pixel.
+        the image, so the displacement is the exact ground truth at every pixel.
     """
     size = np.array(image.shape[:2])
     noise = np.random.default_rng(seed).standard_normal((*size, 2))
@@ -74,7 +74,7 @@ def warped(image: np.ndarray, amount: float, seed: int = 0) -> tuple[np.ndarray,
 
 
 def sampled(image: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """The picture (H, W, 3) uint8 at positions (..., 2), (y, x) in pixels, bicubic."""
+    """The image (H, W, 3) uint8 at positions (..., 2), (y, x) in pixels, bicubic."""
     where = np.moveaxis(positions, -1, 0)
     channels = [
         ndimage.map_coordinates(channel.astype(float), where, order=3, mode="nearest")
@@ -132,7 +132,7 @@ def _scattered(error: np.ndarray, radius: float, random: np.random.Generator) ->
 def _jittered(
     size: tuple[int, ...], step: float, amount: float, random: np.random.Generator
 ) -> np.ndarray:
-    """The points (N, 2) of a grid, each moved by at most an amount, inside the picture."""
+    """The points (N, 2) of a grid, each moved by at most an amount, inside the image."""
     grid = np.stack(np.meshgrid(*(np.arange(0, s, step) for s in size), indexing="ij"), axis=-1)
     points = grid.reshape(-1, 2) + random.uniform(-amount, amount, (grid.size // 2, 2))
     return np.clip(points, 0, np.array(size) - 1)
@@ -159,7 +159,7 @@ def _strokes(
 
 
 def _at(values: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The values (H, W, ...) at the pixels nearest to points (..., 2), inside the picture."""
+    """The values (H, W, ...) at the pixels nearest to points (..., 2), inside the image."""
     nearest = np.clip(points.round().astype(int), 0, np.array(values.shape[:2]) - 1)
     return values[nearest[..., 0], nearest[..., 1]]
 
@@ -203,7 +203,7 @@ def _along(values: np.ndarray, direction: np.ndarray, steps: int) -> np.ndarray:
 def swirls(image: np.ndarray, seed: int = 0) -> np.ndarray:
     """Expressive paint: thick strokes that whirl as they please, in strong colours and relief.
 
-    Their direction is a smooth field of its own, so that they cross the contours of the picture.
+    Their direction is a smooth field of its own, so that they cross the contours of the image.
     """
     random = np.random.default_rng(seed)
     longest = max(image.shape)
@@ -221,7 +221,7 @@ def swirls(image: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def mosaic(image: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Tiles of stone, each of one colour a little off the picture's, set in dark grout."""
+    """Tiles of stone, each of one colour a little off the image's, set in dark grout."""
     random = np.random.default_rng(seed)
     size, tile = np.array(image.shape[:2]), max(image.shape) / 56
     pixels = np.moveaxis(np.indices(size), 0, -1).reshape(-1, 2)
@@ -337,13 +337,13 @@ def _saturated(values: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _palette(values: np.ndarray) -> np.ndarray:
-    """The picture drawn half-way towards its 48 most typical colours."""
-    picture = Image.fromarray(_to_bytes(values)).quantize(48, dither=Image.Dither.NONE)
-    return (values + np.asarray(picture.convert("RGB")) / 255) / 2
+    """The image drawn half-way towards its 48 most typical colours."""
+    image = Image.fromarray(_to_bytes(values)).quantize(48, dither=Image.Dither.NONE)
+    return (values + np.asarray(image.convert("RGB")) / 255) / 2
 
 
 def _tangent(values: np.ndarray) -> np.ndarray:
-    """The unit direction (H, W, 2), (y, x), in which the picture changes least."""
+    """The unit direction (H, W, 2), (y, x), in which the image changes least."""
     grey = values @ LUMA
     dy, dx = (ndimage.sobel(grey, axis) for axis in (0, 1))
     yy, xy, xx = (ndimage.gaussian_filter(part, 5) for part in (dy * dy, dy * dx, dx * dx))

@@ -31,7 +31,7 @@ MARGIN, FAR_MARGIN = 0.1, 0.22
 most views, and in the one that looks far past A."""
 
 CLOSED = 0.01
-"""Pixels within which the way to the other picture and back must end where it began."""
+"""Pixels within which the way to the other image and back must end where it began."""
 
 BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08, "far": 0.03}
 """The largest displacement by the smooth bend of a view, as a share of the longest side."""
@@ -42,7 +42,7 @@ lie from where the truth says, as shares of the longest side."""
 
 
 def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed: int) -> None:
-    """Write the pictures, flows and masks of one pair.
+    """Write the images, flows and masks of one pair.
 
     Args:
         row: as `synthetic.synthetic_pairs` gives it.
@@ -79,7 +79,7 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
 
 
 def maps(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where every pixel of either picture lies in the other.
+    """Where every pixel of either image lies in the other.
 
     Args:
         displacement: (H, W, 2) (y, x): pixel p of B' shows position p + displacement[p] of A. It
@@ -87,7 +87,7 @@ def maps(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         The maps A to B' and B' to A, (H, W, 2) float64 (y, x), exact to a fraction of a pixel;
-        NaN where a position lies outside the other picture or the way back ends elsewhere.
+        NaN where a position lies outside the other image or the way back ends elsewhere.
     """
     grid = _grid(displacement.shape[:2])
     map_ba = grid + displacement
@@ -120,7 +120,7 @@ def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def foreground(image: np.ndarray) -> np.ndarray:
-    """The half of the picture that is most central and textured, (H, W) bool."""
+    """The half of the image that is most central and textured, (H, W) bool."""
     grey = image @ LUMA
     spread = max(grey.shape) / 20
     texture = ndimage.gaussian_filter(ndimage.gaussian_gradient_magnitude(grey, 1), spread)
@@ -131,7 +131,7 @@ def foreground(image: np.ndarray) -> np.ndarray:
 
 
 def another_instance(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The picture (H, W, 3) uint8 as if of another thing of its kind.
+    """The image (H, W, 3) uint8 as if of another thing of its kind.
 
     Its colours are locally others; its details are faint and have an echo elsewhere, which misleads
     whoever looks at details alone; and its parts lie a little elsewhere than the truth says, which
@@ -157,7 +157,7 @@ def _details(values: np.ndarray) -> np.ndarray:
 
 
 def in_look(look: str, image: np.ndarray, seed: int) -> np.ndarray:
-    """The picture (H, W, 3) uint8 in one of `synthetic.LOOKS`."""
+    """The image (H, W, 3) uint8 in one of `synthetic.LOOKS`."""
     if look == "night":
         return night(image)
     return SEEDED[look](image, seed)
@@ -216,7 +216,7 @@ def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator
 
 
 def _scaled(shape: tuple[int, int], grow: float) -> np.ndarray:
-    """The displacement (H, W, 2) of a picture that shows `grow` times as much, about its middle."""
+    """The displacement (H, W, 2) of an image that shows `grow` times as much, about its middle."""
     return (_grid(shape) - (np.array(shape) - 1) / 2) * (grow - 1)
 
 

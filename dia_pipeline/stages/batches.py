@@ -21,7 +21,7 @@ from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.measuring import measures_of
 from dia_pipeline.stages.pairs import pair_graph
 from dia_pipeline.stages.sequences import SequenceGraph
-from dia_pipeline.store.artefacts import Artefact, Graph, InputError, Picture, digest
+from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, InputError, digest
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
 from dia_pipeline.store.times import Times
@@ -38,7 +38,7 @@ def planned_graph(
     variant: str,
     pair: Pair,
     job: Job | None = None,
-    picture: Callable[[str], Picture] = Picture,
+    image: Callable[[str], ImageFile] = ImageFile,
     measured: bool = False,
 ) -> Graph:
     """Everything that a plan makes of a pair in a variant, by name; with measures if asked."""
@@ -47,7 +47,7 @@ def planned_graph(
     backbone = Backbone.read(plan.weights(settings.backbone))
     folder = plan.folder(variant, pair)
     times = Times(plan.times(variant, pair))
-    graph = pair_graph(pair, settings, backbone, folder, job, times.clock, picture)
+    graph = pair_graph(pair, settings, backbone, folder, job, times.clock, image)
     if measured:
         graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
     return graph
@@ -161,8 +161,8 @@ def _remove_features(plan: Plan, variant: str, batch: str) -> None:
 
     Every job leaves its receipt before it looks, so that of several the last one finds all.
     """
-    pictures = set(plan.pictures(batch))
-    sharing = [other for other in plan.batches if not pictures.isdisjoint(plan.pictures(other))]
+    images = set(plan.images(batch))
+    sharing = [other for other in plan.batches if not images.isdisjoint(plan.images(other))]
     jobs = product(plan.variants, sharing)
     unfinished = [job for job in jobs if not plan.receipt("level1", *job).exists()]
     named = _features(plan, variant, batch, Named)
@@ -174,15 +174,15 @@ def _remove_features(plan: Plan, variant: str, batch: str) -> None:
 
 
 def _features(
-    plan: Plan, variant: str, batch: str, picture: Callable[[str], Picture] = Picture
+    plan: Plan, variant: str, batch: str, image: Callable[[str], ImageFile] = ImageFile
 ) -> Iterator[Artefact]:
     """The features that a job needs."""
     for pair in plan.batches[batch]:
-        yield from made_by("features", planned_graph(plan, variant, pair, picture=picture))
+        yield from made_by("features", planned_graph(plan, variant, pair, image=image))
 
 
-class Named(Picture):
-    """A picture that is known by its path, so that no file need be read to compare jobs."""
+class Named(ImageFile):
+    """An image that is known by its path, so that no file need be read to compare jobs."""
 
     @property
     def key(self) -> str:

@@ -53,7 +53,7 @@ def work_benchmark(plan: Plan) -> None:
 
 
 def make_synthetic(plan: Plan) -> None:
-    """Make the pictures and the truth of the plan's synthetic benchmark."""
+    """Make the images and the truth of the plan's synthetic benchmark."""
     options = plan.config.synthetic
     rows = make_benchmark(options, plan.config.synthetic_folder)
     made = [row["name"] for row in rows]

@@ -95,11 +95,11 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
     from dia_pipeline.io.images import read_image
 
     column = ACCURACY[-1]
-    pictures = read_image(pair.a), read_image(pair.b_prime)
+    images = read_image(pair.a), read_image(pair.b_prime)
     levels, notes = {}, {}
     for variant in variants:
         nnf = planned_graph(plan, variant, pair)["nnf"].ensure()
-        results = results_by_level(nnf, *pictures, plan.settings(variant, pair))
+        results = results_by_level(nnf, *images, plan.settings(variant, pair))
         levels[variant] = {level: result.a_prime for level, result in results.items()}
         accuracy = {
             level: measures.get(f"{column.measure}_level_{level}", {}).get(variant, {})
@@ -110,4 +110,4 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
             for level, values in accuracy.items()
             if pair.name in values
         }
-    plot_pair(plan.results / "figures" / pair.name, *pictures, levels, notes)
+    plot_pair(plan.results / "figures" / pair.name, *images, levels, notes)

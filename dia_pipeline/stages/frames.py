@@ -14,18 +14,25 @@ from dia_pipeline.io.frames import frame_fault, write_frame
 from dia_pipeline.io.images import ImageError, read_image
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.runs.sources import is_video
-from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, InputError, Picture, digest
+from dia_pipeline.store.artefacts import (
+    Artefact,
+    ArtefactError,
+    File,
+    ImageFile,
+    InputError,
+    digest,
+)
 
 
-def given_frames(sequence: Sequence, folder: Path) -> list[Picture]:
-    """The frames of a sequence; those of a video are kept as pictures in a folder."""
+def given_frames(sequence: Sequence, folder: Path) -> list[ImageFile]:
+    """The frames of a sequence; those of a video are kept as images in a folder."""
     if not is_video(sequence.source):
         return [FrameFile(path) for path in sequence.frames]
     return Video(sequence, folder).frames
 
 
-class FrameFile(Picture):
-    """A frame that is a picture file of its own; its key is empty where there is none."""
+class FrameFile(ImageFile):
+    """A frame that is an image file of its own; its key is empty where there is none."""
 
     @cached_property
     def key(self) -> str:
@@ -39,26 +46,26 @@ class Video(File):
 
     def __init__(self, sequence: Sequence, folder: Path):
         super().__init__(sequence.source)
-        self.frames: list[Picture] = [
+        self.frames: list[ImageFile] = [
             VideoFrame(self, name, folder / f"{frame:04d}.png")
             for frame, name in enumerate(sequence.frames, 1)
         ]
 
     def extract(self) -> None:
-        """Write the frames that lack as pictures; a damaged video may not have all."""
+        """Write the frames that lack as images; a damaged video may not have all."""
         from dia_pipeline.io.video import decode_frames
 
         wanted = {frame.number: frame for frame in self.frames if frame.fault}
         with suppress(ImageError):
-            for number, picture in enumerate(decode_frames(self.path)):
+            for number, image in enumerate(decode_frames(self.path)):
                 if number in wanted:
                     frame = wanted.pop(number)
-                    write_frame(frame.file, picture, frame.key)
+                    write_frame(frame.file, image, frame.key)
                 if not wanted:
                     return
 
 
-class VideoFrame(Picture):
+class VideoFrame(ImageFile):
     """A frame of a video, called `VIDEO#N`."""
 
     def __init__(self, video: Video, name: str, file: Path):
@@ -76,7 +83,7 @@ class VideoFrame(Picture):
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the picture of the frame."""
+        """What is wrong with the image of the frame."""
         return frame_fault(self.file, self.key)
 
     def ensure(self) -> np.ndarray:
@@ -93,7 +100,7 @@ class VideoFrame(Picture):
 
 
 class Frame(Artefact):
-    """A picture that carries its key; its value is its path."""
+    """An image that carries its key; its value is its path."""
 
     def read(self) -> Path:
         fault = frame_fault(self.path, self.key)
@@ -142,7 +149,7 @@ class Remembered(Derived):
 class Together:
     """Many inputs as one, of which the maker reads each when it is its turn."""
 
-    def __init__(self, parts: list[Artefact] | list[Picture]):
+    def __init__(self, parts: list[Artefact] | list[ImageFile]):
         self.parts = parts
 
     @cached_property

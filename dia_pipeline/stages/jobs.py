@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dia_pipeline.errors import JobError
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Picture
+from dia_pipeline.store.artefacts import ImageFile
 from dia_pipeline.store.provenance import Backbone, circumstances
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Matching:
-    """The settings by which pictures are matched, and the network that does it."""
+    """The settings by which images are matched, and the network that does it."""
 
     settings: Settings
     backbone: Backbone
@@ -95,13 +95,13 @@ class Matching:
     def network(self) -> Network:
         return self.networks.get(self.backbone, self.settings.precision)
 
-    def extract(self, picture: np.ndarray, mirrored: bool = False) -> Pyramid:
-        """The features of a picture (H, W, 3) uint8, or of its mirror image."""
+    def extract(self, image: np.ndarray, mirrored: bool = False) -> Pyramid:
+        """The features of an image (H, W, 3) uint8, or of its mirror image."""
         from dia_pipeline.algorithm.features import extract, working_image
         from dia_pipeline.pixels import mirror
 
-        image = mirror(picture) if mirrored else picture
-        working = working_image(image, self.settings.ratio, self.settings.max_side)
+        seen = mirror(image) if mirrored else image
+        working = working_image(seen, self.settings.ratio, self.settings.max_side)
         return extract(working, self.network, self.settings.feature_dtype)
 
     def content(self, arrays: Mapping[str, np.ndarray], **attributes: Any) -> Content:
@@ -110,14 +110,14 @@ class Matching:
         return Content(dict(arrays), {**made_by, **attributes})
 
 
-def features_of(picture: Picture, matching: Matching, job: Job, mirrored: bool = False) -> Arrays:
-    """The feature pyramid of a picture, or of its mirror image: shared by all that match it."""
+def features_of(image: ImageFile, matching: Matching, job: Job, mirrored: bool = False) -> Arrays:
+    """The feature pyramid of an image, or of its mirror image: shared by all that match it."""
     settings = matching.settings
 
-    def make(image: np.ndarray) -> Content:
+    def make(pixels: np.ndarray) -> Content:
         from dia_pipeline.store.packing import pack_features
 
-        pyramid = matching.extract(image, mirrored)
+        pyramid = matching.extract(pixels, mirrored)
         return matching.content(pack_features(pyramid, settings.feature_dtype))
 
     return Arrays(
@@ -129,7 +129,7 @@ def features_of(picture: Picture, matching: Matching, job: Job, mirrored: bool =
             "mirrored": mirrored,
             "weights": matching.backbone.digest,
         },
-        {"image": picture},
+        {"pixels": image},
         make,
         writer=job.writer,
     )

@@ -87,10 +87,10 @@ def read_measures(path: Path) -> dict[str, float]:
 def results_by_level(
     nnf: Content, a: np.ndarray, b_prime: np.ndarray, settings: Settings
 ) -> dict[int, Analogy]:
-    """By level, coarse to fine, the pictures and full fields that it gives as the finest.
+    """By level, coarse to fine, the images and full fields that it gives as the finest.
 
     The finest level's are the results of the pair. Refinement is left out at the others, whose
-    pictures show where the matches lead.
+    images show where the matches lead.
     """
     from dia_pipeline.analogy import aggregate
     from dia_pipeline.store.packing import unpack_levels

@@ -1,11 +1,11 @@
-"""The graph of a pair: what is made of it, from the two pictures to the results (figure 4).
+"""The graph of a pair: what is made of it, from the two images to the results (figure 4).
 
     a ──────── features_a ─────────┐
                                    ├─ level5 ─ level4 ─ level3 ─ level2 ─ level1 ─ nnf ─ results
     b_prime ── features_b_prime ───┘
 
 Every level is made of the features and of the next coarser level; the results of the fields of all
-levels and the pictures themselves.
+levels and the images themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Graph, Picture
+from dia_pipeline.store.artefacts import Graph, ImageFile
 from dia_pipeline.store.folders import Folder, Written
 from dia_pipeline.store.provenance import Backbone, versions
 
@@ -44,21 +44,21 @@ def pair_graph(
     folder: Path,
     job: Job,
     clock: Callable = nullcontext,
-    picture: Callable[[str], Picture] = Picture,
+    image: Callable[[str], ImageFile] = ImageFile,
 ) -> Graph:
     """Everything that is made of a pair, by name.
 
     Args:
         folder: of the results.
         clock: see `Artefact`; of all that finds the fields.
-        picture: what stands for the picture file of a path.
+        image: what stands for the image file of a path.
     """
-    pictures = {"a": picture(pair.a), "b_prime": picture(pair.b_prime)}
+    images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
     steps = PairSteps(Matching(settings, backbone, job.networks), str(folder), job.progress)
     kept = partial(Arrays, clock=steps.warm(clock), writer=job.writer)
     graph: Graph = {}
     if settings.matcher in FEATURE_MATCHERS:
-        graph |= _features(pictures, steps.matching, job)
+        graph |= _features(images, steps.matching, job)
         features, coarser = dict(graph), {}
         for level in settings.levels:
             name = f"level{level}"
@@ -80,40 +80,40 @@ def pair_graph(
             {},
             coarser,
             steps.gather if kept_levels else steps.match,
-            needs=levels if kept_levels else pictures,
+            needs=levels if kept_levels else images,
             clock=nullcontext if kept_levels else steps.warm(clock),
             writer=job.writer,
         )
     else:
-        given = {"a_prime": picture(pair.a_prime)} if pair.a_prime else {}
+        given = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
         graph["nnf"] = kept(
             folder / "nnf.h5",
             "level5" if job.checkpoint == "level" else "pair",
             "nnf",
             settings.deciding_stage("level1") | settings.deciding(Step.FEATURES),
-            {**pictures, **given},
-            steps.match_pictures,
+            {**images, **given},
+            steps.match_images,
         )
     graph["results"] = Folder(
         folder,
         "aggregate",
         "results",
         settings.deciding(Step.RESULTS),
-        {"nnf": graph["nnf"], **pictures},
+        {"nnf": graph["nnf"], **images},
         partial(steps.aggregate, folder, (pair.a, pair.b_prime)),
     )
     return graph
 
 
-def _features(pictures: dict[str, Picture], matching: Matching, job: Job) -> Graph:
+def _features(images: dict[str, ImageFile], matching: Matching, job: Job) -> Graph:
     """The features of A, and those of B' and of its mirror image as far as they are matched."""
     references = {
         f"features_{'mirrored' if mirrored else 'b_prime'}": features_of(
-            pictures["b_prime"], matching, job, mirrored
+            images["b_prime"], matching, job, mirrored
         )
         for mirrored in MIRRORED[matching.settings.orientation]
     }
-    return {"features_a": features_of(pictures["a"], matching, job), **references}
+    return {"features_a": features_of(images["a"], matching, job), **references}
 
 
 class PairSteps:
@@ -180,7 +180,7 @@ class PairSteps:
         return Content(pack_levels(unpacked), finest.attributes)
 
     def match(self, a: np.ndarray, b_prime: np.ndarray) -> Content:
-        """The fields and energies of all levels, of the pictures: everything in memory."""
+        """The fields and energies of all levels, of the images: everything in memory."""
         from dia_pipeline.analogy import match
         from dia_pipeline.store.packing import pack_levels
 
@@ -188,14 +188,14 @@ class PairSteps:
         self._log_orientation(mirrored)
         return self.matching.content(pack_levels(levels), mirrored=mirrored)
 
-    def match_pictures(
+    def match_images(
         self, a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None = None
     ) -> Content:
-        """The fields of a matcher that works on the pictures themselves."""
-        from dia_pipeline.analogy import match_pictures
+        """The fields of a matcher that works on the images themselves."""
+        from dia_pipeline.analogy import match_images
         from dia_pipeline.store.packing import pack_levels
 
-        levels = match_pictures(a, b_prime, a_prime, self.settings)
+        levels = match_images(a, b_prime, a_prime, self.settings)
         mirrored = self.settings.orientation == "mirrored"
         return Content(pack_levels(levels), {"versions": versions(), "mirrored": mirrored})
 
@@ -207,7 +207,7 @@ class PairSteps:
         a: np.ndarray,
         b_prime: np.ndarray,
     ) -> Written:
-        """The pictures, flows and overview, written into the folder."""
+        """The images, flows and overview, written into the folder."""
         from dia_pipeline.analogy import aggregate
         from dia_pipeline.store.packing import unpack_levels
         from dia_pipeline.store.results import write_results
@@ -233,11 +233,11 @@ def run_pair(
     """Work one pair and leave the same results as the workflow does.
 
     Args:
-        a, b_prime: paths of the pictures.
+        a, b_prime: paths of the images.
         progress: told the level and the step that begins.
 
     Raises:
-        ImageError: a picture cannot be read.
+        ImageError: an image cannot be read.
         JobError, OSError: weights, device or disk are at fault.
     """
     backbone, _ = find_backbone(settings.backbone)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dia_pipeline.io.frames import check_size
 from dia_pipeline.io.images import ImageError, write_image
-from dia_pipeline.store.artefacts import Picture
+from dia_pipeline.store.artefacts import ImageFile
 from dia_pipeline.store.folders import Written
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ MEDIAN_FRAMES = 64
 """Most frames, evenly picked, of which the median of a scene is taken."""
 
 
-def prepare(folder: Path, frames: list[Picture], medians: bool, progress: FrameProgress) -> Written:
+def prepare(
+    folder: Path, frames: list[ImageFile], medians: bool, progress: FrameProgress
+) -> Written:
     """Read every frame; find gaps and scenes, and write the median of every scene if asked.
 
     Raises:
@@ -33,15 +35,15 @@ def prepare(folder: Path, frames: list[Picture], medians: bool, progress: FrameP
     for number, frame in enumerate(frames):
         progress("prepare", number, len(frames))
         try:
-            picture = frame.ensure()
-            check_size(frame.path, picture, size)
+            image = frame.ensure()
+            check_size(frame.path, image, size)
         except ImageError as error:
             gaps[number] = str(error)
             continue
-        size = picture.shape[:2]
-        if before is None or is_cut(before, picture):
+        size = image.shape[:2]
+        if before is None or is_cut(before, image):
             scenes.append(number)
-        before = picture
+        before = image
     progress("prepare", len(frames), len(frames))
     if size is None:
         raise ImageError(frames[0].path, "no frame can be read", gaps[0])
@@ -60,7 +62,7 @@ def median_name(start: int) -> str:
     return f"median-{start + 1:04d}.png"
 
 
-def _median(frames: list[Picture]) -> np.ndarray:
+def _median(frames: list[ImageFile]) -> np.ndarray:
     """The temporal median, (H, W, 3) uint8: what stands still, without what passes by."""
     picked = frames[:: -(-len(frames) // MEDIAN_FRAMES)]
     return np.median([frame.ensure() for frame in picked], axis=0).astype(np.uint8)

@@ -22,7 +22,7 @@ from dia_pipeline.stages.frames import Derived, Frame, Remembered, Together, giv
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.stages.preparing import median_name, prepare
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Graph, Input, Picture
+from dia_pipeline.store.artefacts import Graph, ImageFile, Input
 from dia_pipeline.store.folders import Folder
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.temporal.coherence import Before, Locked, Matched
@@ -64,11 +64,11 @@ class SequenceGraph:
         self.folder = folder
         self.progress = progress
         self._matching = Matching(settings, backbone, job.networks)
-        fixed = {path: Picture(path) for path in self.fixed_paths}
-        self._fixed = {path: Remembered(picture) for path, picture in fixed.items()}
+        fixed = {path: ImageFile(path) for path in self.fixed_paths}
+        self._fixed = {path: Remembered(image) for path, image in fixed.items()}
         self._features = {
-            path: Remembered(features_of(picture, self._matching, job))
-            for path, picture in fixed.items()
+            path: Remembered(features_of(image, self._matching, job))
+            for path, image in fixed.items()
         }
 
     @property
@@ -90,19 +90,19 @@ class SequenceGraph:
     # What is given.
 
     @cached_property
-    def given(self) -> list[Picture]:
+    def given(self) -> list[ImageFile]:
         """The frames of the side that moves."""
         return given_frames(self.sequence, self.folder / "source")
 
     @property
     def fixed_paths(self) -> list[str]:
-        """The pictures of the side that does not move."""
+        """The images of the side that does not move."""
         if self.sequence.content_moves:
             return list(dict.fromkeys(self.sequence.references.values()))
         return [self.sequence.a]
 
     def fixed(self, path: str) -> Remembered:
-        """A picture of the side that does not move."""
+        """An image of the side that does not move."""
         return self._fixed[path]
 
     def a(self, frame: int) -> Input:
@@ -185,7 +185,7 @@ class SequenceGraph:
     def _matched(
         self, path: Path, stage: str, pair: dict[str, Input], fixed: str, chunk: str = ""
     ) -> Arrays:
-        """The fields of a pair of which one picture is fixed."""
+        """The fields of a pair of which one image is fixed."""
         weights = self._matching.backbone.digest
         decided = {"coherence": self.sequence.coherence, "weights": weights}
         needs = {**pair, "fixed": self._features[fixed]}
@@ -215,19 +215,19 @@ class SequenceGraph:
     @cached_property
     def _locks(self) -> dict[str, Remembered]:
         """Where the matches are locked: the full field of every keyframe or median, by its name."""
-        return {name: self._lock(name, picture) for name, picture in self._lock_pictures()}
+        return {name: self._lock(name, image) for name, image in self._lock_images()}
 
-    def _lock_pictures(self) -> Iterator[tuple[str, Picture]]:
+    def _lock_images(self) -> Iterator[tuple[str, ImageFile]]:
         if isinstance(self.sequence.mode, Locked):
             for scene in self.scenes:
                 for key in self._keys(scene):
                     median = self.prepared.path / median_name(scene.start)
-                    picture = Picture(str(median)) if key is None else self.given[key]
-                    yield _lock_name(scene, key), picture
+                    image = ImageFile(str(median)) if key is None else self.given[key]
+                    yield _lock_name(scene, key), image
 
-    def _lock(self, name: str, picture: Picture) -> Remembered:
+    def _lock(self, name: str, image: ImageFile) -> Remembered:
         path = self.folder / "fields" / "locked" / f"{name}.h5"
-        pair = {"a": self.fixed(self.sequence.a), "b_prime": picture}
+        pair = {"a": self.fixed(self.sequence.a), "b_prime": image}
         fields = self._matched(path, "prepare", pair, self.sequence.a)
         return Remembered(fields, partial(self._full_field, self.a(0), tuple(self.report["size"])))
 
@@ -241,7 +241,7 @@ class SequenceGraph:
     def _full_field(self, a: Input, shape: tuple[int, int], fields: Content) -> np.ndarray:
         return self.sequence.mode.field(fields.arrays, a.ensure(), shape, self.settings)
 
-    # The pictures.
+    # The images.
 
     @cached_property
     def frames(self) -> dict[int, Frame]:
@@ -342,7 +342,7 @@ def run_sequence(
         Why each frame that is missing, counted from 0, is.
 
     Raises:
-        ImageError: a picture that all frames need, or every frame, cannot be read.
+        ImageError: an image that all frames need, or every frame, cannot be read.
         JobError, OSError: weights, device or disk are at fault.
     """
     backbone, _ = find_backbone(settings.backbone)

@@ -1,7 +1,7 @@
-"""Artefacts: what a run makes and keeps; a graph of them leads from the pictures to the results.
+"""Artefacts: what a run makes and keeps; a graph of them leads from the images to the results.
 
 An artefact knows its place, what decides its bytes, the artefacts that it is made of, and the
-function that makes it. Its key is the digest of all that decides it, down to the pictures and the
+function that makes it. Its key is the digest of all that decides it, down to the images and the
 weights: a whole file with the expected key need not be made again.
 """
 
@@ -76,14 +76,14 @@ class File:
         """It lies on the disk already."""
 
 
-class Picture(File):
-    """A picture file that is given. Its value is the picture."""
+class ImageFile(File):
+    """An image file that is given. Its value is the image."""
 
     def ensure(self) -> np.ndarray:
-        """The picture, (H, W, 3) uint8 RGB.
+        """The image, (H, W, 3) uint8 RGB.
 
         Raises:
-            ImageError: the file is no picture.
+            ImageError: the file is no image.
         """
         from dia_pipeline.io.images import read_image  # planning needs no Pillow
 

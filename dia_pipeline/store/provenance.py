@@ -1,4 +1,4 @@
-"""Where results come from: packages, network, device and pictures. Never times or places."""
+"""Where results come from: packages, network, device and images. Never times or places."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def device_name(device: torch.device) -> str:
     return f"{device.type}: {platform.machine()}"
 
 
-def describe_picture(path: str | Path) -> dict[str, Any]:
-    """A picture as it lies on the disk: path, digest, width and height, Pillow's mode."""
+def describe_image(path: str | Path) -> dict[str, Any]:
+    """An image as it lies on the disk: path, digest, width and height, Pillow's mode."""
     from PIL import Image
 
     with Image.open(path) as image:

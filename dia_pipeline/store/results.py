@@ -1,4 +1,4 @@
-"""The results of a pair: pictures, flows, overview, beside the fields that they are made by."""
+"""The results of a pair: images, flows, overview, beside the fields that they are made by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.settings import Settings
 from dia_pipeline.store.folders import Written
-from dia_pipeline.store.provenance import describe_picture
+from dia_pipeline.store.provenance import describe_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,7 @@ PREVIEW_SIDE = 700
 def write_results(
     folder: Path,
     paths: tuple[str, str],
-    pictures: tuple[np.ndarray, np.ndarray],
+    given: tuple[np.ndarray, np.ndarray],
     result: Analogy,
     settings: Settings,
     circumstances: dict[str, Any],
@@ -31,16 +31,16 @@ def write_results(
 
     Args:
         paths: the files of A and B'.
-        pictures: A and B', (H, W, 3) uint8 RGB.
+        given: A and B', (H, W, 3) uint8 RGB.
         circumstances: network, device and packages that made the fields.
 
     Raises:
         OSError: a result cannot be written.
     """
     title = _title(paths, settings, circumstances)
-    images = _write_images(folder, *pictures, result, settings, title)
+    images = _write_images(folder, *given, result, settings, title)
     about = {
-        "inputs": dict(zip(("a", "b_prime"), map(describe_picture, paths), strict=True)),
+        "inputs": dict(zip(("a", "b_prime"), map(describe_image, paths), strict=True)),
         "settings": asdict(settings),
         **circumstances,
     }
@@ -48,7 +48,7 @@ def write_results(
 
 
 def _title(paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any]) -> str:
-    """The pictures, and the settings that decide most or differ from the defaults."""
+    """The images, and the settings that decide most or differ from the defaults."""
     a, b_prime = (Path(path).name for path in paths)
     common, usual = asdict(settings), asdict(Settings())
     shown = {name: common[name] for name in ("deconvolution", "alphas", "ratio")}
@@ -73,10 +73,10 @@ def _write_images(
     from dia_pipeline.figures.overview import draw_overview
     from dia_pipeline.io.images import write_image
 
-    pictures = {"a": a, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime}
+    shown = {"a": a, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime}
     overview = draw_overview(
         title,
-        {name: picture for name, picture in pictures.items() if picture is not None},
+        {name: each for name, each in shown.items() if each is not None},
         _flows(result),
         _previews(a.shape[:2], b_prime, result, settings),
     )

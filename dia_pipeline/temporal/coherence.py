@@ -19,7 +19,7 @@ Fields = dict[str, "np.ndarray"]
 
 
 class Matched(NamedTuple):
-    """A and B' of a frame that is matched: the pictures (H, W, 3) uint8 and their features."""
+    """A and B' of a frame that is matched: the images (H, W, 3) uint8 and their features."""
 
     a: np.ndarray
     b_prime: np.ndarray
@@ -56,10 +56,10 @@ class Independent:
         self, fields: Fields, a: np.ndarray, shape: tuple[int, int], settings: Settings
     ) -> np.ndarray:
         """The field (H, W, 2) float32 of A's pixels, into a B' of `shape` (height, width)."""
-        from dia_pipeline.temporal.frames import picture_field, unpack_fields
+        from dia_pipeline.temporal.frames import image_field, unpack_fields
 
         levels = unpack_fields(fields)
-        return picture_field(levels[min(levels)][0], a, shape, settings)
+        return image_field(levels[min(levels)][0], a, shape, settings)
 
 
 class WarmStart(Independent):

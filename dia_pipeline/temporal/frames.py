@@ -40,7 +40,7 @@ def fewer_iterations(settings: Settings) -> Settings:
     )
 
 
-def picture_field(
+def image_field(
     nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, int], settings: Settings
 ) -> np.ndarray:
     """The field (H, W, 2) float32 of A's pixels, from that of the finest level."""
@@ -53,11 +53,11 @@ Part = tuple[float, np.ndarray, np.ndarray]
 
 def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
     """The frame (H, W, 3) uint8 that parts, whose shares sum to 1, make of the content `own`."""
-    pictures = [
+    images = [
         share * rebuild(own, reference, torch.from_numpy(_inside(field, reference.shape)), settings)
         for share, reference, field in parts
     ]
-    return np.rint(sum(pictures)).astype(np.uint8)
+    return np.rint(sum(images)).astype(np.uint8)
 
 
 class Motion:
@@ -140,10 +140,10 @@ def _scaled(flow: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Places (H, W, 2) as float32, moved into a picture (h, w) or (h, w, 3)."""
+    """Places (H, W, 2) as float32, moved into an image (h, w) or (h, w, 3)."""
     return places.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
 
 
 def _pixels(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The nearest pixels of a picture (h, w), (H, W, 2) int32."""
+    """The nearest pixels of an image (h, w), (H, W, 2) int32."""
     return _inside(np.rint(places), shape).astype(np.int32)

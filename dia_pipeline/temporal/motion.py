@@ -33,7 +33,7 @@ def sample(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def trusted(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
-    """Where going forward and back leads home, (H, W) bool: neither hidden nor out of the picture.
+    """Where going forward and back leads home, (H, W) bool: neither hidden nor out of the image.
 
     The limit is that of Sundaram et al., Dense Point Trajectories by GPU-accelerated Large
     Displacement Optical Flow, ECCV 2010: |f + b|^2 < 0.01 (|f|^2 + |b|^2) + 0.5.

@@ -89,11 +89,11 @@ def test_both_solvers_agree():
 
 
 def test_the_identity_gives_the_reference_itself():
-    picture = photograph("chelsea")[:HEIGHT, :WIDTH].copy()
-    np.testing.assert_array_equal(composed(picture, picture, grid()), picture)
+    image = photograph("chelsea")[:HEIGHT, :WIDTH].copy()
+    np.testing.assert_array_equal(composed(image, image, grid()), image)
 
 
-def test_a_step_where_the_own_picture_is_flat_is_spread():
+def test_a_step_where_the_own_image_is_flat_is_spread():
     """Two parts of a ramp: voted 38 grey levels apart, composed no pixel's step above 9."""
     plain = voted(ramp(), nearest_pixels(halves())).astype(int)
     seamless = composed(flat(), ramp(), halves()).astype(int)
@@ -103,7 +103,7 @@ def test_a_step_where_the_own_picture_is_flat_is_spread():
     assert np.abs(seamless - plain)[5:-5, far].max() <= 4
 
 
-def test_a_step_at_an_edge_of_the_own_picture_stays():
+def test_a_step_at_an_edge_of_the_own_image_stays():
     own = flat()
     own[:, WIDTH // 2 :] = 250
     plain = voted(ramp(), nearest_pixels(halves())).astype(int)
@@ -122,13 +122,13 @@ def test_it_samples_between_pixels(offset):
 
 
 def test_bands_change_nothing(monkeypatch):
-    picture = photograph("chelsea")[:HEIGHT, :WIDTH].copy()
-    whole = composed(flat(), picture, halves())
+    image = photograph("chelsea")[:HEIGHT, :WIDTH].copy()
+    whole = composed(flat(), image, halves())
     monkeypatch.setattr(composition, "BAND", 3 * WIDTH)
-    np.testing.assert_array_equal(composed(flat(), picture, halves()), whole)
+    np.testing.assert_array_equal(composed(flat(), image, halves()), whole)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 3)])
-def test_the_smallest_pictures(shape):
-    picture = np.random.default_rng(2).integers(0, 255, (*shape, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(composed(picture, picture, grid(*shape)), picture)
+def test_the_smallest_images(shape):
+    image = np.random.default_rng(2).integers(0, 255, (*shape, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(composed(image, image, grid(*shape)), image)

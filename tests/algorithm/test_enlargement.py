@@ -55,8 +55,8 @@ def test_a_zoom_has_no_stairs():
     assert np.abs(smooth - truth)[inside].max() < 0.5 * CELL
 
 
-def test_jumps_follow_the_edges_of_the_picture():
-    """The picture changes at pixel 69, between the borders of cells at 64 and 72."""
+def test_jumps_follow_the_edges_of_the_image():
+    """The image changes at pixel 69, between the borders of cells at 64 and 72."""
     own = PLAIN.copy()
     own[:, 69:] = 200
     field = cells()

@@ -26,8 +26,8 @@ def smooth_maps(shape, target_shape, channels=8, seed=0, noise=0.4):
     )
     moved = torch.roll(scene, (3, 4), (1, 2)) + noise * other
     source, target = (
-        stack(*picture[:, :h, :w].split(channels))
-        for picture, (h, w) in ((scene, shape), (moved, target_shape))
+        stack(*image[:, :h, :w].split(channels))
+        for image, (h, w) in ((scene, shape), (moved, target_shape))
     )
     return source, target
 
@@ -121,7 +121,7 @@ def test_the_number_of_threads_does_not_matter():
     assert torch.equal(results[0][1], results[1][1])
 
 
-def test_a_picture_matched_with_itself_gives_the_identity():
+def test_a_image_matched_with_itself_gives_the_identity():
     source, _ = smooth_maps((20, 24), (20, 24))
     field, energy = search(source, source, identity((20, 24), (20, 24)), 3, 24, 10, seed=0)
     assert torch.equal(field, identity((20, 24), (20, 24)))

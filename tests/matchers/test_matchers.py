@@ -1,4 +1,4 @@
-"""The matchers to compare with: known motion is found, and nothing leaves the other picture."""
+"""The matchers to compare with: known motion is found, and nothing leaves the other image."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def cat():
     return resize_image(photograph("chelsea"), (100, 150))
 
 
-def window(picture, y, x):
-    return np.ascontiguousarray(picture[y : y + 80, x : x + 120])
+def window(image, y, x):
+    return np.ascontiguousarray(image[y : y + 80, x : x + 120])
 
 
 def distances(nnf, truth):
@@ -77,7 +77,7 @@ def test_a_warp_is_found(name, cat):
 
 @pytest.mark.parametrize("name", MATCHERS)
 @pytest.mark.parametrize("size", [(40, 75), (120, 70)])
-def test_fields_stay_inside_pictures_of_other_sizes(name, size, cat):
+def test_fields_stay_inside_images_of_other_sizes(name, size, cat):
     a, b_prime = resize_image(cat, (60, 70)), resize_image(cat, size)
     nnf_ab, nnf_ba = find_matcher(name)(a, b_prime, a, SETTINGS)
     for nnf, source, target in ((nnf_ab, a, b_prime), (nnf_ba, b_prime, a)):
@@ -85,13 +85,13 @@ def test_fields_stay_inside_pictures_of_other_sizes(name, size, cat):
         assert nnf.dtype == np.int32
         assert nnf.min() >= 0
         assert (nnf < target.shape[:2]).all()
-        if name in FOLLOWERS:  # the scaled picture matches itself at the scaled place
+        if name in FOLLOWERS:  # the scaled image matches itself at the scaled place
             truth = (grid(source.shape[:2]) + 0.5) * np.divide(target.shape, source.shape)[:2] - 0.5
             assert np.median(distances(nnf, truth)) <= 1.5
 
 
 @pytest.mark.parametrize("name", MATCHERS)
-def test_fields_depend_on_nothing_but_pictures_and_settings(name, cat):
+def test_fields_depend_on_nothing_but_images_and_settings(name, cat):
     a, b_prime = window(cat, 10, 14), resize_image(cat, (70, 90))
     fields = []
     for threads in (1, 2):

@@ -21,7 +21,7 @@ SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    """Write a table of pairs beside two pictures; return its path."""
+    """Write a table of pairs beside two images; return its path."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.png", "b.png"):
         Path(name).touch()
@@ -209,7 +209,7 @@ def test_correspondence_compares_wider_patches_smoothly_and_either_way_round():
 
 
 @pytest.mark.parametrize("matcher", MATCHERS)
-def test_a_matcher_of_pictures_has_no_task(matcher):
+def test_a_matcher_of_images_has_no_task(matcher):
     """It has no energies by which to orient a pair, and refuses only to be asked for that."""
     plain, asked = (
         vocabulary.resolve({"matcher": matcher, **task})

@@ -48,7 +48,7 @@ def test_pairs_are_dealt_out_in_order():
     plan = Plan(Config(PAIRS, pairs_per_job=2))
     names = {batch: [pair.name for pair in pairs] for batch, pairs in plan.batches.items()}
     assert names == {"0001": ["p1", "p2"], "0002": ["p3", "p4"], "0003": ["p5"]}
-    assert plan.pictures("0001") == ["a1.png", "b.png", "a2.png"]
+    assert plan.images("0001") == ["a1.png", "b.png", "a2.png"]
 
 
 def test_a_plan_comes_back_from_its_file(tmp_path):
@@ -120,7 +120,7 @@ def test_a_plan_resolves_settings_like_one_pair_does():
     assert plan.settings("hierarchical", PAIRS[0]) == expected
 
 
-def test_the_synthetic_benchmark_is_one_input_beside_other_pictures():
+def test_the_synthetic_benchmark_is_one_input_beside_other_images():
     plan = Plan(Config(PAIRS[:1], synthetic={}, results="r"))
     paths = ["a1.png", "r/synthetic/x/a.png", "r/synthetic/x/b.png"]
     assert plan.inputs(paths) == ["a1.png", plan.synthetic_receipt]

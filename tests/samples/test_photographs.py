@@ -14,7 +14,7 @@ LOOKS = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset")
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_photographs_are_colour_pictures(name):
+def test_photographs_are_colour_images(name):
     image = photograph(name)
     assert image.dtype == np.uint8
     assert image.ndim == 3 and image.shape[2] == 3 and min(image.shape[:2]) >= 300
@@ -30,7 +30,7 @@ def test_photograph_errors_say_what_to_do(monkeypatch):
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_looks_keep_the_size_change_the_picture_and_repeat(look):
+def test_looks_keep_the_size_change_the_image_and_repeat(look):
     image = photograph("china")[100:200, 50:200]
     before = image.copy()
     result = getattr(photographs, look)(image)
@@ -84,7 +84,7 @@ def test_a_woodcut_loses_how_light_things_are_and_keeps_their_shape():
 
 
 def analytic(y, x):
-    """A smooth picture that is known between its pixels too."""
+    """A smooth image that is known between its pixels too."""
     waves = [np.sin(y / 11 + x / 17), np.cos(x / 13), np.sin(x / 19 - y / 15)]
     return 127.5 + 100 * np.stack(waves, axis=-1)
 
@@ -98,7 +98,7 @@ def test_the_warp_returns_the_field_it_used():
     assert np.abs(expected - analytic(y, x)).max() > 30  # without the field it would be far off
 
 
-def test_the_warp_stays_inside_the_picture_and_under_its_amount_and_never_folds():
+def test_the_warp_stays_inside_the_image_and_under_its_amount_and_never_folds():
     amount = 9
     _, displacement = warped(np.zeros((70, 110, 3), np.uint8), amount, seed=1)
     grid = np.moveaxis(np.indices((70, 110)), 0, -1)
@@ -109,13 +109,13 @@ def test_the_warp_stays_inside_the_picture_and_under_its_amount_and_never_folds(
     assert (np.diff(target[..., 1], axis=1) > 0).all()
 
 
-def test_sampled_at_the_pixels_is_the_picture():
+def test_sampled_at_the_pixels_is_the_image():
     image = photograph("coffee")[:40, :50]
     grid = np.moveaxis(np.indices((40, 50)), 0, -1)
     np.testing.assert_array_equal(sampled(image, grid), image)
 
 
-def test_the_demo_table_names_pictures_that_open(tmp_path, monkeypatch):
+def test_the_demo_table_names_images_that_open(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table = demo_pairs(tmp_path / "demo")
     with table.open(newline="") as file:
@@ -124,8 +124,8 @@ def test_the_demo_table_names_pictures_that_open(tmp_path, monkeypatch):
     for row in rows:
         sizes = []
         for role in ("a", "b_prime"):
-            with Image.open(row[role]) as picture:
-                picture.load()
-                sizes.append(picture.size)
+            with Image.open(row[role]) as image:
+                image.load()
+                sizes.append(image.size)
         assert all(max(size) <= 448 for size in sizes)
     assert {row["ratio"] for row in rows if row["name"] == "portrait"} == {"0.5"}

@@ -1,4 +1,4 @@
-"""The keys of a pair's graph, with pictures that are known by their names alone."""
+"""The keys of a pair's graph, with images that are known by their names alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def graph(
     job = Job(Networks(), lambda key: Path(key), checkpoint)
     pair, backbone = Pair("pair", a, b_prime), replace(WEIGHTS, digest=weights)
     chosen = replace(Settings(), **settings)
-    return pair_graph(pair, chosen, backbone, Path("pair"), job, picture=Named)
+    return pair_graph(pair, chosen, backbone, Path("pair"), job, image=Named)
 
 
 def keys(**changes) -> dict[str, str]:
@@ -68,8 +68,8 @@ def test_a_change_reaches_what_is_made_of_it_and_nothing_else(changes, expected)
 def test_the_graph_reads_like_figure_4():
     inputs = {name: set(artefact.inputs) for name, artefact in graph().items()}
     assert inputs == {
-        "features_a": {"image"},
-        "features_b_prime": {"image"},
+        "features_a": {"pixels"},
+        "features_b_prime": {"pixels"},
         "level5": FEATURES,
         **{f"level{level}": {*FEATURES, "coarser"} for level in (4, 3, 2, 1)},
         "nnf": {"coarser"},
@@ -77,5 +77,5 @@ def test_the_graph_reads_like_figure_4():
     }
 
 
-def test_a_matcher_of_pictures_needs_no_features():
+def test_a_matcher_of_images_needs_no_features():
     assert set(graph(matcher="sift")) == RESULTS

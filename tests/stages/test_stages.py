@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import DRAFT, artefacts, make_plan, times, work, write_pairs, write_picture
+from examples import DRAFT, artefacts, draw_image, make_plan, times, work, write_pairs
 
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.errors import JobError
@@ -37,7 +37,7 @@ FOLDER = RESULTS / "hierarchical"
 @pytest.fixture
 def pairs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return write_pairs(Path("pictures"), 2)
+    return write_pairs(Path("images"), 2)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        plan = make_plan(RESULTS, write_pairs(Path("pictures"), 2), pairs_per_job=2)
+        plan = make_plan(RESULTS, write_pairs(Path("images"), 2), pairs_per_job=2)
         work(plan)
     return folder, plan
 
@@ -69,8 +69,8 @@ def rewritten(before: dict[str, int]) -> set[str]:
 def test_a_pair_gets_everything_promised(plan):
     names = {path.name for path in (FOLDER / "pair1").iterdir()}
     levels = {f"level{number}.h5" for number in range(1, 6)}
-    pictures = {"a_prime.png", "b.png", "overview.png"}
-    assert names == levels | pictures | {
+    images = {"a_prime.png", "b.png", "overview.png"}
+    assert names == levels | images | {
         "nnf.h5",
         "flow_ab.flo",
         "flow_ba.flo",
@@ -83,7 +83,7 @@ def test_provenance_tells_inputs_and_outputs_and_no_time_or_place(plan, tmp_path
     text = (FOLDER / "pair1" / "provenance.json").read_text()
     assert str(tmp_path) not in text
     provenance = json.loads(text)
-    assert provenance["inputs"]["a"]["path"] == "pictures/a1.png"
+    assert provenance["inputs"]["a"]["path"] == "images/a1.png"
     assert provenance["inputs"]["b_prime"]["size"] == [28, 20]
     assert provenance["backbone"]["name"] == "vgg16"
     assert provenance["settings"]["iterations"] == 2
@@ -142,9 +142,9 @@ def test_what_a_stage_needs_and_does_not_find_it_makes(plan):
     assert artefacts(FOLDER) == content
 
 
-def test_a_changed_picture_remakes_only_its_pair(plan):
+def test_a_changed_image_remakes_only_its_pair(plan):
     before = times(RESULTS)
-    write_picture(Path("pictures/a1.png"), 5)
+    draw_image(Path("images/a1.png"), 5)
     work(plan)
     new = rewritten(before)
     assert {name.split("/")[1] for name in new if name.startswith("hier")} == {"pair1"}
@@ -163,7 +163,7 @@ def test_a_changed_setting_remakes_what_it_affects(plan, change, first):
     assert levels == ({f"level{n}.h5" for n in range(1, first + 1)} if first else set())
 
 
-def test_the_refined_pictures_are_the_result(plan):
+def test_the_refined_images_are_the_result(plan):
     before = read_image(FOLDER / "pair1" / "a_prime.png")
     work(Plan(replace(plan.config, settings={**plan.config.settings, "refine": True})))
     a, b_prime = map(read_image, (plan.config.pairs[0].a, plan.config.pairs[0].b_prime))
@@ -174,7 +174,7 @@ def test_the_refined_pictures_are_the_result(plan):
     assert not np.array_equal(made["a_prime"], before)
 
 
-def test_the_refined_picture_is_what_is_measured(plan):
+def test_the_refined_image_is_what_is_measured(plan):
     """The distance of its colours from those of B' is that of the file a_prime.png."""
     b_prime = read_image(plan.config.pairs[0].b_prime)
     found = []
@@ -268,24 +268,24 @@ def test_reconstructed_latents_survive_their_files(pairs):
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
 
 
-def test_a_broken_picture_costs_its_own_pair_only(tmp_path, monkeypatch):
+def test_a_broken_image_costs_its_own_pair_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pairs = write_pairs(Path("pictures"), 3)
-    whole = Path("pictures/a2.png").read_bytes()
-    Path("pictures/a2.png").write_bytes(whole[:300])
+    pairs = write_pairs(Path("images"), 3)
+    whole = Path("images/a2.png").read_bytes()
+    Path("images/a2.png").write_bytes(whole[:300])
     plan = make_plan(RESULTS, pairs, pairs_per_job=3)
     work(plan)
     failed = summarise(plan).failed["hierarchical"]
     assert failed.keys() == {"pair2"}
     assert failed["pair2"].stage == "features"
-    assert "pictures/a2.png" in failed["pair2"].reason
+    assert "images/a2.png" in failed["pair2"].reason
     assert summarise(plan).made["hierarchical"].keys() == {"pair1", "pair3"}
     assert not (FOLDER / "pair2").exists()
 
     forget_failures(plan)
     assert not list(RESULTS.glob("receipts/**/*.json"))
     before = times(RESULTS)
-    Path("pictures/a2.png").write_bytes(whole)
+    Path("images/a2.png").write_bytes(whole)
     work(plan)
     assert summarise(plan).failed == {"hierarchical": {}}
     assert not any("pair1" in name or "pair3" in name for name in rewritten(before))
@@ -305,11 +305,11 @@ def test_a_pair_that_is_too_large_for_the_memory_is_recorded_with_what_to_do(pai
     plan = make_plan(RESULTS, pairs, pairs_per_job=2)
     extract, asked = Matching.extract, []
 
-    def exhausted(self, *picture):
-        asked.append(picture)
+    def exhausted(self, *image):
+        asked.append(image)
         if len(asked) == 1:
             raise MemoryError("12 GB asked for")
-        return extract(self, *picture)
+        return extract(self, *image)
 
     monkeypatch.setattr(Matching, "extract", exhausted)
     receipt = work_batch(plan, "features", "hierarchical", "0001")

@@ -46,8 +46,8 @@ def job_file(kind, stage, *names):
     return str(PLAN.job_file(kind, stage, "{variant}", *(names or ["{batch}"])))
 
 
-def pictures(wildcards):
-    return PLAN.inputs(PLAN.pictures(wildcards.batch))
+def images(wildcards):
+    return PLAN.inputs(PLAN.images(wildcards.batch))
 
 
 def weights(wildcards):

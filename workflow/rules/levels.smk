@@ -1,11 +1,11 @@
-# From the pictures to the nearest-neighbour fields. The declared outputs are receipts only: what
+# From the images to the nearest-neighbour fields. The declared outputs are receipts only: what
 # a failed or killed job has finished is never deleted, and is skipped when the job runs again.
 
 
 rule features:
     input:
         weights=weights,
-        pictures=pictures,
+        images=images,
     output:
         job_file("receipts", "features"),
     log:
@@ -52,7 +52,7 @@ rule level:
 rule pair:
     input:
         weights=weights,
-        pictures=pictures,
+        images=images,
     output:
         job_file("receipts", "pair"),
     log:

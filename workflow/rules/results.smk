@@ -1,4 +1,4 @@
-# From the fields to the pictures, and the end of a run.
+# From the fields to the images, and the end of a run.
 
 
 rule aggregate:

@@ -18,8 +18,8 @@ def sequence_file(kind, stage, chunk=WHOLE):
     return job_file(kind, stage, "{sequence}", chunk)
 
 
-def sequence_pictures(wildcards):
-    """What of a sequence's pictures there is; what lacks is a gap in the film."""
+def sequence_images(wildcards):
+    """What of a sequence's images there is; what lacks is a gap in the film."""
     return [path for path in PLAN.sequences[wildcards.sequence].files if os.path.exists(path)]
 
 
@@ -60,7 +60,7 @@ def sequence_minutes(per_frame):
 rule prepare:
     input:
         weights=sequence_weights,
-        pictures=sequence_pictures,
+        images=sequence_images,
     output:
         sequence_file("receipts", "prepare"),
     log:

@@ -1,7 +1,7 @@
 """PatchMatch on deep features (section 4.2): the energy, its maps, and the search.
 
 The energy of matching patch p of A to patch q of B' is minus the mean, over the patch offsets
-inside both pictures, of  F_A(p).F_B(q) + F_A'(p).F_B'(q)  on channel-normalised features. Stacking
+inside both images, of  F_A(p).F_B(q) + F_A'(p).F_B'(q)  on channel-normalised features. Stacking
 the two features of a pixel makes this the one dot product of a *source* and a *target* map.
 
 Each iteration propagates from the four neighbours at jumps 8, 4, 2, 1 and then searches at random
@@ -23,7 +23,7 @@ JUMPS = (8, 4, 2, 1)
 
 
 def stack(*features: torch.Tensor) -> torch.Tensor:
-    """The matching map of one picture: its features, normalised and stacked.
+    """The matching map of one image: its features, normalised and stacked.
 
     Args:
         features: maps (C, H, W) float32 of the same shape, own and latent.

@@ -1,4 +1,4 @@
-"""PatchMatch for any torch device: the same passes as on the CPU, a picture at a time.
+"""PatchMatch for any torch device: the same passes as on the CPU, an image at a time.
 
 This is the plain float32 form, which the others are tested against.
 """
@@ -56,7 +56,7 @@ def evaluate(source, target, field, patch):
 
 
 def _beside(shape, dy, dx):
-    """The pixels that have another at (dy, dx) from them inside the picture, and those others."""
+    """The pixels that have another at (dy, dx) from them inside the image, and those others."""
     height, width = shape
     at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
     moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))

@@ -7,7 +7,7 @@ import torch
 from dia_pipeline.algorithm.voting import cpu as voting_numba
 
 BAND = 2**25
-"""Values worked at a time by the plain form, so that large pictures need little more memory."""
+"""Values worked at a time by the plain form, so that large images need little more memory."""
 
 
 def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
