@@ -1,7 +1,7 @@
 """What putting the images together costs: `python -m benchmarks.composition`.
 
 A field of many coherent pieces, as the search leaves them, is carried to the pixels of images of
-several sizes, worked at most at 700 pixels; then the image is rebuilt, voted and seamless, and
+several sizes, processed at most at 700 pixels; then the image is rebuilt, voted and seamless, and
 refined. Median of several runs of each step; the baseline is the published form of the same run.
 """
 

@@ -1,6 +1,6 @@
 """What keeping features in float16 saves and changes: `python -m benchmarks.feature_files`.
 
-The demo's pairs are worked with float16 and with float32 features. Shown are the size of what is
+The demo's pairs are processed with float16 and with float32 features. Shown are the size of what is
 kept and how far the results are from those with float32: the A' in grey values of 255, and the
 share of the finest field's pixels that point to the same place or within two pixels of it. Another
 seed of the random search, with float32, is the measure of what a difference means.
@@ -24,7 +24,7 @@ from rich.table import Table
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import demo_pairs
-from dia_pipeline.stages.batches import made_by, planned_graph, work_batch
+from dia_pipeline.stages.batches import made_by, planned_graph, run_batch
 from dia_pipeline.stages.jobs import find_backbone
 
 RUNS = {
@@ -69,11 +69,11 @@ def options(row: dict[str, str]) -> dict[str, object]:
 
 
 def work(plan: Plan) -> None:
-    """Work all stages in this process."""
+    """Process all stages in this process."""
     for backbone in plan.backbones("hierarchical", "0001"):
         find_backbone(backbone)[0].write(plan.weights(backbone))
     for stage in plan.stages:
-        assert not work_batch(plan, stage, "hierarchical", "0001").failed
+        assert not run_batch(plan, stage, "hierarchical", "0001").failed
 
 
 def sizes(plan: Plan, pair: Pair) -> list[str]:

@@ -1,7 +1,7 @@
 """How good the images are by every setting of `transfer`: `python -m benchmarks.images TABLE`.
 
 TABLE is a table of pairs as config/pairs.tsv is, best with published or true A' and B in its
-columns `a_prime` and `b`. Every pair is worked with every variant below and measured; the same
+columns `a_prime` and `b`. Every pair is processed with every variant below and measured; the same
 command takes up a run that was ended. The folder of results holds what an ablation leaves, and
 images.json: the means of every variant, with the machine, the versions and the commit.
 """
@@ -24,7 +24,7 @@ from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import summarise
-from dia_pipeline.stages.benchmarks import work_benchmark
+from dia_pipeline.stages.benchmarks import run_benchmark
 from dia_pipeline.stages.comparing import compare_variants
 from dia_pipeline.stages.measuring import read_measures
 from dia_pipeline.store.provenance import versions
@@ -64,7 +64,7 @@ def main(
         "variants": {name: VARIANTS[name] for name in variant or VARIANTS},
     }
     plan = Plan(load_config(config, schemas=ROOT / "workflow" / "schemas", source=str(table)))
-    work_benchmark(plan)
+    run_benchmark(plan)
     outcome = summarise(plan, "measure")
     compare_variants(plan, outcome.made)
     means = {name: mean_measures(plan, name, outcome.made[name]) for name in plan.variants}

@@ -1,7 +1,7 @@
 """What the workflow adds to the bare computation of a pair: `python -m benchmarks.overhead`.
 
 Jobs run on the Slurm of `tests/slurm`; the time of a job is from its start on the node to its end.
-The bare computation is one process that works all pairs in memory and writes their results. The
+The bare computation is one process that processes all pairs in memory and writes their results. The
 pairs have the size of the demo's, but settings that compute as little as possible: whatever is
 added weighs the more.
 """
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Print a table of the seconds per pair, for jobs of one pair and of many."""
     if bare:
-        work_bare()
+        run_bare()
         return
     table = Table("pairs per job", "checkpoint", "bare, s/pair", "job, s/pair", "added, s/pair")
     for count in (1, pairs):
@@ -72,7 +72,7 @@ def prepare(folder: Path, pairs: int) -> None:
 
 
 def time_bare(folder: Path) -> float:
-    """Seconds of a process that does nothing but work the pairs."""
+    """Seconds of a process that does nothing but process the pairs."""
     command = [sys.executable, "-m", "benchmarks.overhead", "--bare"]
     limits = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(THREADS))
     begin = time.perf_counter()
@@ -82,8 +82,8 @@ def time_bare(folder: Path) -> float:
     return time.perf_counter() - begin
 
 
-def work_bare() -> None:
-    """Work all pairs in the working directory in memory; write what `dia run` does."""
+def run_bare() -> None:
+    """Process all pairs in the working directory in memory; write what `dia run` does."""
     from dia_pipeline.analogy import analogy
     from dia_pipeline.io.images import read_image
     from dia_pipeline.settings import resolve

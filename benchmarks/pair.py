@@ -1,9 +1,9 @@
 """Time, memory and arithmetic of one pair: `python -m benchmarks.pair`.
 
 Every run is a process of its own, from the start of Python to the last array, on the packaged
-portraits; on CUDA it works the pair once before it is timed, as kernels are compiled then. Another
-process counts: operations are those of all convolutions; bytes are the input, weights and output
-of each, and once an iteration all vectors that L-BFGS remembers. The floor is the longer of the
+portraits; on CUDA it runs the pair once before it is timed, as kernels are compiled then. Another
+process counts: operations are those of all convolutions; bytes are input, weights and output of
+each, and once an iteration all vectors that L-BFGS remembers. The floor is the longer of the
 operations at the device's own rate of matrix products and of the bytes at its rate of copying.
 """
 

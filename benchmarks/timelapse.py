@@ -81,7 +81,7 @@ def measure(source: Path, coherence: str, settings, device: str) -> tuple[float,
     ends: list[float] = []
 
     def watch(stage: str, done: int, count: int) -> None:
-        if stage == "film" and not ends:
+        if stage == "video" and not ends:
             ends.append(time.process_time())
 
     begin = time.process_time()

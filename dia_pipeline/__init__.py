@@ -22,7 +22,7 @@ def run(
     progress: Progress | None = None,
     **options: Any,
 ) -> Analogy:
-    """Work one pair in memory: A' has the structure of A and the look of B', B the reverse.
+    """Process one pair in memory: A' has the structure of A and the style of B', B the reverse.
 
     Args:
         a, b_prime: images, (H, W, 3) uint8 RGB or the paths of image files.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
-from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, work_levels
+from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, run_levels
 from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.orientation import orient
@@ -46,7 +46,7 @@ def analogy(
     progress: Progress = lambda level, step: None,
     a_prime: np.ndarray | None = None,
 ) -> Analogy:
-    """Work one pair in memory.
+    """Process one pair in memory.
 
     Args:
         a, b_prime: (H, W, 3) uint8 RGB images, of any sizes.
@@ -82,7 +82,7 @@ def match(
 
     features_a = features(a)
     features_b_prime, mirrored = orient(features_a, reference, network, settings)
-    return work_levels(features_a, features_b_prime, network, settings, progress), mirrored
+    return run_levels(features_a, features_b_prime, network, settings, progress), mirrored
 
 
 def match_images(
@@ -116,10 +116,10 @@ def aggregate(
     reference = mirror(b_prime) if mirrored else b_prime
     finest = min(levels)
     fields = levels[finest]
-    places = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
+    positions = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
     result = Analogy(
-        rebuild(a, reference, places, settings),
-        nearest_pixels(places).cpu().numpy(),
+        rebuild(a, reference, positions, settings),
+        nearest_pixels(positions).cpu().numpy(),
         levels=levels,
         mirrored=mirrored,
     )
@@ -127,9 +127,9 @@ def aggregate(
         result.a_prime_unrefined = result.a_prime
         result.a_prime = refine(a, result.a_prime)
     if fields.nnf_ba is not None:
-        places = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
-        result.b = rebuild(reference, a, places, settings)
-        result.nnf_ba = nearest_pixels(places).cpu().numpy()
+        positions = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
+        result.b = rebuild(reference, a, positions, settings)
+        result.nnf_ba = nearest_pixels(positions).cpu().numpy()
         if settings.refine:
             result.b_unrefined = result.b
             result.b = refine(reference, result.b)

@@ -67,7 +67,7 @@ SHORTHANDS = {
         _shorthand(
             "blend",
             3,
-            "1 takes most of the look of B', 3 keeps most of the structure of A: sets alphas",
+            "1 takes most of the style of B', 3 keeps most of the structure of A: sets alphas",
             {
                 1: {"alphas": (0.7, 0.6, 0.5, 0.0)},
                 2: {"alphas": (0.8, 0.7, 0.6, 0.1)},
@@ -122,7 +122,7 @@ def _setting(default: Any, meaning: str, decides: Step, **declared: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides how one pair is worked, apart from the images themselves."""
+    """Everything that decides how one pair is processed, apart from the images themselves."""
 
     matcher: str = _setting(
         "hierarchical",

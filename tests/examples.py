@@ -9,7 +9,7 @@ from PIL import Image
 
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.provenance import Backbone
 
@@ -57,11 +57,11 @@ def make_plan(folder: Path, pairs: tuple[Pair, ...], **fields) -> Plan:
 
 
 def work(plan: Plan) -> None:
-    """Work all stages of a plan as the workflow does."""
+    """Process all stages of a plan as the workflow does."""
     for variant in plan.variants:
         for batch in plan.batches:
             for stage in plan.stages:
-                work_batch(plan, stage, variant, batch)
+                run_batch(plan, stage, variant, batch)
 
 
 PASSING = ("receipts", "plans", "times")

@@ -10,7 +10,7 @@ from examples import PUBLISHED
 
 import dia_pipeline
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, preview, rebuild, voted
-from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, work_level
+from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level
 from dia_pipeline.algorithm.features import extract, working_size
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample
 from dia_pipeline.algorithm.patchmatch import exact, stack
@@ -68,7 +68,7 @@ def test_a_scale_is_recovered(network, cat, task):
 
 
 @pytest.mark.parametrize(
-    ("task", "look", "share"),
+    ("task", "style", "share"),
     [
         ("transfer", lambda image: image, 0.87),
         ("transfer", night, 0.84),
@@ -76,11 +76,11 @@ def test_a_scale_is_recovered(network, cat, task):
         ("correspondence", night, 0.86),
     ],
 )
-def test_a_smooth_warp_is_recovered_also_under_a_change_of_look(network, cat, task, look, share):
+def test_a_smooth_warp_is_recovered_also_under_a_change_of_style(network, cat, task, style, share):
     """Within 2 px (measured: 90.2 % by day and 85.7 % by night; 89.6 and 87.6 %)."""
     bent, displacement = warped(window(cat), amount=6, seed=1)
     settings = resolve({"quality": "draft", "task": task})
-    result = analogy(window(cat), look(bent), network, settings)
+    result = analogy(window(cat), style(bent), network, settings)
     assert share_within(result.nnf_ba, GRID + displacement, 2) >= share
 
 
@@ -227,7 +227,7 @@ def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
     levels = {}
     for level in LEVELS:
         earlier = first.levels[level].nnf_ab, first.levels[level].nnf_ba
-        levels[level] = work_level(
+        levels[level] = run_level(
             level, *pyramids, levels.get(level + 1), network, settings, earlier=earlier
         )
     alone = analogy(a, darker, network, settings)

@@ -16,7 +16,7 @@ from dia_pipeline.samples.photographs import night, photograph
 
 @pytest.mark.slow
 def test_twenty_four_megapixels_stay_under_six_gigabytes(tmp_path):
-    """Worked at max_side, put out at full size, refined: the most memory there is to take."""
+    """Processed at max_side, put out at full size, refined: the most memory there is to take."""
     day = photograph("china")
     Image.fromarray(day).resize((6000, 4000)).save(tmp_path / "a.jpg")
     Image.fromarray(night(day)).save(tmp_path / "b_prime.jpg")

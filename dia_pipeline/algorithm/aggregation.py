@@ -66,26 +66,26 @@ def nearest_field(
 
 
 def rebuild(
-    own: np.ndarray, reference: np.ndarray, places: torch.Tensor, settings: Settings
+    own: np.ndarray, reference: np.ndarray, positions: torch.Tensor, settings: Settings
 ) -> np.ndarray:
     """The image that a field makes of `reference`.
 
     Args:
         own: (H, W, 3) uint8, the image whose structure the output has.
         reference: (h, w, 3) uint8, the image whose pixels it is made of.
-        places: (H, W, 2) float32, what `full_field` gave for the two.
+        positions: (H, W, 2) float32, what `full_field` gave for the two.
 
     Returns:
         (H, W, 3) uint8.
     """
     if settings.composition == "voted":
-        return voted(reference, nearest_pixels(places))
-    if places.device.type == "mps":  # it lacks bicubic sampling
-        places = places.cpu()
-    reference, places = _at_scale_of(own.shape[:2], reference, places, settings)
-    average = _vote(reference, nearest_pixels(places))
+        return voted(reference, nearest_pixels(positions))
+    if positions.device.type == "mps":  # it lacks bicubic sampling
+        positions = positions.cpu()
+    reference, positions = _at_scale_of(own.shape[:2], reference, positions, settings)
+    average = _vote(reference, nearest_pixels(positions))
     working = working_size(own.shape[:2], settings.ratio, settings.max_side)
-    return compose(own, reference, places, average, working)
+    return compose(own, reference, positions, average, working)
 
 
 def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
@@ -94,9 +94,9 @@ def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
     return average.permute(1, 2, 0).cpu().numpy()
 
 
-def nearest_pixels(places: torch.Tensor) -> torch.Tensor:
+def nearest_pixels(positions: torch.Tensor) -> torch.Tensor:
     """Places between pixels, (H, W, 2) float32, as those of the nearest pixels, int32."""
-    return places.round().int()
+    return positions.round().int()
 
 
 def preview(
@@ -124,7 +124,7 @@ def _scale(level: int, shape: Shape, settings: Settings) -> tuple[float, float]:
 
 
 def _at_scale_of(
-    shape: Shape, reference: np.ndarray, places: torch.Tensor, settings: Settings
+    shape: Shape, reference: np.ndarray, positions: torch.Tensor, settings: Settings
 ) -> tuple[np.ndarray, torch.Tensor]:
     """The reference resampled so that a cell covers as many of its pixels as of an image `shape`.
 
@@ -137,12 +137,12 @@ def _at_scale_of(
         )
     ]
     if all(1 / SAME_SCALE <= factor <= SAME_SCALE for factor in finer):
-        return reference, places
+        return reference, positions
     size = tuple(
         max(1, round(side * factor))
         for side, factor in zip(reference.shape[:2], finer, strict=True)
     )
     factors = [s / side for s, side in zip(size, reference.shape[:2], strict=True)]
-    moved = (places + 0.5) * torch.tensor(factors, device=places.device) - 0.5
-    last = torch.tensor(size, device=places.device) - 1.0
+    moved = (positions + 0.5) * torch.tensor(factors, device=positions.device) - 0.5
+    last = torch.tensor(size, device=positions.device) - 1.0
     return resize_image(reference, size), torch.minimum(moved.clamp(min=0), last).float()

@@ -54,7 +54,7 @@ class Level:
     latent_b: torch.Tensor | None = None
 
 
-def work_levels(
+def run_levels(
     features_a: Pyramid,
     features_b_prime: Pyramid,
     network: Network,
@@ -62,10 +62,10 @@ def work_levels(
     progress: Progress = lambda level, step: None,
     earlier: dict[int, Fields] | None = None,
 ) -> dict[int, Level]:
-    """All levels, coarse to fine; for the arguments see `work_level`."""
+    """All levels, coarse to fine; for the arguments see `run_level`."""
     levels: dict[int, Level] = {}
     for level in settings.levels:
-        levels[level] = work_level(
+        levels[level] = run_level(
             level,
             features_a,
             features_b_prime,
@@ -78,7 +78,7 @@ def work_levels(
     return levels
 
 
-def work_level(
+def run_level(
     level: int,
     features_a: Pyramid,
     features_b_prime: Pyramid,

@@ -34,13 +34,13 @@ EDGE_REACH = 2
 """Working pixels around an edge in which a seam is taken for its own."""
 
 BAND = 2**19
-"""Pixels worked at a time, so that large images need little more memory."""
+"""Pixels processed at a time, so that large images need little more memory."""
 
 
 def compose(
     own: np.ndarray,
     reference: np.ndarray,
-    places: torch.Tensor,
+    positions: torch.Tensor,
     voted: torch.Tensor,
     working_size: tuple[int, int],
 ) -> np.ndarray:
@@ -49,7 +49,7 @@ def compose(
     Args:
         own: (H, W, 3) uint8, the image whose structure the output has.
         reference: (h, w, 3) uint8, the image that the field leads to, at the scale of `own`.
-        places: (H, W, 2) float32 field (y, x) into the reference.
+        positions: (H, W, 2) float32 field (y, x) into the reference.
         voted: (3, H, W) float32, the same image by average voting.
         working_size: (height, width) at which `own` was matched; edges and the reach of a step
             are measured in its pixels.
@@ -57,12 +57,12 @@ def compose(
     Returns:
         (H, W, 3) uint8.
     """
-    device = places.device
+    device = positions.device
     values = torch.from_numpy(reference).to(device).permute(2, 0, 1).float()
-    seamless = torch.where(_near_jump(places), 1 - _edges(own, working_size, device), 1.0)
+    seamless = torch.where(_near_jump(positions), 1 - _edges(own, working_size, device), 1.0)
     excess = torch.zeros_like(voted)
     for axis in (0, 1):
-        _add_divergence(excess, values, places, voted, seamless, axis)
+        _add_divergence(excess, values, positions, voted, seamless, axis)
     shrink = working_size[0] * working_size[1] / (own.shape[0] * own.shape[1])
     correction = _solve(excess, SCREEN * min(1.0, shrink))
     result = (voted + correction).clamp(0, 255).round().to(torch.uint8)
@@ -72,7 +72,7 @@ def compose(
 def _add_divergence(
     excess: torch.Tensor,
     values: torch.Tensor,
-    places: torch.Tensor,
+    positions: torch.Tensor,
     voted: torch.Tensor,
     seamless: torch.Tensor,
     axis: int,
@@ -83,7 +83,7 @@ def _add_divergence(
         excess: (3, H, W), is added to.
         seamless: (H, W), from 0, the voted difference, to 1, the wanted one.
     """
-    height, width = places.shape[:2]
+    height, width = positions.shape[:2]
     pairs = height - (axis == 0)
     rows = max(1, BAND // width)
     for top in range(0, pairs, rows):
@@ -91,7 +91,7 @@ def _add_divergence(
         here = (slice(top, stop), slice(0, width - axis))
         there = (slice(top + 1, stop + 1), slice(None)) if axis == 0 else (here[0], slice(1, None))
         step = voted[:, *there] - voted[:, *here]
-        wanted = _wanted(values, places[here], places[there], axis)
+        wanted = _wanted(values, positions[here], positions[there], axis)
         missing = torch.minimum(seamless[here], seamless[there]) * (wanted - step)
         excess[:, *here] -= missing
         excess[:, *there] += missing
@@ -107,13 +107,13 @@ def _wanted(
     return torch.where(_jumps(here, there, axis), beside, after - before)
 
 
-def _near_jump(places: torch.Tensor) -> torch.Tensor:
+def _near_jump(positions: torch.Tensor) -> torch.Tensor:
     """The pixels (H, W) whose votes come from both sides of a jump."""
-    near = torch.zeros(places.shape[:2], device=places.device)
-    down = _jumps(places[:-1], places[1:], 0)
+    near = torch.zeros(positions.shape[:2], device=positions.device)
+    down = _jumps(positions[:-1], positions[1:], 0)
     near[:-1] += down
     near[1:] += down
-    right = _jumps(places[:, :-1], places[:, 1:], 1)
+    right = _jumps(positions[:, :-1], positions[:, 1:], 1)
     near[:, :-1] += right
     near[:, 1:] += right
     return functional.max_pool2d(near[None, None], 3, stride=1, padding=1)[0, 0] > 0
@@ -125,10 +125,10 @@ def _jumps(here: torch.Tensor, there: torch.Tensor, axis: int) -> torch.Tensor:
     return (there - here - unit).abs().amax(-1) > JUMP
 
 
-def _sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """The values (3, H, W) of a map (3, h, w) at places (H, W, 2), between its pixels too."""
-    last = torch.tensor(values.shape[1:], device=places.device) - 1
-    relative = places * (2 / last.clamp(min=1)) - 1
+def _sample(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """The values (3, H, W) of a map (3, h, w) at positions (H, W, 2), between its pixels too."""
+    last = torch.tensor(values.shape[1:], device=positions.device) - 1
+    relative = positions * (2 / last.clamp(min=1)) - 1
     sampled = functional.grid_sample(
         values[None],
         relative.flip(-1)[None],

@@ -25,7 +25,7 @@ LIKENESS = 14.0
 """Standard deviation of the weight of a cell by the distance of its colour, in grey levels."""
 
 BAND = 2**18
-"""Pixels worked at a time, so that large images need little more memory."""
+"""Pixels processed at a time, so that large images need little more memory."""
 
 
 def enlarge(
@@ -56,8 +56,8 @@ def enlarge(
         colours = torch.from_numpy(own[top : top + rows]).to(device).float()
         y = (torch.arange(top, top + len(colours), device=device) + 0.5) / scale[0]
         result[top : top + rows] = _enlarge_band(centres, small, colours, y, x)
-    places = result * torch.tensor(target_scale, device=device) - 0.5
-    return torch.minimum(places.clamp(min=0), torch.tensor(target_shape, device=device) - 1.0)
+    positions = result * torch.tensor(target_scale, device=device) - 0.5
+    return torch.minimum(positions.clamp(min=0), torch.tensor(target_shape, device=device) - 1.0)
 
 
 def _enlarge_band(

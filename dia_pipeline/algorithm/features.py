@@ -8,7 +8,7 @@ import torch
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.pixels import resize_image
 
-SMALLEST = 16
+MIN_SIDE = 16
 """Shortest working side in pixels for which the deepest level still has a pixel."""
 
 
@@ -19,7 +19,7 @@ def working_size(size: tuple[int, int], ratio: float, max_side: int) -> tuple[in
     never larger than that, and never so small that a level would be empty.
     """
     scale = min(ratio, max_side / max(size))
-    return tuple(max(SMALLEST, round(side * scale)) for side in size)
+    return tuple(max(MIN_SIDE, round(side * scale)) for side in size)
 
 
 def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int, torch.Tensor]:

@@ -14,7 +14,7 @@ def fuse(
     """own * W + reconstructed * (1 - W), for maps (C, H, W) of the same level.
 
     W is high where the image's own features respond: there its structure is kept, while flat
-    places take the other image's look.
+    positions take the other image's style.
     """
     weight = alpha * response(own, blend_map)
     return torch.lerp(reconstructed, own, weight)

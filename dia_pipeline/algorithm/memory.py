@@ -1,4 +1,4 @@
-"""How much memory a pair takes, told before it is worked instead of by a crash.
+"""How much memory a pair takes, told before it is processed instead of by a crash.
 
 Time and memory grow with the pixels that the network works. The bytes a pixel are measured: those
 of both images' features and matching maps, and those of the deconvolution, which works one
@@ -70,7 +70,7 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
     fitting = bisect_right(sides, free, key=shrunk)
     raise PairTooLargeError(
         "",
-        f"images worked at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
+        f"images processed at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
         f"pixels take about {needed(a, b_prime, settings) / 1e9:.1f} GB "
         f"of memory, and {free / 1e9:.1f} GB are free",
         f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})",

@@ -75,9 +75,9 @@ class Network:
         """Push features (C, H, W) of level `start` forward to level `end`; the dtype is kept."""
         dtype = getattr(torch, self.precision)
         values = features[None].to(dtype, memory_format=torch.channels_last)
-        places = _between(self.backbone, start, end)
-        for place, following in zip_longest(places, places[1:], fillvalue=(0, 0)):
-            values = F.conv2d(values, *self._convolutions[place], padding=1)
+        positions = _between(self.backbone, start, end)
+        for position, following in zip_longest(positions, positions[1:], fillvalue=(0, 0)):
+            values = F.conv2d(values, *self._convolutions[position], padding=1)
             if following[1] == 1:  # before the ReLU, to which it leaves a quarter of the values
                 values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
             values = F.relu(values, inplace=True)
@@ -86,7 +86,7 @@ class Network:
 
 def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:
     """The (block, number) of the convolutions from level `start` to level `end`, in order."""
-    return [place for place in convolutions(backbone) if (start, 1) < place <= (end, 1)]
+    return [position for position in convolutions(backbone) if (start, 1) < position <= (end, 1)]
 
 
 def fast_precision(device: torch.device) -> str:

@@ -43,18 +43,18 @@ def upsample(
             the target: a power of two between levels, the ratio of the sizes to the full image.
 
     Returns:
-        (H, W, 2) int32. The place of a fine pixel inside its coarse cell is kept.
+        (H, W, 2) int32. The position of a fine pixel inside its coarse cell is kept.
     """
     device = nnf.device
-    cells, places = [], []
+    cells, positions = [], []
     for side, coarse, ratio in zip(shape, nnf.shape[:2], scale, strict=True):
         centre = (torch.arange(side, device=device) + 0.5) / ratio
         cell = centre.floor().clamp(0, coarse - 1).long()
         cells.append(cell)
-        places.append(centre - cell)  # in (0, 1) inside the cell
+        positions.append(centre - cell)  # in (0, 1) inside the cell
     nearest = nnf[cells[0]][:, cells[1]]
-    place = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)
-    fine = (nearest + place) * torch.tensor(target_scale, device=device)
+    position = torch.stack(torch.meshgrid(*positions, indexing="ij"), dim=-1)
+    fine = (nearest + position) * torch.tensor(target_scale, device=device)
     highest = torch.tensor(target_shape, device=device) - 1
     return torch.minimum(fine.floor().clamp(min=0), highest).int()
 

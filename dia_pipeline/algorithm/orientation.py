@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from dia_pipeline.algorithm.coarse_to_fine import Pyramid, work_levels
+from dia_pipeline.algorithm.coarse_to_fine import Pyramid, run_levels
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import Settings
 
@@ -46,6 +46,6 @@ def _coarse_energy(
 ) -> float:
     """The mean energy of the matches at the decisive level, resampling only."""
     coarse = replace(settings, finest=max(DECISIVE, settings.finest), deconvolution=0)
-    level = work_levels(features_a, features_b_prime, network, coarse)[coarse.finest]
+    level = run_levels(features_a, features_b_prime, network, coarse)[coarse.finest]
     energies = [level.energy_ab] if level.energy_ba is None else [level.energy_ab, level.energy_ba]
     return torch.cat([energy.flatten() for energy in energies]).double().mean().item()

@@ -19,7 +19,7 @@ ALPHA = 1.0
 LAMBDA = 0.8
 EPSILON = 1e-4
 
-MOST_DIRECT = 600_000
+MAX_DIRECT = 600_000
 """Pixels up to which the system is factorised; that takes 3 kB of memory a pixel."""
 
 POLISH = 100
@@ -36,7 +36,7 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    dtype = np.float64 if own[..., 0].size <= MOST_DIRECT else np.float32
+    dtype = np.float64 if own[..., 0].size <= MAX_DIRECT else np.float32
     guide = own @ LUMA.astype(dtype) / 255
     change = np.subtract(transferred, own, dtype=dtype)
     refined = smooth(change, guide)  # the filter is linear
@@ -47,9 +47,9 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
 def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:
     """Filter the channels of `image` (H, W, C) along the edges of `guide` (H, W), both float.
 
-    Exact up to MOST_DIRECT pixels; beyond, within half a grey level of it on the average.
+    Exact up to MAX_DIRECT pixels; beyond, within half a grey level of it on the average.
     """
-    if guide.size <= MOST_DIRECT:
+    if guide.size <= MAX_DIRECT:
         system = sparse.eye_array(guide.size) + strength * laplacian(guide)
         return _factorise(system).solve(image.reshape(guide.size, -1)).reshape(image.shape)
     # Half the size has a quarter of the pixels, and as many links: the filter is weaker by that.

@@ -36,7 +36,7 @@ def evaluate(
     threads: Threads = None,
     **options: Any,
 ):
-    """Work and score a published benchmark; the same command takes up a run that was ended.
+    """Process and score a published benchmark; the same command takes up a run that was ended.
 
     The task is correspondence unless this command or the file of variants says otherwise.
     """
@@ -44,7 +44,7 @@ def evaluate(
     from dia_pipeline.evaluation.layouts import read_layout
     from dia_pipeline.runs.config import Config, Pair, merge
     from dia_pipeline.runs.plan import Plan
-    from dia_pipeline.stages.benchmarks import read_variants, work_benchmark, write_pairs
+    from dia_pipeline.stages.benchmarks import read_variants, run_benchmark, write_pairs
 
     rows = read_layout(folder, layout, output / "derived", split)
     write_pairs(output / "pairs.tsv", rows)
@@ -62,7 +62,7 @@ def evaluate(
             variants=named,
         )
     )
-    work_benchmark(plan)
+    run_benchmark(plan)
     compare(plan)
 
 

@@ -25,14 +25,14 @@ PANEL = "One pair"
 def run(
     a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[
-        Path, typer.Argument(metavar="B_PRIME", help="The image whose look is taken.")
+        Path, typer.Argument(metavar="B_PRIME", help="The image whose style is taken.")
     ],
     output: Output,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
-    """Work one pair: A' has the structure of A and the look of B', B the reverse."""
+    """Process one pair: A' has the structure of A and the style of B', B the reverse."""
     settings = resolve(options)
     limit_threads(threads)
     from dia_pipeline.stages.pairs import run_pair

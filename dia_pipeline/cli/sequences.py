@@ -52,7 +52,7 @@ def timelapse(
     threads: Threads = None,
     **options: Any,
 ):
-    """Relight an image by many references, or restyle a video: frame by frame, and as a film.
+    """Relight an image by many references, or restyle a video: frame by frame, and as a video.
 
     The same command takes up a run that was ended, and makes what is missing.
     """

@@ -14,7 +14,7 @@ from dia_pipeline.cli.options import Threads, limit_threads
 
 @app.command(hidden=True)
 def stage(
-    name: Annotated[str, typer.Argument(help="Name of the stage, such as level5 or film.")],
+    name: Annotated[str, typer.Argument(help="Name of the stage, such as level5 or video.")],
     plan: Annotated[Path, typer.Option(help="The plan that the workflow wrote.")],
     variant: Annotated[str, typer.Option(help="Name of the variant.")] = "",
     batch: Annotated[str, typer.Option(help="Name of the batch of pairs, such as 0001.")] = "",
@@ -22,18 +22,18 @@ def stage(
     chunk: Annotated[str, typer.Option(help="Name of its chunk, for match and frames.")] = "",
     threads: Threads = None,
 ):
-    """Work one stage of a batch of pairs, of a sequence, or of the whole run."""
+    """Process one stage of a batch of pairs, of a sequence, or of the whole run."""
     limit_threads(threads)
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.summary import summarise
-    from dia_pipeline.stages.batches import work_batch, work_sequence
+    from dia_pipeline.stages.batches import run_batch, run_sequence_stage
     from dia_pipeline.stages.benchmarks import make_synthetic
 
     the_plan = Plan.read(plan)
     if batch:
-        work_batch(the_plan, name, variant, batch)
+        run_batch(the_plan, name, variant, batch)
     elif sequence:
-        work_sequence(the_plan, name, variant, sequence, chunk)
+        run_sequence_stage(the_plan, name, variant, sequence, chunk)
     elif name == "synthetic":
         make_synthetic(the_plan)
     elif name == "summary":

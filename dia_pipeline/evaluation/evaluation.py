@@ -1,4 +1,4 @@
-"""All measures of one worked pair; docs/measures.md lists them."""
+"""All measures of one processed pair; docs/measures.md lists them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALPHAS = (5, 10)
 
 FEATURE_LEVEL = 3
 """The level whose features measure energy and statistics: fine enough to see parts, and deep
-enough to see through a change of look."""
+enough to see through a change of style."""
 
 MAX_SIDE = 448
 """Longest side in pixels at which images are looked at by the network."""

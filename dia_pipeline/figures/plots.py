@@ -176,8 +176,8 @@ def _figure(
         figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
 
 
-def _point(axes: Axes, place: tuple[float, float], colour: str) -> None:
-    axes.plot(*place, "o", color=colour, ms=4, mec="white", mew=0.5)
+def _point(axes: Axes, position: tuple[float, float], colour: str) -> None:
+    axes.plot(*position, "o", color=colour, ms=4, mec="white", mew=0.5)
 
 
 def _legend(figure: Figure, matchers: Mapping[str, str]) -> None:
@@ -197,8 +197,8 @@ def _label(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
     """Write each name near its point, where it covers neither a point nor another name."""
     axes.figure.draw_without_rendering()
     renderer = axes.figure.canvas.get_renderer()
-    places = axes.transData.transform([*points.values()])
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in places]
+    positions = axes.transData.transform([*points.values()])
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in positions]
     for name, point in points.items():
         for distance, angle in product((6, *range(14, 150, 8)), np.radians(_ANGLES)):
             offset = distance * np.array([np.cos(angle), np.sin(angle)])

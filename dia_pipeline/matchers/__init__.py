@@ -24,7 +24,7 @@ from dia_pipeline.settings import MATCHERS
 
 
 class MatcherError(DiaError):
-    """A matcher cannot work a pair; the message says what it needs."""
+    """A matcher cannot process a pair; the message says what it needs."""
 
 
 def find_matcher(name: str) -> Callable:

@@ -22,7 +22,7 @@ from dia_pipeline.settings import Settings
 COHERENCE = 5.0
 """The paper's kappa: by so much, halved with every coarser level, a coherent match may be worse."""
 
-SMALLEST = 16
+MIN_SIDE = 16
 """The coarsest level has no side less than this."""
 
 VARIANCE = 0.99
@@ -72,20 +72,20 @@ def source_map(unfiltered: np.ndarray, filtered: np.ndarray, given: np.ndarray) 
         given: (h, w) float32 luminance of the image to be filtered alike.
 
     Returns:
-        (h, w, 2) int32 places (y, x) in the example.
+        (h, w, 2) int32 positions (y, x) in the example.
     """
     scale, mean = given.std() / max(unfiltered.std(), 1e-6), unfiltered.mean()
     example = [scale * (image - mean) + given.mean() for image in (unfiltered, filtered)]
-    depth = int(np.log2(max(min(*given.shape, *filtered.shape) / SMALLEST, 1)))
+    depth = int(np.log2(max(min(*given.shape, *filtered.shape) / MIN_SIDE, 1)))
     unfiltered, filtered, given = (_pyramid(image, depth) for image in (*example, given))
     coarse_example, coarse = [np.zeros_like(unfiltered[-1])] * 2, [np.zeros_like(given[-1])] * 2
     for level in reversed(range(depth + 1)):
         example_known = _known(unfiltered[level], *coarse_example)
         known = _known(given[level], *coarse)
         penalty = 1 + COHERENCE * 0.5**level
-        result, places = _synthesise(filtered[level], example_known, known, penalty)
+        result, positions = _synthesise(filtered[level], example_known, known, penalty)
         coarse_example, coarse = [unfiltered[level], filtered[level]], [given[level], result]
-    return places
+    return positions
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:
@@ -140,28 +140,28 @@ def _synthesise(
     axes = _principal_axes(example)
     tree = cKDTree(_reduced(example.reshape(-1, example.shape[-1]), axes))
     result = np.full(np.add(shape, 2 * _MARGIN), mean, np.float32)
-    places = np.full((*result.shape, 2), -1, np.int32)
+    positions = np.full((*result.shape, 2), -1, np.int32)
     for y, x in _fronts(shape):
         wanted = np.concatenate([known[y, x], _around(result, y, x, _BEFORE)], axis=-1)
         _, nearest = tree.query(_reduced(wanted, axes), eps=SLACK)
-        place = np.stack(np.unravel_index(nearest, filtered.shape), axis=-1)
-        near = places[_at(y, x, _BEFORE)]
-        place = _more_coherent(example, wanted, place, near, penalty)
-        places[y + _MARGIN, x + _MARGIN] = place
-        result[y + _MARGIN, x + _MARGIN] = filtered[place[:, 0], place[:, 1]]
+        position = np.stack(np.unravel_index(nearest, filtered.shape), axis=-1)
+        near = positions[_at(y, x, _BEFORE)]
+        position = _more_coherent(example, wanted, position, near, penalty)
+        positions[y + _MARGIN, x + _MARGIN] = position
+        result[y + _MARGIN, x + _MARGIN] = filtered[position[:, 0], position[:, 1]]
     inside = np.s_[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    return result[inside], places[inside]
+    return result[inside], positions[inside]
 
 
 def _more_coherent(
-    example: np.ndarray, wanted: np.ndarray, place: np.ndarray, near: np.ndarray, penalty: float
+    example: np.ndarray, wanted: np.ndarray, position: np.ndarray, near: np.ndarray, penalty: float
 ) -> np.ndarray:
     """The match that best continues one of those near, unless that is too much worse.
 
     Args:
         example: (H, W, D) neighbourhoods.
         wanted: (N, D) neighbourhoods.
-        place: (N, 2) approximate matches.
+        position: (N, 2) approximate matches.
         near: (N, 12, 2) the matches of the pixels before each, -1 where there are none.
         penalty: how many times the squared distance of the approximate match is not too much.
     """
@@ -172,8 +172,8 @@ def _more_coherent(
     distances = ((example[y, x] - wanted[:, None]) ** 2).sum(axis=-1)
     distances = np.where(possible, distances, np.inf)
     best = np.arange(len(near)), distances.argmin(axis=-1)
-    limit = penalty * ((example[place[:, 0], place[:, 1]] - wanted) ** 2).sum(axis=-1)
-    return np.where((distances[best] <= limit)[:, None], continued[best], place)
+    limit = penalty * ((example[position[:, 0], position[:, 1]] - wanted) ** 2).sum(axis=-1)
+    return np.where((distances[best] <= limit)[:, None], continued[best], position)
 
 
 def _fronts(shape: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -29,7 +29,7 @@ WINDOW, TOP_WINDOW = 2, 10
 ITERATIONS, TOP_ITERATIONS = 10, 60
 """Below the coarsest level, where 30, as in the release, find no more; and at it."""
 
-SMALL, SLOPE, MOST = 0.005, 2.0, 40.0
+SMALL, SLOPE, MAX_COST = 0.005, 2.0, 40.0
 """The weights of small offsets and of smoothness, and the most that a difference costs.
 
 The unit is the L1 distance of descriptors of length 1.
@@ -113,7 +113,7 @@ def _field(source: list[np.ndarray], target: list[np.ndarray]) -> np.ndarray:
         home = nnf.identity(shape, target_shape).numpy()
         radius = TOP_WINDOW if top else WINDOW
         data = _data_cost(source[level], target[level], home + offsets, radius)
-        weights = (_UNIT * SMALL, _UNIT * SLOPE, _UNIT * MOST)
+        weights = (_UNIT * SMALL, _UNIT * SLOPE, _UNIT * MAX_COST)
         offsets = propagate(data, offsets, *weights, TOP_ITERATIONS if top else ITERATIONS)
     return np.clip(home + offsets, 0, np.array(target_shape) - 1).astype(np.int32)
 

@@ -31,7 +31,7 @@ Options = dict[str, Any]
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
 """The settings that sequences cannot change."""
 
-MOST_PROBLEMS = 50
+MAX_PROBLEMS = 50
 """So many are listed; one wrong column of a long table shall not hide the rest of the terminal."""
 
 FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
@@ -152,9 +152,9 @@ def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settin
 def _report(problems: list[str]) -> str:
     count = "one thing is" if len(problems) == 1 else f"{len(problems)} things are"
     lines = [f"{count} wrong with the configuration:"]
-    lines += [f"  {text}" for text in problems[:MOST_PROBLEMS]]
-    if len(problems) > MOST_PROBLEMS:
-        lines.append(f"  ... and {len(problems) - MOST_PROBLEMS} more")
+    lines += [f"  {text}" for text in problems[:MAX_PROBLEMS]]
+    if len(problems) > MAX_PROBLEMS:
+        lines.append(f"  ... and {len(problems) - MAX_PROBLEMS} more")
     return "\n".join(lines)
 
 

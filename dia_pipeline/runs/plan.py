@@ -21,10 +21,10 @@ STAGES = ("features", *(f"level{level}" for level in LEVELS), "aggregate")
 """The stages of a pair, in order."""
 
 CHUNKED = ("match", "frames")
-"""The stages of a sequence that are worked by chunks."""
+"""The stages of a sequence that are processed by chunks."""
 
 WHOLE = "all"
-"""What stands for the name of a chunk where all of a sequence is worked."""
+"""What stands for the name of a chunk where all of a sequence is processed."""
 
 SUFFIXES = {"receipts": "json", "logs": "log", "benchmarks": "tsv"}
 """The files of a job by kind."""
@@ -201,7 +201,7 @@ class Plan:
         if position == 0:
             return []
         before, chunks = sequence.stages[position - 1], [""]
-        if stage == "film":
+        if stage == "video":
             chunks = list(sequence.chunks)
         elif before == "match":
             chunks = list(sequence.shares(sequence.chunks[chunk].start))

@@ -96,12 +96,12 @@ class Sequence:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of the sequence, in order; `match` and `frames` are worked by chunks."""
+        """The stages of the sequence, in order; `match` and `frames` are processed by chunks."""
         return self.mode.stages
 
     @cached_property
     def chunks(self) -> dict[str, Chunk]:
-        """What is worked by one job each, by name."""
+        """What is processed by one job each, by name."""
         count = len(self.frames)
         references = self.references if self.content_moves else {0: None}
         begins = [n for n in references if n < count]
@@ -121,7 +121,7 @@ class Sequence:
             chunks[f"{number + 1:04d}"] = Chunk(start, stop, end, reference)
         return chunks
 
-    def shares(self, frame: int) -> dict[str, float]:
+    def weights(self, frame: int) -> dict[str, float]:
         """The chunks whose matches make a frame, and how much of it each makes."""
         names = list(self.chunks)
         own = next(i for i, c in enumerate(self.chunks.values()) if c.start <= frame < c.stop)
@@ -129,8 +129,8 @@ class Sequence:
         before = self.chunks[names[own - 1]] if own else None
         if before is None or frame >= before.end:
             return {names[own]: 1.0}
-        share = (frame - chunk.start + 1) / (before.end - before.stop + 1)
-        return {names[own - 1]: 1 - share, names[own]: share}
+        weight = (frame - chunk.start + 1) / (before.end - before.stop + 1)
+        return {names[own - 1]: 1 - weight, names[own]: weight}
 
 
 def find_frames(sequence: Sequence) -> Sequence:

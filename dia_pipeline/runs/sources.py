@@ -15,7 +15,7 @@ LIST = ".txt"
 
 
 class SequenceError(DiaError):
-    """A sequence cannot be worked as it is described; the message says what to change."""
+    """A sequence cannot be processed as it is described; the message says what to change."""
 
 
 def is_image(source: str) -> bool:

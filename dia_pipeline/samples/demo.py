@@ -88,12 +88,12 @@ def day_to_night(count: int) -> tuple[np.ndarray, list[np.ndarray]]:
 
 def graded(image: np.ndarray, count: int) -> list[np.ndarray]:
     """The image in the light of `count` times from day over sunset to night."""
-    looks = [image, sunset(image), night(image)]
+    styles = [image, sunset(image), night(image)]
     frames = []
     for time in np.linspace(0, 2, count):
         earlier = min(int(time), 1)
-        share = time - earlier
-        mixed = (1 - share) * looks[earlier] + share * looks[earlier + 1]
+        weight = time - earlier
+        mixed = (1 - weight) * styles[earlier] + weight * styles[earlier + 1]
         frames.append(np.rint(mixed).astype(np.uint8))
     return frames
 

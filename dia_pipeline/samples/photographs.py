@@ -1,6 +1,6 @@
-"""Photographs that installed packages carry, and other looks for them.
+"""Photographs that installed packages carry, and other styles for them.
 
-They make the demo, the benchmarks and the tests run on real images without a download. A look
+They make the demo, the benchmarks and the tests run on real images without a download. A style
 takes an image (H, W, 3) uint8 RGB to another of the same size; the same input and seed always
 give the same image.
 """

@@ -1,4 +1,4 @@
-"""The making of synthetic pairs: a view of a photograph in another look, with its exact truth.
+"""The making of synthetic pairs: a view of a photograph in another style, with its exact truth.
 
 The photograph is a little larger than what A shows of it, so that a view that looks past the
 border of A sees what is really there. Positions are (y, x) in pixels.
@@ -46,14 +46,14 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
 
     Args:
         row: as `synthetic.synthetic_pairs` gives it.
-        parts: the photograph, the view and the look that its name stands for.
+        parts: the photograph, the view and the style that its name stands for.
         side: longest side of A and B' in pixels.
         seed: decides, together with the pair's name, all that is random.
 
     Raises:
         FileNotFoundError: the package that carries the photograph is not installed.
     """
-    subject, view, look = parts
+    subject, view, style = parts
     random = np.random.default_rng([seed, zlib.crc32(row["name"].encode())])
     strokes = int(random.integers(2**31))
     source, inner = _source(subject, side, FAR_MARGIN if view == "far" else MARGIN)
@@ -70,8 +70,8 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
         seen, mask_b_prime, map_ba = seen[:, ::-1], mask_b_prime[:, ::-1], map_ba[:, ::-1]
         map_ab[..., 1] = a.shape[1] - 1 - map_ab[..., 1]
     write_image(row["a"], a)
-    write_image(row["b_prime"], in_look(look, seen, strokes))
-    write_image(row["a_prime"], in_look(look, source[inner], strokes))
+    write_image(row["b_prime"], in_style(style, seen, strokes))
+    write_image(row["a_prime"], in_style(style, source[inner], strokes))
     write_image(row["mask_a"], mask.astype(np.uint8) * 255)
     write_image(row["mask_b_prime"], mask_b_prime.astype(np.uint8) * 255)
     write_flo(row["flow_ab"], (map_ab - _grid(a.shape[:2]))[..., ::-1])
@@ -156,11 +156,11 @@ def _details(values: np.ndarray) -> np.ndarray:
     return values - ndimage.gaussian_filter(values, (coarsest, coarsest, 0))
 
 
-def in_look(look: str, image: np.ndarray, seed: int) -> np.ndarray:
-    """The image (H, W, 3) uint8 in one of `synthetic.LOOKS`."""
-    if look == "night":
+def in_style(style: str, image: np.ndarray, seed: int) -> np.ndarray:
+    """The image (H, W, 3) uint8 in one of `synthetic.STYLES`."""
+    if style == "night":
         return night(image)
-    return SEEDED[look](image, seed)
+    return SEEDED[style](image, seed)
 
 
 def graded(image: np.ndarray, seed: int) -> np.ndarray:
@@ -181,7 +181,7 @@ SEEDED = {
     "mosaic": mosaic,
     "woodcut": woodcut,
 }
-"""The looks that chance has a part in."""
+"""The styles that chance has a part in."""
 
 
 def _source(subject: str, side: int, margin: float) -> tuple[np.ndarray, tuple[slice, slice]]:

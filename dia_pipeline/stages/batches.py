@@ -63,10 +63,10 @@ def made_by(stage: str, graph: Graph) -> list[Artefact]:
     return [artefact for artefact in graph.values() if artefact.stage == stage]
 
 
-def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
-    """Work one stage of a batch and leave its receipt.
+def run_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
+    """Process one stage of a batch and leave its receipt.
 
-    A pair that fails is recorded and does not keep the others from being worked; one that failed
+    A pair that fails is recorded and does not keep the others from being processed; one that failed
     in an earlier stage is not tried again.
 
     Raises:
@@ -90,10 +90,10 @@ def work_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
     return receipt
 
 
-def work_sequence(plan: Plan, stage: str, variant: str, name: str, chunk: str = "") -> Receipt:
-    """Work one stage of a sequence, or of one of its chunks, and leave its receipt.
+def run_sequence_stage(plan: Plan, stage: str, variant: str, name: str, chunk: str = "") -> Receipt:
+    """Process one stage of a sequence, or of one of its chunks, and leave its receipt.
 
-    The receipt of the film names every gap as a failure. A sequence that failed in an earlier
+    The receipt of the video names every gap as a failure. A sequence that failed in an earlier
     stage is not tried again.
 
     Raises:
@@ -104,7 +104,7 @@ def work_sequence(plan: Plan, stage: str, variant: str, name: str, chunk: str = 
     if not receipt.failed:
         graph = planned_sequence(plan, variant, name)
         ensure(receipt, name, f"{variant}/{name} {chunk}", lambda: made_of(graph, stage, chunk))
-        if stage == "film" and name in receipt.made:
+        if stage == "video" and name in receipt.made:
             for frame, reason in graph.gaps.items():
                 receipt.failed[f"{name}, frame {frame + 1}"] = Failure("prepare", reason)
     receipt.write(plan.sequence_receipt(stage, variant, name, chunk))

@@ -1,4 +1,4 @@
-"""Benchmarks: the synthetic one, and published ones, worked and measured in this process."""
+"""Benchmarks: the synthetic one, and published ones, processed and measured in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import ConfigError, Options
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.synthetic import make_benchmark
-from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.receipts import write_json
 
@@ -36,8 +36,8 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         ) from error
 
 
-def work_benchmark(plan: Plan) -> None:
-    """Work and measure all pairs in all variants; what is there and valid is not made again.
+def run_benchmark(plan: Plan) -> None:
+    """Process and measure all pairs in all variants; what is there and valid is not made again.
 
     Raises:
         SettingsError: a variant has settings that are not possible.
@@ -49,7 +49,7 @@ def work_benchmark(plan: Plan) -> None:
     plan.write()
     for variant, batch in jobs:
         for stage in (*plan.stages, "measure"):
-            work_batch(plan, stage, variant, batch)
+            run_batch(plan, stage, variant, batch)
 
 
 def make_synthetic(plan: Plan) -> None:

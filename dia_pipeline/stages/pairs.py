@@ -145,7 +145,7 @@ class PairSteps:
 
     def level(self, number: int, coarser: Content | None = None, **features: Content) -> Content:
         """One level, from the features and the level before."""
-        from dia_pipeline.algorithm.coarse_to_fine import Pyramid, work_level
+        from dia_pipeline.algorithm.coarse_to_fine import Pyramid, run_level
         from dia_pipeline.algorithm.orientation import orient
         from dia_pipeline.store.packing import pack_level, unpack_features, unpack_level
 
@@ -165,7 +165,7 @@ class PairSteps:
         else:
             features_b_prime, mirrored = orient(features_a, reference, network, self.settings)
             self._log_orientation(mirrored)
-        made = work_level(
+        made = run_level(
             number, features_a, features_b_prime, previous, network, self.settings, self._progress
         )
         arrays = pack_level(made, self.settings.feature_dtype)
@@ -230,7 +230,7 @@ def run_pair(
     device: str = "auto",
     progress: Progress = lambda level, step: None,
 ) -> None:
-    """Work one pair and leave the same results as the workflow does.
+    """Process one pair and leave the same results as the workflow does.
 
     Args:
         a, b_prime: paths of the images.

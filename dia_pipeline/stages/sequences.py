@@ -1,8 +1,8 @@
-"""The graph of a sequence: what is made of it, from the frames to the film.
+"""The graph of a sequence: what is made of it, from the frames to the video.
 
     frames ── prepared ─┬─ fields 1 ── fields 2 ── fields 3 ── ...    by the mode of coherence
                         │     │           │           │
-                        └─ frame 1     frame 2     frame 3 ── ... ── film
+                        └─ frame 1     frame 2     frame 3 ── ... ── video
 
 What is prepared says which frames are gaps and where scenes begin: only then the rest is known.
 """
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
-from dia_pipeline.stages.film import make_film
 from dia_pipeline.stages.frames import Derived, Frame, Remembered, Together, given_frames
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.stages.preparing import median_name, prepare
+from dia_pipeline.stages.video import make_video
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile, Input
 from dia_pipeline.store.folders import Folder
@@ -35,9 +35,9 @@ FrameProgress = Callable[[str, int, int], None]
 
 
 class PartOf(NamedTuple):
-    """A share of a frame, the reference that it is made of, and the field (H, W, 2) into that."""
+    """The weight of a part of a frame, its reference, and the field (H, W, 2) into that."""
 
-    share: float
+    weight: float
     reference: Input
     field: Derived
 
@@ -84,7 +84,7 @@ class SequenceGraph:
             **{f"fields of {name}": each.of for name, each in self._locks.items()},
             **{f"fields {chunk} {n + 1}": each for (chunk, n), each in self._fields.items()},
             **{f"frame {n + 1}": frame for n, frame in self.frames.items()},
-            "film": self.film,
+            "video": self.video,
         }
 
     # What is given.
@@ -186,8 +186,7 @@ class SequenceGraph:
         self, path: Path, stage: str, pair: dict[str, Input], fixed: str, chunk: str = ""
     ) -> Arrays:
         """The fields of a pair of which one image is fixed."""
-        weights = self._matching.backbone.digest
-        decided = {"coherence": self.sequence.coherence, "weights": weights}
+        decided = {"coherence": self.sequence.coherence, "network": self._matching.backbone.digest}
         needs = {**pair, "fixed": self._features[fixed]}
         settings = decided | self.settings.deciding(~Step.RESULTS & ~Step.MATCHED_FEATURES)
         return Arrays(path, stage, "fields", settings, pair, self._match, needs=needs, chunk=chunk)
@@ -255,7 +254,7 @@ class SequenceGraph:
 
     def _frame(self, chunk: str, frame: int) -> Frame:
         parts = self.parts_of(frame)
-        shares = [part.share for part in parts]
+        weights = [part.weight for part in parts]
         inputs: dict[str, Input] = {"a": self.a(frame)}
         for number, part in enumerate(parts):
             inputs |= {f"reference{number}": part.reference, f"field{number}": part.field}
@@ -263,20 +262,20 @@ class SequenceGraph:
             self.folder / "frames" / f"{frame + 1:04d}.png",
             "frames",
             "frame",
-            {**self.settings.deciding(Step.RESULTS), "shares": shares},
+            {**self.settings.deciding(Step.RESULTS), "weights": weights},
             inputs,
-            partial(self._make_frame, shares),
+            partial(self._make_frame, weights),
             chunk=chunk,
         )
 
-    def _make_frame(self, shares: list[float], a: np.ndarray, **inputs: np.ndarray) -> np.ndarray:
+    def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: np.ndarray) -> np.ndarray:
         """A' of a frame, (H, W, 3) uint8."""
         from dia_pipeline.algorithm.refinement import refine
         from dia_pipeline.temporal.frames import make_frame
 
         parts = [
-            (share, inputs[f"reference{number}"], inputs[f"field{number}"])
-            for number, share in enumerate(shares)
+            (weight, inputs[f"reference{number}"], inputs[f"field{number}"])
+            for number, weight in enumerate(weights)
         ]
         made = make_frame(a, parts, self.settings)
         return refine(a, made) if self.settings.refine else made
@@ -284,19 +283,19 @@ class SequenceGraph:
     def parts_of(self, frame: int) -> list[PartOf]:
         """What a frame is made of."""
         if isinstance(self.sequence.mode, Locked):
-            shares = self._lock_shares(frame)
-            return [PartOf(s, self.given[frame], self._locks[name]) for name, s in shares.items()]
+            weights = self._lock_weights(frame)
+            return [PartOf(s, self.given[frame], self._locks[name]) for name, s in weights.items()]
         parts = []
-        for name, share in self.sequence.shares(frame).items():
+        for name, weight in self.sequence.weights(frame).items():
             reference = self._b_prime(self.sequence.chunks[name], frame)
             field = partial(self._own_field, frame, reference)
-            parts.append(PartOf(share, reference, Derived(self._fields[name, frame], field)))
+            parts.append(PartOf(weight, reference, Derived(self._fields[name, frame], field)))
         return parts
 
     def _own_field(self, frame: int, reference: Input, fields: Content) -> np.ndarray:
         return self._full_field(self.a(frame), reference.ensure().shape[:2], fields)
 
-    def _lock_shares(self, frame: int) -> dict[str, float]:
+    def _lock_weights(self, frame: int) -> dict[str, float]:
         """The locks by which a frame is made: those of the keyframes around it."""
         scene = next(scene for scene in self.scenes if frame in scene)
         keys = self._keys(scene)
@@ -305,20 +304,20 @@ class SequenceGraph:
         if frame >= keys[-1]:
             return {_lock_name(scene, keys[-1]): 1.0}
         before, after = next(both for both in pairwise(keys) if frame < both[1])
-        share = (frame - before) / (after - before)
-        shares = {before: 1 - share, after: share}
-        return {_lock_name(scene, key): share for key, share in shares.items() if share}
+        weight = (frame - before) / (after - before)
+        weights = {before: 1 - weight, after: weight}
+        return {_lock_name(scene, key): weight for key, weight in weights.items() if weight}
 
     @cached_property
-    def film(self) -> Folder:
+    def video(self) -> Folder:
         """Video, preview, contact sheet, measures; with all frames the folder of results."""
         return Folder(
             self.folder,
-            "film",
-            "film",
+            "video",
+            "video",
             {"frame_rate": self.sequence.frame_rate},
             {"frames": Together(list(self.frames.values()))},
-            partial(make_film, self),
+            partial(make_video, self),
         )
 
 
@@ -333,7 +332,7 @@ def run_sequence(
     device: str = "auto",
     progress: FrameProgress = lambda stage, done, count: None,
 ) -> dict[int, str]:
-    """Work a sequence in one go and leave the same results as the workflow does.
+    """Process a sequence in one go and leave the same results as the workflow does.
 
     Args:
         progress: told the stage, how many of its frames are done, and how many there are.

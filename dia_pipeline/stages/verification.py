@@ -31,8 +31,8 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
                 for reason in _faults(plan, stage, variant, batch):
                     yield Fault(reason, receipts)
         for name in plan.sequences:
-            chunks = plan.sequence_receipts_before("film", variant, name)
-            receipts = (*chunks, plan.sequence_receipt("film", variant, name))
+            chunks = plan.sequence_receipts_before("video", variant, name)
+            receipts = (*chunks, plan.sequence_receipt("video", variant, name))
             for reason in _sequence_faults(plan, variant, name):
                 yield Fault(reason, receipts)
 
@@ -65,7 +65,7 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
 
 
 def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
-    receipt = plan.sequence_receipt("film", variant, name)
+    receipt = plan.sequence_receipt("video", variant, name)
     made = _made(receipt)
     if made is None:
         yield f"{receipt}: the receipt is damaged"

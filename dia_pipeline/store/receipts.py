@@ -16,7 +16,7 @@ from dia_pipeline.io.files import replace_file
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a pair could not be worked, and the stage where that showed."""
+    """Why a pair could not be processed, and the stage where that showed."""
 
     stage: str
     reason: str

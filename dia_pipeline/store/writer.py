@@ -12,7 +12,7 @@ import numpy as np
 from dia_pipeline.store.arrays import write_arrays
 from dia_pipeline.store.artefacts import Recipe
 
-MOST_WAITING = 2
+MAX_WAITING = 2
 """So many artefacts at most wait in memory for the disk."""
 
 
@@ -39,7 +39,7 @@ class Writer:
         Raises:
             OSError: an earlier one could not be written.
         """
-        while len(self._waiting) >= MOST_WAITING:
+        while len(self._waiting) >= MAX_WAITING:
             self.wait(next(iter(self._waiting)))
         self._waiting[path] = self._thread.submit(write_arrays, path, recipe, arrays, attributes)
 

@@ -40,7 +40,7 @@ class Independent:
     chained = False
     """Whether the frames of a chunk depend on each other, and are matched in order."""
 
-    stages: tuple[str, ...] = ("prepare", "match", "frames", "film")
+    stages: tuple[str, ...] = ("prepare", "match", "frames", "video")
 
     def match(
         self, pair: Matched, before: Before | None, network: Network, settings: Settings
@@ -108,7 +108,7 @@ class Locked(Independent):
     nothing but the light of their references.
     """
 
-    stages = ("prepare", "frames", "film")
+    stages = ("prepare", "frames", "video")
 
 
 MODES: dict[str, Independent] = {

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
-from dia_pipeline.algorithm.coarse_to_fine import Fields, Pyramid, work_levels
+from dia_pipeline.algorithm.coarse_to_fine import Fields, Pyramid, run_levels
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import LEVELS, Settings
 from dia_pipeline.temporal.motion import flow_between, grid, trusted
@@ -27,7 +27,7 @@ def match_frame(
 ) -> LevelFields:
     """Match one frame, afresh or, with fewer iterations, from the fields of the frame before."""
     settings = fewer_iterations(settings) if earlier else settings
-    levels = work_levels(features_a, features_b_prime, network, settings, earlier=earlier)
+    levels = run_levels(features_a, features_b_prime, network, settings, earlier=earlier)
     return {number: (level.nnf_ab, level.nnf_ba) for number, level in levels.items()}
 
 
@@ -48,14 +48,15 @@ def image_field(
 
 
 Part = tuple[float, np.ndarray, np.ndarray]
-"""A share of a frame, the reference (h, w, 3) uint8 it is made of, and its field (H, W, 2)."""
+"""A weight of a frame, the reference (h, w, 3) uint8 it is made of, and its field (H, W, 2)."""
 
 
 def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
-    """The frame (H, W, 3) uint8 that parts, whose shares sum to 1, make of the content `own`."""
+    """The frame (H, W, 3) uint8 that parts, whose weights sum to 1, make of the content `own`."""
     images = [
-        share * rebuild(own, reference, torch.from_numpy(_inside(field, reference.shape)), settings)
-        for share, reference, field in parts
+        weight
+        * rebuild(own, reference, torch.from_numpy(_inside(field, reference.shape)), settings)
+        for weight, reference, field in parts
     ]
     return np.rint(sum(images)).astype(np.uint8)
 
@@ -139,11 +140,11 @@ def _scaled(flow: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return small * np.divide(shape, flow.shape[:2], dtype=np.float32)
 
 
-def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _inside(positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Places (H, W, 2) as float32, moved into an image (h, w) or (h, w, 3)."""
-    return places.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
+    return positions.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
 
 
-def _pixels(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _pixels(positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The nearest pixels of an image (h, w), (H, W, 2) int32."""
-    return _inside(np.rint(places), shape).astype(np.int32)
+    return _inside(np.rint(positions), shape).astype(np.int32)

@@ -79,8 +79,8 @@ def test_bfloat16_stays_close_to_float32(network):
     rough = Network.__new__(Network)
     rough.__dict__.update(network.__dict__, precision="bfloat16")
     rough._convolutions = {
-        place: (weight.bfloat16(), bias.bfloat16())
-        for place, (weight, bias) in network._convolutions.items()
+        position: (weight.bfloat16(), bias.bfloat16())
+        for position, (weight, bias) in network._convolutions.items()
     }
     values = torch.rand(3, 64, 64) * 200 - 100
     exact, close = network.forward(values, 0, 5), rough.forward(values, 0, 5)

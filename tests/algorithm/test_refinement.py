@@ -67,7 +67,7 @@ def test_images_too_large_to_factorise_come_close_to_the_exact_solution(monkeypa
     change = night(own) / 255 - own / 255
     guide = (own / 255) @ (0.299, 0.587, 0.114)
     exact = smooth(change, guide)
-    monkeypatch.setattr(refinement, "MOST_DIRECT", 10_000)
+    monkeypatch.setattr(refinement, "MAX_DIRECT", 10_000)
     error = np.abs(smooth(change, guide) - exact) * 255
     assert error.mean() < 0.5
     assert error.max() < 6

@@ -25,7 +25,7 @@ from dia_pipeline.temporal.motion import grid
 
 SETTINGS = Settings()
 FOLLOWERS = ["optical-flow", "patchmatch-rgb", "sift"]
-"""The matchers that follow what is seen, at least within one look."""
+"""The matchers that follow what is seen, at least within one style."""
 
 
 @pytest.fixture(scope="module")
@@ -111,12 +111,12 @@ def test_rgb_matching_maps_multiply_to_the_squared_difference():
 
 def test_dense_sift_is_the_sift_of_opencv(cat):
     """Up to the Gaussian window; its orientations run the other way, y being up in its gradient."""
-    places = [(y, x) for y in range(15, 85, 6) for x in range(15, 135, 6)]
-    keypoints = [cv2.KeyPoint(float(x), float(y), 2, 0) for y, x in places]
+    positions = [(y, x) for y in range(15, 85, 6) for x in range(15, 135, 6)]
+    keypoints = [cv2.KeyPoint(float(x), float(y), 2, 0) for y, x in positions]
     unblurred = cv2.SIFT_create(sigma=0.5)
     _, theirs = unblurred.compute(cv2.cvtColor(cat, cv2.COLOR_RGB2GRAY), keypoints)
     theirs = np.roll(theirs.reshape(-1, 16, 8)[..., ::-1], 1, axis=-1).reshape(-1, 128)
-    ours = dense_sift(cat)[tuple(np.transpose(places))].astype(float)
+    ours = dense_sift(cat)[tuple(np.transpose(positions))].astype(float)
     lengths = np.linalg.norm(ours, axis=-1) * np.linalg.norm(theirs, axis=-1)
     cosines = (ours * theirs).sum(axis=-1) / lengths
     assert np.median(cosines) > 0.96
@@ -130,9 +130,9 @@ def energies(offsets, data, centre, small, slope, most):
     for axis in (1, 2):
         step = np.abs(np.diff(offsets, axis=axis))
         total += np.minimum(slope * step, most).sum(axis=(1, 2, 3))
-    place = offsets - centre + side // 2
+    position = offsets - centre + side // 2
     y, x = np.indices((height, width))
-    return total + data[y, x, place[..., 0], place[..., 1]].sum(axis=(1, 2))
+    return total + data[y, x, position[..., 0], position[..., 1]].sum(axis=(1, 2))
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (4, 1), (2, 2)])
@@ -153,7 +153,7 @@ def test_belief_propagation_finds_the_least_energy(shape):
 
 
 def test_an_image_analogy_takes_a_new_look_off_again(cat):
-    """A' and B' are by night; B must come out by day, from the right places, and both ways."""
+    """A' and B' are by night; B must come out by day, from the right positions, and both ways."""
     a, b = window(cat, 10, 14), window(cat, 13, 10)  # b[y - 3, x + 4] = a[y, x]
     nnf_ab, nnf_ba = find_matcher("image-analogies")(a, night(b), night(a), SETTINGS)
     error = np.abs(a[nnf_ba[..., 0], nnf_ba[..., 1]].astype(float) - b)

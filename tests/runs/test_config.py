@@ -13,7 +13,7 @@ from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.runs import config as config_module
 from dia_pipeline.runs.config import Config, ConfigError, Pair, load_config, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.samples.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
+from dia_pipeline.samples.synthetic import DEFAULTS, PAIRS, STYLES, VIEWS
 from dia_pipeline.temporal.coherence import MODES
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
@@ -105,7 +105,7 @@ def test_the_synthetic_benchmark_is_worked_beside_a_table(table):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"pairs": ["coffee-shift-nigth"]}, ["no pair 'coffee-shift-nigth'", *VIEWS, *LOOKS]),
+        ({"pairs": ["coffee-shift-nigth"]}, ["no pair 'coffee-shift-nigth'", *VIEWS, *STYLES]),
         ({"size": 300}, ["synthetic.size: there is no such field; did you mean 'side'?"]),
         ({"pairs": ["coffee-shift-night"]}, ["'coffee-shift-night'", "rename"]),
     ],

@@ -108,7 +108,7 @@ def test_the_frames_of_a_sequence_are_counted_once(day):
         for chunk in ("0001", "0002", "0003"):
             finish_sequence(day, stage, chunk)
     gap = {"day, frame 2": Failure("prepare", "no such file")}
-    finish_sequence(day, "film", **gap)
+    finish_sequence(day, "video", **gap)
     found = status(day)["hierarchical/day"]
     assert (found.done, found.failed, found.running, found.remaining) == (6, 1, 0, 0)
     assert list(status(day)) == ["hierarchical/day"]

@@ -10,7 +10,7 @@ from dia_pipeline.samples import photographs
 from dia_pipeline.samples.demo import demo_pairs
 from dia_pipeline.samples.photographs import PHOTOGRAPHS, photograph, sampled, warped
 
-LOOKS = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset")
+STYLES = ("painted", "swirls", "mosaic", "woodcut", "pencil", "night", "sunset")
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -29,14 +29,14 @@ def test_photograph_errors_say_what_to_do(monkeypatch):
         photograph("chelsea")
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_looks_keep_the_size_change_the_image_and_repeat(look):
+@pytest.mark.parametrize("style", STYLES)
+def test_styles_keep_the_size_change_the_image_and_repeat(style):
     image = photograph("china")[100:200, 50:200]
     before = image.copy()
-    result = getattr(photographs, look)(image)
+    result = getattr(photographs, style)(image)
     assert result.shape == image.shape and result.dtype == np.uint8
     assert np.abs(result.astype(int) - image).mean() > 5
-    np.testing.assert_array_equal(result, getattr(photographs, look)(image))
+    np.testing.assert_array_equal(result, getattr(photographs, style)(image))
     np.testing.assert_array_equal(image, before)
 
 
@@ -49,9 +49,9 @@ def test_night_darkens_the_sky_and_keeps_the_temple_warm():
 
 def test_the_same_seed_paints_the_same_and_another_something_else():
     image = photograph("coffee")[100:160, 200:280]
-    for look in (photographs.swirls, photographs.mosaic, photographs.woodcut):
-        np.testing.assert_array_equal(look(image, 1), look(image, 1))
-        assert (look(image, 1) != look(image, 2)).any()
+    for style in (photographs.swirls, photographs.mosaic, photographs.woodcut):
+        np.testing.assert_array_equal(style(image, 1), style(image, 1))
+        assert (style(image, 1) != style(image, 2)).any()
 
 
 def test_swirls_follow_no_contour():
@@ -60,8 +60,10 @@ def test_swirls_follow_no_contour():
     image[:, 60:] = 160
     near = slice(30, 90)
     along = {
-        look: np.abs(np.diff(getattr(photographs, look)(image)[near, near].mean(-1), axis=0)).mean()
-        for look in ("painted", "swirls")
+        style: np.abs(
+            np.diff(getattr(photographs, style)(image)[near, near].mean(-1), axis=0)
+        ).mean()
+        for style in ("painted", "swirls")
     }
     assert along["swirls"] > 2 * along["painted"]
 

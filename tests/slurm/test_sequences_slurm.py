@@ -31,7 +31,7 @@ def test_two_sequences_run_in_parallel(checkout, cluster):
     spans = defaultdict(list)
     for _, moment, job, *_ in cluster.trace()[seen:]:
         spans[job].append(float(moment))
-    assert len(spans) == 2 * (1 + 2 + 2 + 1)  # prepare, match and frames of two chunks, film
+    assert len(spans) == 2 * (1 + 2 + 2 + 1)  # prepare, match and frames of two chunks, video
     moments = [(min(times), max(times)) for times in spans.values()]
     overlapping = [
         (one, other) for one in moments for other in moments if one < other and other[0] < one[1]

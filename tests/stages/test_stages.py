@@ -22,7 +22,7 @@ from dia_pipeline.io.images import read_image
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import forget_failures, summarise
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.batches import planned_graph, work_batch
+from dia_pipeline.stages.batches import planned_graph, run_batch
 from dia_pipeline.stages.jobs import Matching
 from dia_pipeline.stages.measuring import read_measures, seconds_taken
 from dia_pipeline.stages.pairs import run_pair
@@ -53,7 +53,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def plan(finished, tmp_path, monkeypatch):
-    """A plan of two pairs that is worked through, in a copy that may be spoilt."""
+    """A plan of two pairs that is processed through, in a copy that may be spoilt."""
     folder, plan = finished
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
@@ -97,10 +97,10 @@ def test_nothing_valid_is_made_again_nor_torch_imported(plan):
     code = f"""
 import sys
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.batches import run_batch
 plan = Plan.read({str(plan_path)!r})
 for stage in plan.stages:
-    work_batch(plan, stage, "hierarchical", "0001")
+    run_batch(plan, stage, "hierarchical", "0001")
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -123,7 +123,7 @@ def test_exactly_what_is_damaged_is_made_again_with_the_same_bytes(plan, damaged
     broken = bytearray(path.read_bytes())
     broken[len(broken) // 2] ^= 1
     path.write_bytes(broken)
-    work_batch(plan, stage, "hierarchical", "0001")
+    run_batch(plan, stage, "hierarchical", "0001")
     assert artefacts(RESULTS) == content
     new = rewritten(before)
     assert f"hierarchical/pair2/{damaged}" in new
@@ -138,7 +138,7 @@ def test_what_a_stage_needs_and_does_not_find_it_makes(plan):
         path.unlink()
     for path in (RESULTS / "features").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
-    work_batch(plan, "aggregate", "hierarchical", "0001")
+    run_batch(plan, "aggregate", "hierarchical", "0001")
     assert artefacts(FOLDER) == content
 
 
@@ -181,7 +181,7 @@ def test_the_refined_image_is_what_is_measured(plan):
     for refined in (False, True):
         changed = Plan(replace(plan.config, settings=plan.config.settings | {"refine": refined}))
         work(changed)
-        work_batch(changed, "measure", "hierarchical", "0001")
+        run_batch(changed, "measure", "hierarchical", "0001")
         measured = read_measures(FOLDER / "pair1" / "measures.json")["colour_distance"]
         a_prime = read_image(FOLDER / "pair1" / "a_prime.png")
         assert measured == pytest.approx(colour_distance(a_prime, b_prime))
@@ -296,7 +296,7 @@ def test_a_receipt_that_another_job_takes_away_meanwhile_is_no_obstacle(pairs):
     work(plan)
     before = times(RESULTS)
     plan.receipt("level1", "hierarchical", "0001").unlink()
-    receipt = work_batch(plan, "aggregate", "hierarchical", "0001")
+    receipt = run_batch(plan, "aggregate", "hierarchical", "0001")
     assert receipt.made and not receipt.failed
     assert not rewritten(before)
 
@@ -312,7 +312,7 @@ def test_a_pair_that_is_too_large_for_the_memory_is_recorded_with_what_to_do(pai
         return extract(self, *image)
 
     monkeypatch.setattr(Matching, "extract", exhausted)
-    receipt = work_batch(plan, "features", "hierarchical", "0001")
+    receipt = run_batch(plan, "features", "hierarchical", "0001")
     assert "lower its max_side or ratio" in receipt.failed["pair1"].reason
     assert receipt.made.keys() == {"pair2"}
     assert Receipt.read(plan.receipt("features", "hierarchical", "0001")) == receipt
@@ -326,7 +326,7 @@ def test_a_full_disk_ends_the_job_and_leaves_nothing_half_done(pairs, monkeypatc
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        work_batch(plan, "features", "hierarchical", "0001")
+        run_batch(plan, "features", "hierarchical", "0001")
     assert not plan.receipt("features", "hierarchical", "0001").exists()
     assert list((RESULTS / "features").iterdir()) == []
 
@@ -336,7 +336,7 @@ def test_a_run_never_mixes_weights(pairs):
     record = Backbone.read(plan.weights("vgg16"))
     replace(record, digest="0" * 64).write(plan.weights("vgg16"))
     with pytest.raises(JobError, match="not the vgg16 weights that this run began with"):
-        work_batch(plan, "features", "hierarchical", "0001")
+        run_batch(plan, "features", "hierarchical", "0001")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_a_stage_killed_while_it_writes_is_made_up_for(plan, victim, files_made)
 import os, signal
 from dia_pipeline.io import files
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.batches import run_batch
 written, fsync = [], os.fsync
 
 def die_at_the_second(descriptor):
@@ -360,13 +360,13 @@ def die_at_the_second(descriptor):
     fsync(descriptor) if len(written) < 2 else os.kill(os.getpid(), signal.SIGKILL)
 
 files.os.fsync = die_at_the_second
-work_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
+run_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
 """
     process = subprocess.run([sys.executable, "-c", code], check=False)
     assert process.returncode == -signal.SIGKILL
     assert not receipt.exists()
     assert artefacts(RESULTS) != content
-    work_batch(plan, victim, "hierarchical", "0001")
+    run_batch(plan, victim, "hierarchical", "0001")
     left = artefacts(RESULTS)
     assert {name: left[name] for name in left if not Path(name).name.startswith(".")} == content
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.stages.batches import work_batch
+from dia_pipeline.stages.batches import run_batch
 
 RESULTS = Path("results")
 VARIANTS = {"plain": {}, "half": {"ratio": 0.5}}
@@ -30,7 +30,7 @@ def left_after_each_job(plan) -> list[int]:
     for batch in plan.batches:
         for variant in plan.variants:
             for stage in plan.stages:
-                work_batch(plan, stage, variant, batch)
+                run_batch(plan, stage, variant, batch)
             left.append(features())
     return left
 
@@ -65,7 +65,7 @@ def test_features_that_a_later_stage_makes_again_go_too(pairs):
     work(plan)
     for path in RESULTS.glob("*/pair1/*.h5"):
         path.unlink()
-    work_batch(plan, "aggregate", *plan.variants, *plan.batches)
+    run_batch(plan, "aggregate", *plan.variants, *plan.batches)
     assert (RESULTS / "hierarchical" / "pair1" / "nnf.h5").exists()
     assert features() == 0
 

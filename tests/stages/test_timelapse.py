@@ -198,8 +198,8 @@ def test_a_cut_begins_anew(images, tmp_path):
 
 def test_chunks_are_blended_where_they_overlap(images, made, tmp_path):
     moving = sequence(images, chunk=3, overlap=1)
-    assert moving.shares(2) == {"0001": 1.0}
-    assert moving.shares(3) == {"0001": 0.5, "0002": 0.5}
+    assert moving.weights(2) == {"0001": 1.0}
+    assert moving.weights(3) == {"0001": 0.5, "0002": 0.5}
     run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
     frames = {
         name: [read_image(folder / f"frames/{n:04d}.png").astype(int) for n in range(1, 7)]

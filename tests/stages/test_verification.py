@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(folder):
-    """The plan, and the files, of three pairs that are worked through."""
+    """The plan, and the files, of three pairs that are processed through."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         plan = make_plan(RESULTS, write_pairs(Path("images"), 3))
@@ -46,12 +46,12 @@ def verify() -> tuple[int, str]:
 
 def work_without_receipts(plan: Plan) -> None:
     """What Snakemake does: work what has no receipt."""
-    from dia_pipeline.stages.batches import work_batch
+    from dia_pipeline.stages.batches import run_batch
 
     for batch in plan.batches:
         for stage in plan.stages:
             if not plan.receipt(stage, "hierarchical", batch).exists():
-                work_batch(plan, stage, "hierarchical", batch)
+                run_batch(plan, stage, "hierarchical", batch)
 
 
 def test_what_is_whole_is_left_alone(plan):

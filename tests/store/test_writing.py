@@ -7,7 +7,7 @@ import pytest
 
 from dia_pipeline.store import writer as writing
 from dia_pipeline.store.arrays import read_arrays
-from dia_pipeline.store.writer import MOST_WAITING, Writer
+from dia_pipeline.store.writer import MAX_WAITING, Writer
 
 RECIPE = {"stage": "test"}
 
@@ -25,7 +25,7 @@ def test_the_next_is_computed_meanwhile_but_few_wait_in_memory(tmp_path, monkeyp
     disk = threading.Event()
     monkeypatch.setattr(writing, "write_arrays", lambda *arguments: disk.wait())
     with Writer() as writer:
-        for number in range(MOST_WAITING):
+        for number in range(MAX_WAITING):
             writer.write(tmp_path / str(number), RECIPE, {}, {})  # returns: nothing is written yet
         one_more = threading.Thread(
             target=writer.write, args=(tmp_path / "one more", RECIPE, {}, {})

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """Two pairs in one batch, worked in two variants that share features and one that does not."""
+    """Two pairs in one batch, in two variants that share features and one that does not."""
     monkeypatch.chdir(tmp_path)
     for name in ("Snakefile", "workflow", "generic"):
         Path(name).symlink_to(ROOT / name)

@@ -32,7 +32,7 @@ rule summary:
             for batch in PLAN.batches
         ],
         [
-            PLAN.sequence_receipt("film", variant, sequence)
+            PLAN.sequence_receipt("video", variant, sequence)
             for variant in PLAN.variants
             for sequence in PLAN.sequences
         ],

@@ -19,7 +19,7 @@ def sequence_file(kind, stage, chunk=WHOLE):
 
 
 def sequence_images(wildcards):
-    """What of a sequence's images there is; what lacks is a gap in the film."""
+    """What of a sequence's images there is; what lacks is a gap in the video."""
     return [path for path in PLAN.sequences[wildcards.sequence].files if os.path.exists(path)]
 
 
@@ -121,15 +121,15 @@ rule frames:
         DIA_SEQUENCE.format(stage="frames") + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
 
 
-rule film:
+rule video:
     input:
-        previous=sequence_before("film"),
+        previous=sequence_before("video"),
     output:
-        sequence_file("receipts", "film"),
+        sequence_file("receipts", "video"),
     log:
-        sequence_file("logs", "film"),
+        sequence_file("logs", "video"),
     benchmark:
-        sequence_file("benchmarks", "film")
+        sequence_file("benchmarks", "video")
     threads: 1
     resources:
         gpu=0,
@@ -139,4 +139,4 @@ rule film:
         plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE.format(stage="film") + " 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="video") + " 2>&1 | tee {log}"

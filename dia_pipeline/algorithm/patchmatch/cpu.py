@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.patchmatch.reference import MOST
+from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
 
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
@@ -21,7 +21,7 @@ MEMORY = 4
 """A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most its
 similarity can be."""
 TILE = 16
-"""Side of the squares of pixels that are worked one after another, while their patches are near."""
+"""Side of the squares of pixels visited one after another, while their patches are near."""
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
@@ -146,7 +146,7 @@ def _roughness(before, y, x, ty, tx):
         if 0 <= y + dy < before.shape[0] and 0 <= x + dx < before.shape[1]:
             along_y = abs(before[y + dy, x + dx, 0] - dy - ty)
             along_x = abs(before[y + dy, x + dx, 1] - dx - tx)
-            total += min(along_y + along_x, MOST)
+            total += min(along_y + along_x, MAX_ROUGHNESS)
     return total
 
 

@@ -19,7 +19,7 @@ from dia_pipeline.algorithm.patchmatch import reference
 
 BLOCK = 16
 CHANNELS = 128
-MOST = tl.constexpr(reference.MOST)
+MAX_ROUGHNESS = tl.constexpr(reference.MAX_ROUGHNESS)
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
@@ -163,7 +163,7 @@ def _difference(maps, before, y, x, ty, tx, active, dy, dx):
     neighbour = (y + dy) * maps[3] + x + dx
     along_y = tl.abs(tl.load(before + 2 * neighbour, beside, 0) - dy - ty)
     along_x = tl.abs(tl.load(before + 2 * neighbour + 1, beside, 0) - dx - tx)
-    return tl.where(beside, tl.minimum(along_y + along_x, MOST), 0)
+    return tl.where(beside, tl.minimum(along_y + along_x, MAX_ROUGHNESS), 0)
 
 
 @triton.jit

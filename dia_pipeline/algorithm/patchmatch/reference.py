@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 MASK = 0xFFFFFFFF
-MOST = 8
+MAX_ROUGHNESS = 8
 """By how many pixels an offset differs from a neighbour's at most, as far as that counts."""
 
 
@@ -63,9 +63,9 @@ def _beside(shape, dy, dx):
     return at, moved
 
 
-def _index(places, shape):
-    """The row of each place (..., 2) in the flattened map, and whether it is inside the map."""
-    y, x = places[..., 0], places[..., 1]
+def _index(positions, shape):
+    """The row of each position (..., 2) in the flattened map, and whether it is inside the map."""
+    y, x = positions[..., 0], positions[..., 1]
     inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
     return y.clamp(0, shape[0] - 1) * shape[1] + x.clamp(0, shape[1] - 1), inside
 
@@ -89,7 +89,7 @@ def roughness(field, before):
     total = torch.zeros_like(field[..., 0])
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         at, moved = _beside((height, width), dy, dx)
-        total[at] += (offset[at] - others[moved]).abs().sum(dim=-1).clamp(max=MOST)
+        total[at] += (offset[at] - others[moved]).abs().sum(dim=-1).clamp(max=MAX_ROUGHNESS)
     return total
 
 
@@ -111,12 +111,12 @@ def _random_candidates(field, target_shape, window, seed, step):
     key = _hash(torch.tensor(step) ^ _hash(torch.tensor(seed))).to(field.device)
     pixels = torch.arange(height * width, device=field.device).reshape(height, width)
     random_y = _hash(pixels ^ key)
-    places = []
+    positions = []
     for axis, random in enumerate((random_y, _hash(random_y))):
         low = (field[..., axis] - window).clamp(min=0)
         high = (field[..., axis] + window).clamp(max=target_shape[axis] - 1)
-        places.append(low + ((random * (high - low + 1)) >> 32))
-    return torch.stack(places, dim=-1)
+        positions.append(low + ((random * (high - low + 1)) >> 32))
+    return torch.stack(positions, dim=-1)
 
 
 def _hash(value):

@@ -1,4 +1,4 @@
-"""The film of a sequence: its frames put together, to be played, seen at a glance and measured."""
+"""The video of a sequence: its frames put together, to be played, seen at a glance and measured."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Measured = dict[str, list[float | None]]
 """Measures from frame to frame; None where one of the two is missing."""
 
 
-def make_film(graph: SequenceGraph, frames: list[Frame]) -> Written:
+def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
     """Write video, preview, contact sheet and plot of the flicker into the sequence's folder."""
-    from dia_pipeline.figures import film
+    from dia_pipeline.figures import video
     from dia_pipeline.io.video import write_video
 
     folder, sequence = graph.folder, graph.sequence
@@ -32,9 +32,9 @@ def make_film(graph: SequenceGraph, frames: list[Frame]) -> Written:
     count, rate = len(sequence.frames), sequence.frame_rate
     measures = _measure(graph, paths)
     write_video(folder / "video.mp4", shown.all(), rate)
-    film.write_preview(folder / "preview.webp", shown.all(), count, rate)
-    film.write_sheet(folder / "contact_sheet.png", map(shown.cell, film.picked(count)))
-    film.plot_flicker(folder / "flicker.png", measures, list(graph.gaps))
+    video.write_preview(folder / "preview.webp", shown.all(), count, rate)
+    video.write_sheet(folder / "contact_sheet.png", map(shown.cell, video.picked(count)))
+    video.plot_flicker(folder / "flicker.png", measures, list(graph.gaps))
     made = [f"frames/{path.name}" for path in paths.values()]
     for path in set((folder / "frames").glob("[0-9]*.png")) - set(paths.values()):
         path.unlink()
@@ -50,12 +50,12 @@ class Shown:
         self._paths = paths
 
     def all(self) -> Iterator[np.ndarray]:
-        """Every frame of the film."""
+        """Every frame of the video."""
         return map(self.output, range(len(self._graph.sequence.frames)))
 
     def output(self, frame: int) -> np.ndarray:
         """What is made of a frame."""
-        from dia_pipeline.figures.film import slate
+        from dia_pipeline.figures.video import slate
 
         if frame in self._paths:
             return read_image(self._paths[frame])
@@ -64,7 +64,7 @@ class Shown:
 
     def cell(self, frame: int) -> tuple[str, np.ndarray, np.ndarray]:
         """A frame of the contact sheet: its number, what is given and what is made of it."""
-        from dia_pipeline.figures.film import slate
+        from dia_pipeline.figures.video import slate
 
         size = tuple(self._graph.report["size"])
         missing = frame in self._graph.gaps
@@ -94,7 +94,7 @@ def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
     count = len(graph.sequence.frames)
     before = None
     for frame in range(count):
-        graph.progress("film", frame, count)
+        graph.progress("video", frame, count)
         if frame in starts:
             before = None
         now = _seen(graph, frame, paths[frame]) if frame in paths else None
@@ -103,13 +103,13 @@ def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
         measures["change"].append(change_now)
         measures["flicker"].append(round(_flicker(graph, now, before), 4) if found else None)
         before = now
-    graph.progress("film", count, count)
+    graph.progress("video", count, count)
     return measures
 
 
 def _seen(graph: SequenceGraph, frame: int, path: Path) -> Seen:
     parts = [] if graph.sequence.content_moves else graph.parts_of(frame)
-    seen = [(share, reference.ensure(), field.ensure()) for share, reference, field in parts]
+    seen = [(weight, reference.ensure(), field.ensure()) for weight, reference, field in parts]
     return Seen(read_image(path), graph.given[frame].ensure(), seen)
 
 
@@ -120,7 +120,7 @@ def _flicker(graph: SequenceGraph, now: Seen, before: Seen) -> float:
     if graph.sequence.content_moves:
         return warping_error(now.output, before.output, now.given, before.given)
     a = graph.a(0).ensure()
-    old_light = [(share, before.given, field) for share, _, field in now.parts]
+    old_light = [(weight, before.given, field) for weight, _, field in now.parts]
     parts = now.parts, before.parts, old_light
     return relighting_error(*(make_frame(a, each, graph.settings) for each in parts))
 
@@ -145,7 +145,7 @@ def _about(graph: SequenceGraph, measures: Measured) -> dict[str, Any]:
 
 
 def _made_by(graph: SequenceGraph) -> dict[str, Any]:
-    """Network, device and packages of the matches, and the packages of the film."""
+    """Network, device and packages of the matches, and the packages of the video."""
     import av
     import cv2
 
