@@ -57,6 +57,7 @@ def analogy(
         MatcherError: the matcher lacks something.
     """
     if settings.matcher in FEATURE_MATCHERS:
+        assert network, "the features of a network are matched"
         levels, mirrored = match(a, b_prime, network, settings, progress)
     else:
         levels = match_images(a, b_prime, a_prime, settings)

@@ -9,7 +9,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
 
 
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resample (H, W, 3) uint8 RGB to `size` = (height, width), antialiased (Lanczos)."""
     height, width = size
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))

@@ -16,7 +16,7 @@ from dia_pipeline.settings import PATCH, Settings
 SAME_SCALE = 1.1
 """Up to this factor two images count as equally fine, and neither is resampled."""
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 """Height and width of an image in pixels."""
 
 
@@ -59,8 +59,8 @@ def nearest_field(
         (H, W, 2) int32.
     """
     size = size or shape
-    shrunk = (wanted / own for wanted, own in zip(size, shape, strict=True))
-    scale = tuple(s * f for s, f in zip(_scale(level, shape, settings), shrunk, strict=True))
+    down, across = _scale(level, shape, settings)
+    scale = down * (size[0] / shape[0]), across * (size[1] / shape[1])
     target_scale = _scale(level, target_shape, settings)
     return upsample(nnf, size, target_shape, scale, target_scale)
 

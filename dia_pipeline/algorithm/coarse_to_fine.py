@@ -100,8 +100,8 @@ def run_level(
         PairTooLargeError: the memory that is free does not suffice.
     """
     if level == LEVELS[0]:
-        shapes = (tuple(features[0].shape[1:]) for features in (features_a, features_b_prime))
-        check_memory(*shapes, settings, features_a[0].device)
+        shape, other = (tuple(each[0].shape[1:]) for each in (features_a, features_b_prime))
+        check_memory(shape, other, settings, features_a[0].device)
     progress(level, "match")
     independent = settings.matcher == "layer-independent"
     if independent:
@@ -130,16 +130,17 @@ def _match(
 ) -> Level:
     """The fields of one level and their energies."""
     a, b_prime = features_a[level], features_b_prime[level]
-    latent_a_prime = previous.latent_a_prime if previous else a
+    latent_a_prime, latent_b, coarser_ab, coarser_ba = a, b_prime, None, None
+    if previous:
+        coarser_ab, coarser_ba = previous.nnf_ab, previous.nnf_ba
+        latent_a_prime, latent_b = previous.latent_a_prime, previous.latent_b
     field_ab, field_ba = earlier or (None, None)
+    first_ab = _first_field(a, b_prime, coarser_ab, settings, 0)
     if settings.directions == "ab":
-        target = stack(b_prime)
-        first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0, field_ab))
-    latent_b = previous.latent_b if previous else b_prime
+        source, target = stack(latent_a_prime), stack(b_prime)
+        return Level(*_search(level, source, target, first_ab, settings, 0, field_ab))
     source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
-    first_ab = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-    first_ba = _first_field(b_prime, a, previous and previous.nnf_ba, settings, 1)
+    first_ba = _first_field(b_prime, a, coarser_ba, settings, 1)
     return Level(
         *_search(level, source, target, first_ab, settings, 0, field_ab),
         *_search(level, target, source, first_ba, settings, 1, field_ba),

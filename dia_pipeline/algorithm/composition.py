@@ -42,7 +42,7 @@ def compose(
     reference: np.ndarray,
     positions: torch.Tensor,
     voted: torch.Tensor,
-    working_size: tuple[int, int],
+    working_size: tuple[int, ...],
 ) -> np.ndarray:
     """Compose one output image.
 
@@ -139,7 +139,7 @@ def _sample(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     return sampled[0]
 
 
-def _edges(own: np.ndarray, working_size: tuple[int, int], device: torch.device) -> torch.Tensor:
+def _edges(own: np.ndarray, working_size: tuple[int, ...], device: torch.device) -> torch.Tensor:
     """How much of an edge is near every pixel of an image, from 0 to 1, (H, W)."""
     small = torch.from_numpy(resize_image(own, working_size)).to(device)
     small = _blur(small.permute(2, 0, 1).float())

@@ -33,7 +33,7 @@ def enlarge(
     own: np.ndarray,
     scale: tuple[float, float],
     target_scale: tuple[float, float],
-    target_shape: tuple[int, int],
+    target_shape: tuple[int, ...],
 ) -> torch.Tensor:
     """The field of an image's pixels, from that of a level's cells.
 
@@ -87,7 +87,7 @@ def _agree(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 
 def _around(
-    y: torch.Tensor, x: torch.Tensor, shape: tuple[int, int]
+    y: torch.Tensor, x: torch.Tensor, shape: tuple[int, ...]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The rows and columns of the four cells whose centres are around every position."""
     first = [(positions - 0.5).floor().long() for positions in (y, x)]

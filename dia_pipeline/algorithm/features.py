@@ -12,7 +12,7 @@ MIN_SIDE = 16
 """Shortest working side in pixels for which the deepest level still has a pixel."""
 
 
-def working_size(size: tuple[int, int], ratio: float, max_side: int) -> tuple[int, int]:
+def working_size(size: tuple[int, ...], ratio: float, max_side: int) -> tuple[int, ...]:
     """The size (height, width) at which the network works an image of `size`.
 
     The image is scaled by `ratio`, then down to `max_side` on its longer side; the result is

@@ -18,7 +18,7 @@ from dia_pipeline.settings import Settings
 if TYPE_CHECKING:
     import torch
 
-Shape = tuple[int, int]
+Shape = tuple[int, ...]
 """Height and width in pixels at which the network works an image."""
 
 MATCHING = 2500
@@ -62,9 +62,9 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
         return
 
     def shrunk(side: int) -> int:
-        scales = (min(1, side / max(shape)) for shape in (a, b_prime))
-        shapes = ((h * s, w * s) for (h, w), s in zip((a, b_prime), scales, strict=True))
-        return needed(*shapes, settings)
+        scale, other = (min(1, side / max(shape)) for shape in (a, b_prime))
+        of_a, of_b_prime = [length * scale for length in a], [length * other for length in b_prime]
+        return needed(of_a, of_b_prime, settings)
 
     sides = range(1, max(*a, *b_prime))
     fitting = bisect_right(sides, free, key=shrunk)

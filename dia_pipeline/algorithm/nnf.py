@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 
-def identity(shape: tuple[int, int], target_shape: tuple[int, int], device="cpu") -> torch.Tensor:
+def identity(shape: tuple[int, ...], target_shape: tuple[int, ...], device="cpu") -> torch.Tensor:
     """The field that maps the source rectangle onto the target's: identity, scaled and clamped."""
     scale = tuple(t / s for s, t in zip(shape, target_shape, strict=True))
     axes = [
@@ -19,7 +19,7 @@ def identity(shape: tuple[int, int], target_shape: tuple[int, int], device="cpu"
 
 
 def uniform(
-    shape: tuple[int, int], target_shape: tuple[int, int], seed: int, device="cpu"
+    shape: tuple[int, ...], target_shape: tuple[int, ...], seed: int, device="cpu"
 ) -> torch.Tensor:
     """A field of independent, uniformly random targets."""
     generator = torch.Generator().manual_seed(seed)
@@ -29,8 +29,8 @@ def uniform(
 
 def upsample(
     nnf: torch.Tensor,
-    shape: tuple[int, int],
-    target_shape: tuple[int, int],
+    shape: tuple[int, ...],
+    target_shape: tuple[int, ...],
     scale: tuple[float, float],
     target_scale: tuple[float, float],
 ) -> torch.Tensor:
@@ -60,7 +60,7 @@ def upsample(
 
 
 def upsample_levels(
-    nnf: torch.Tensor, shape: tuple[int, int], target_shape: tuple[int, int], levels: int = 1
+    nnf: torch.Tensor, shape: tuple[int, ...], target_shape: tuple[int, ...], levels: int = 1
 ) -> torch.Tensor:
     """Carry a field `levels` levels finer, each of which doubles the resolution."""
     scale = (2.0**levels, 2.0**levels)

@@ -47,5 +47,5 @@ def _coarse_energy(
     """The mean energy of the matches at the decisive level, resampling only."""
     coarse = replace(settings, finest=max(DECISIVE, settings.finest), deconvolution=0)
     level = run_levels(features_a, features_b_prime, network, coarse)[coarse.finest]
-    energies = [level.energy_ab] if level.energy_ba is None else [level.energy_ab, level.energy_ba]
+    energies = [each for each in (level.energy_ab, level.energy_ba) if each is not None]
     return torch.cat([energy.flatten() for energy in energies]).double().mean().item()

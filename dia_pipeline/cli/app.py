@@ -27,7 +27,7 @@ console = Console(highlight=False, soft_wrap=True)
 class Commands(TyperGroup):
     """Commands whose expected errors are one clear line and exit status 2."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +36,8 @@ def takes_settings(*names: str, **defaults: str) -> Callable[[Callable], Callabl
             )
             for name, annotation in _options(names or tuple(options()), defaults).items()
         ]
-        command.__signature__ = signature.replace(parameters=[*own, *taken])
+        parameters = [*own, *taken]
+        setattr(command, "__signature__", signature.replace(parameters=parameters))  # noqa: B010
         return command
 
     return decorate
@@ -49,16 +50,22 @@ def _options(names: tuple[str, ...], defaults: dict[str, str]) -> dict[str, Any]
 
 
 def _option(setting: Setting, default: str) -> Any:
-    kinds = {tuple: tuple[float, float, float, float]}
-    kind = kinds.get(type(setting.default), type(setting.default))
+    kinds: dict[type, Any] = {tuple: tuple[float, float, float, float]}
+    kind: Any = kinds.get(type(setting.default), type(setting.default))
     values = f"{setting.allowed}; "
     if isinstance(setting.default, bool) or (kind is str and setting.choices):
         values = ""  # the type shows them
     if kind is str:
-        kind = Literal[setting.choices]
+        kind = one_of(setting.choices)
     panel = "Usual settings" if setting.usual else "Expert settings"
     about = f"{setting.meaning[0].upper()}{setting.meaning[1:]} ({values}default {default})."
-    return Annotated[kind | None, typer.Option(help=about, rich_help_panel=panel)]
+    option: Any = typer.Option(help=about, rich_help_panel=panel)
+    return Annotated[kind | None, option]
+
+
+def one_of(choices: Iterable[str]) -> Any:
+    """The type of a word that is one of some."""
+    return Literal.__getitem__(tuple(choices))
 
 
 def limit_threads(threads: int | None) -> None:

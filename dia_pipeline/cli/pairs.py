@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dia_pipeline.cli.app import app, console
-from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
+from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
@@ -45,7 +45,8 @@ def run(
 @app.command(rich_help_panel=PANEL)
 def weights(
     backbone: Annotated[
-        Literal[known()["backbone"].choices], typer.Option(help="Network that is wanted.")
+        one_of(known()["backbone"].choices),  # type: ignore[valid-type]
+        typer.Option(help="Network that is wanted."),
     ] = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also record it in this file.")

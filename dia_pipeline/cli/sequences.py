@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dia_pipeline.cli.app import app, console
-from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
+from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
 
@@ -43,7 +43,8 @@ def timelapse(
     stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
     frame_rate: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 24,
     coherence: Annotated[
-        Literal[tuple(MODES)], typer.Option(help="How the frames hang together.")
+        one_of(MODES),  # type: ignore[valid-type]
+        typer.Option(help="How the frames hang together."),
     ] = "warm-start",
     keyframe: Annotated[
         list[int] | None, typer.Option(help="locked: match this frame, not the median.")

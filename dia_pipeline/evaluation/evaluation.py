@@ -78,7 +78,7 @@ def measure_pair(
     if nnf_ba is not None:
         found |= _with_flow(nnf_ba, truth.flow_ba, truth.mask_b_prime, shapes[0], "_ba")
         found["forward_backward"] = measures.forward_backward(nnf_ab, nnf_ba)
-    if b is not None:
+    if b is not None and nnf_ba is not None:
         made, nnf = (mirror(each) if mirrored else each for each in (b, nnf_ba))
         found |= _of_image(reference, a, made, nnf, "_b")
         found |= _with_true_image(b, truth.b, "_b")
@@ -95,7 +95,7 @@ def _with_flow(
     nnf: np.ndarray,
     flow: np.ndarray | None,
     mask: np.ndarray | None,
-    target_shape: tuple[int, int],
+    target_shape: tuple[int, ...],
     suffix: str = "",
 ) -> dict[str, float]:
     if flow is None:
@@ -110,7 +110,7 @@ def _with_flow(
 
 
 def _with_keypoints(
-    nnf: np.ndarray, truth: Truth, target_shape: tuple[int, int]
+    nnf: np.ndarray, truth: Truth, target_shape: tuple[int, ...]
 ) -> dict[str, float]:
     points = truth.keypoints
     if points is None:
@@ -160,8 +160,8 @@ def _with_network(
     of_a, of_reference, of_a_prime = (
         _features(network, image) for image in (a, reference, a_prime)
     )
-    sizes = [tuple(features.shape[1:]) for features in (of_a, of_reference)]
-    coarse = _at_level(nnf, reference.shape[:2], *sizes)
+    size, other = (tuple(features.shape[1:]) for features in (of_a, of_reference))
+    coarse = _at_level(nnf, reference.shape[:2], size, other)
     return {
         "energy": measures.energy(of_a, of_reference, coarse, PATCH[FEATURE_LEVEL]),
         "feature_distance": measures.feature_distance(of_a_prime, of_reference),
@@ -181,9 +181,9 @@ def _features(network: Network, image: np.ndarray) -> torch.Tensor:
 
 def _at_level(
     nnf: np.ndarray,
-    target_shape: tuple[int, int],
-    size: tuple[int, int],
-    target_size: tuple[int, int],
+    target_shape: tuple[int, ...],
+    size: tuple[int, ...],
+    target_size: tuple[int, ...],
 ) -> np.ndarray:
     """A field of full size on the smaller grids `size` and `target_size`: (h, w, 2) int."""
     centres = [

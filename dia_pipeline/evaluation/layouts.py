@@ -177,7 +177,8 @@ def _keypoint_row(
 ) -> Row:
     """The row of a pair with keypoints [x, y] in both images, which are written."""
     keypoints = derived / f"{name}.json"
-    write_keypoints(keypoints, *points, box)
+    of_a, of_b_prime = points
+    write_keypoints(keypoints, of_a, of_b_prime, box)
     a, b_prime = map(_file, images)
     return {
         "name": name,

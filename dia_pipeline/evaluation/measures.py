@@ -40,7 +40,7 @@ def flow_accuracy(
     nnf: np.ndarray,
     flow: np.ndarray,
     threshold: float,
-    target_shape: tuple[int, int],
+    target_shape: tuple[int, ...],
     mask: np.ndarray | None = None,
 ) -> float:
     """The share of pixels matched within a threshold of the truth.
@@ -95,7 +95,7 @@ def forward_backward(nnf: np.ndarray, back: np.ndarray, tolerance: float = 1) ->
     return _mean(round_trips(nnf, back) <= tolerance / 100 * max(nnf.shape[:2]))
 
 
-def coverage(nnf: np.ndarray, target_shape: tuple[int, int], patch: int = 3) -> float:
+def coverage(nnf: np.ndarray, target_shape: tuple[int, ...], patch: int = 3) -> float:
     """The share of the target's pixels that lie in a patch that some match points to.
 
     Completeness of Simakov, Caspi, Shechtman and Irani, "Summarizing Visual Data Using
@@ -226,7 +226,8 @@ def colour_distance(image: np.ndarray, other: np.ndarray) -> float:
     statistics = [
         np.concatenate([lab.mean(axis=(0, 1)), lab.std(axis=(0, 1))])
         for lab in (
-            cv2.cvtColor(np.float32(each / 255), cv2.COLOR_RGB2LAB) for each in (image, other)
+            cv2.cvtColor((each / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+            for each in (image, other)
         )
     ]
     return float(np.linalg.norm(statistics[0] - statistics[1]))

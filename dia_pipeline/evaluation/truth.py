@@ -123,7 +123,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def read_keypoints(
-    path: str | Path, shape: tuple[int, int], target_shape: tuple[int, int]
+    path: str | Path, shape: tuple[int, ...], target_shape: tuple[int, ...]
 ) -> Keypoints:
     """Read corresponding points; see `read_truth` for the file.
 
@@ -172,7 +172,7 @@ def _read_flow(path: str) -> np.ndarray:
         raise FlowError(path, f"the flow cannot be read ({error.strerror})") from error
 
 
-def _check_size(path: str, size: tuple[int, int], image: str, image_size: tuple[int, int]) -> None:
+def _check_size(path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]) -> None:
     if size != image_size:
         raise TruthError(
             path,
@@ -182,7 +182,7 @@ def _check_size(path: str, size: tuple[int, int], image: str, image_size: tuple[
 
 
 def _check_aspect(
-    path: str, size: tuple[int, int], image: str, image_size: tuple[int, int]
+    path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]
 ) -> None:
     aspect, image_aspect = (width / height for height, width in (size, image_size))
     if abs(aspect / image_aspect - 1) > ASPECT:
@@ -193,7 +193,7 @@ def _check_aspect(
         )
 
 
-def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[int, int]) -> None:
+def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[int, ...]) -> None:
     outside = ~((points > -1) & (points < np.array(size)[::-1] + 1)).all(axis=1)
     if outside.any():
         first = int(outside.argmax())
@@ -204,5 +204,5 @@ def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[i
         )
 
 
-def _sides(size: tuple[int, int]) -> str:
+def _sides(size: tuple[int, ...]) -> str:
     return f"{size[1]}x{size[0]}"

@@ -28,7 +28,7 @@ _LABEL = 18
 _GAP = 6
 
 
-def slate(size: tuple[int, int], text: str) -> np.ndarray:
+def slate(size: tuple[int, ...], text: str) -> np.ndarray:
     """An image (H, W, 3) uint8 of `size` that stands for a missing frame and says so."""
     height, width = size
     letter = max(8, width // 28)

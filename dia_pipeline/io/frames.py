@@ -33,7 +33,7 @@ def frame_fault(path: Path, key: str) -> str | None:
     return None if found == key else "made from other inputs or with other settings"
 
 
-def check_size(name: str, image: np.ndarray, size: tuple[int, int] | None) -> None:
+def check_size(name: str, image: np.ndarray, size: tuple[int, ...] | None) -> None:
     """Check that a frame (H, W, 3) has the `size` (height, width) of the first, if that is known.
 
     Raises:

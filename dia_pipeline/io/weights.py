@@ -288,7 +288,7 @@ def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
 
 def _shapes(backbone: str) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter by its name."""
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     inputs = 3
     for block, number in convolutions(backbone):
         outputs = CHANNELS[block - 1]

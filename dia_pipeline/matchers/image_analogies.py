@@ -135,7 +135,8 @@ def _synthesise(
     """
     shape, mean = known.shape[:2], filtered.mean()
     before = np.pad(filtered, _MARGIN, constant_values=mean)
-    before = _around(before, *np.indices(filtered.shape), _BEFORE)
+    y, x = np.indices(filtered.shape)
+    before = _around(before, y, x, _BEFORE)
     example = np.concatenate([example_known, before], axis=-1)
     axes = _principal_axes(example)
     tree = cKDTree(_reduced(example.reshape(-1, example.shape[-1]), axes))
@@ -176,7 +177,7 @@ def _more_coherent(
     return np.where((distances[best] <= limit)[:, None], continued[best], position)
 
 
-def _fronts(shape: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _fronts(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The pixels (y, x) of each x + 3 y, in order: no two need each other in the scan.
 
     A pixel needs those up to two rows above and two columns aside, whose x + 3 y is less.

@@ -97,8 +97,9 @@ def _pyramid(descriptors: np.ndarray, depth: int) -> list[np.ndarray]:
     for _ in range(depth):
         height, width = levels[-1].shape[:2]
         even = np.pad(levels[-1], ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-        quarters = [even[y::2, x::2].astype(np.uint16) for y in (0, 1) for x in (0, 1)]
-        levels.append(((sum(quarters) + 2) // 4).astype(np.uint8))
+        quarters = [even[y::2, x::2] for y in (0, 1) for x in (0, 1)]
+        total = np.sum(quarters, axis=0, dtype=np.uint16)
+        levels.append(((total + 2) // 4).astype(np.uint8))
     return levels
 
 

@@ -179,7 +179,8 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
     """What single fields do not show: options that are wrong together."""
     tried: set[str] = set()
     for variant in config.variants:
-        for pair in (*config.pairs, *config.sequences):
+        rows: list[Pair | Sequence] = [*config.pairs, *config.sequences]
+        for pair in rows:
             combination = json.dumps([variant, type(pair).__name__, pair.options])
             if combination in tried:
                 continue
@@ -291,7 +292,7 @@ def _read_table(table: str) -> tuple[list[str], dict[int, list[str]]]:
             for number, cells in enumerate(csv.reader(file, delimiter="\t"), 1)
             if "".join(cells).strip() and not cells[0].startswith("#")
         }
-    header = rows.pop(next(iter(rows), None), [])
+    header = rows.pop(min(rows)) if rows else []
     return header, rows
 
 

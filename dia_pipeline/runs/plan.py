@@ -7,6 +7,7 @@ that are already running keep theirs when somebody edits the configuration.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -131,7 +132,7 @@ class Plan:
         """What says that the synthetic benchmark is made."""
         return self.results / "receipts" / "synthetic.json"
 
-    def inputs(self, paths: list[str]) -> list[str | Path]:
+    def inputs(self, paths: list[str]) -> Collection[str | Path]:
         """Files as a job's inputs: the receipt stands for those of the synthetic benchmark."""
         if self.config.synthetic is None:
             return paths
@@ -204,7 +205,7 @@ class Plan:
         if stage == "video":
             chunks = list(sequence.chunks)
         elif before == "match":
-            chunks = list(sequence.shares(sequence.chunks[chunk].start))
+            chunks = list(sequence.weights(sequence.chunks[chunk].start))
         return [self.sequence_receipt(before, variant, name, each) for each in chunks]
 
     def job_file(self, kind: str, stage: str, variant: str, *names: str) -> Path:
@@ -228,11 +229,8 @@ class Plan:
         jobs = []
         for stage in self.sequences[name].stages:
             part = chunk if stage in CHUNKED else WHOLE
-            jobs.append(
-                tuple(
-                    self.job_file(kind, stage, variant, name, part) for kind in ("receipts", "logs")
-                )
-            )
+            receipt = self.job_file("receipts", stage, variant, name, part)
+            jobs.append((receipt, self.job_file("logs", stage, variant, name, part)))
         return jobs
 
     def weights(self, backbone: str) -> Path:

@@ -86,8 +86,9 @@ def _listed(path: Path) -> list[str]:
 
 def _without_holes(names: list[str]) -> list[str]:
     """File names by their last numbers, with those put in that an even numbering lacks."""
-    parts = {name: re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.DOTALL) for name in names}
-    if not names or not all(parts.values()):
+    found = {name: re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.DOTALL) for name in names}
+    parts = {name: part for name, part in found.items() if part}
+    if not names or len(parts) < len(names):
         return sorted(names)
     numbers = {int(part[2]): part for part in parts.values()}
     ordered = sorted(numbers)

@@ -277,7 +277,7 @@ def pencil(image: np.ndarray, seed: int = 0) -> np.ndarray:
     return _to_bytes(drawing * [0.97, 0.95, 0.90] + (1 - drawing) * [0.16, 0.16, 0.19])
 
 
-def _hatching(size: tuple[int, int], angle: float, random: np.random.Generator) -> np.ndarray:
+def _hatching(size: tuple[int, ...], angle: float, random: np.random.Generator) -> np.ndarray:
     """Parallel strokes of a pencil: darkness (H, W) from 0 to 1."""
     direction = np.broadcast_to([np.sin(angle), np.cos(angle)], (*size, 2))
     lines = _along(ndimage.gaussian_filter(random.standard_normal(size), 0.6), direction, 14)

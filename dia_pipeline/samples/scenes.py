@@ -195,7 +195,7 @@ def _source(subject: str, side: int, margin: float) -> tuple[np.ndarray, tuple[s
     return source, tuple(slice(s, s + part) for s, part in zip(starts, sides, strict=True))
 
 
-def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+def _displacement(view: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
     """How far from each pixel of B' lies what it shows, in A, before any mirroring: (H, W, 2).
 
     Every view is also shifted, so that matches which stay where they are count as wrong.
@@ -215,7 +215,7 @@ def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator
     return bend + shift
 
 
-def _scaled(shape: tuple[int, int], grow: float) -> np.ndarray:
+def _scaled(shape: tuple[int, ...], grow: float) -> np.ndarray:
     """The displacement (H, W, 2) of an image that shows `grow` times as much, about its middle."""
     return (_grid(shape) - (np.array(shape) - 1) / 2) * (grow - 1)
 
@@ -238,7 +238,7 @@ def _smooth(shape: tuple[int, ...], spread: float, random: np.random.Generator) 
     return values / np.abs(values).max(axis=(0, 1))
 
 
-def _grid(shape: tuple[int, int]) -> np.ndarray:
+def _grid(shape: tuple[int, ...]) -> np.ndarray:
     """The position (y, x) of every pixel, (H, W, 2)."""
     return np.moveaxis(np.indices(shape, dtype=float), 0, -1)
 

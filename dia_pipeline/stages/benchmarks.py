@@ -54,7 +54,7 @@ def run_benchmark(plan: Plan) -> None:
 
 def make_synthetic(plan: Plan) -> None:
     """Make the images and the truth of the plan's synthetic benchmark."""
-    options = plan.config.synthetic
+    options = plan.config.synthetic or {}
     rows = make_benchmark(options, plan.config.synthetic_folder)
     made = [row["name"] for row in rows]
     write_json(plan.synthetic_receipt, {"options": options, "made": made})

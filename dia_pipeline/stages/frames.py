@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence as Many
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ def given_frames(sequence: Sequence, folder: Path) -> list[ImageFile]:
     """The frames of a sequence; those of a video are kept as images in a folder."""
     if not is_video(sequence.source):
         return [FrameFile(path) for path in sequence.frames]
-    return Video(sequence, folder).frames
+    return list(Video(sequence, folder).frames)
 
 
 class FrameFile(ImageFile):
@@ -46,7 +47,7 @@ class Video(File):
 
     def __init__(self, sequence: Sequence, folder: Path):
         super().__init__(sequence.source)
-        self.frames: list[ImageFile] = [
+        self.frames = [
             VideoFrame(self, name, folder / f"{frame:04d}.png")
             for frame, name in enumerate(sequence.frames, 1)
         ]
@@ -120,7 +121,7 @@ class Derived:
         make: makes the value of that of the input `of`.
     """
 
-    def __init__(self, of: Artefact | File, make: Callable[[Any], Any] = lambda value: value):
+    def __init__(self, of: Any, make: Callable[[Any], Any] = lambda value: value):
         self.of = of
         self._make = make
 
@@ -149,14 +150,14 @@ class Remembered(Derived):
 class Together:
     """Many inputs as one, of which the maker reads each when it is its turn."""
 
-    def __init__(self, parts: list[Artefact] | list[ImageFile]):
+    def __init__(self, parts: Many[Artefact] | Many[ImageFile]):
         self.parts = parts
 
     @cached_property
     def key(self) -> str:
         return digest([part.key for part in self.parts])
 
-    def ensure(self) -> list:
+    def ensure(self) -> Many:
         return self.parts
 
     def settle(self) -> None:

@@ -59,7 +59,8 @@ def pair_graph(
     graph: Graph = {}
     if settings.matcher in FEATURE_MATCHERS:
         graph |= _features(images, steps.matching, job)
-        features, coarser = dict(graph), {}
+        features = dict(graph)
+        coarser: Graph = {}
         for level in settings.levels:
             name = f"level{level}"
             graph[name] = kept(

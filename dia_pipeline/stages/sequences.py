@@ -111,7 +111,11 @@ class SequenceGraph:
         return self.given[frame] if moves else self.fixed(self.sequence.a)
 
     def _b_prime(self, chunk: Chunk, frame: int) -> Input:
-        return self.fixed(chunk.reference) if self.sequence.content_moves else self.given[frame]
+        return self.fixed(self._of(chunk)) if self.sequence.content_moves else self.given[frame]
+
+    def _of(self, chunk: Chunk) -> str:
+        """The image of the side that does not move with which a chunk is matched."""
+        return chunk.reference or self.sequence.a
 
     # What is found out of it.
 
@@ -158,12 +162,8 @@ class SequenceGraph:
             for frame in range(chunk.start, chunk.end):
                 if frame in self.gaps:
                     continue
-                earlier = {}
-                if (
-                    self.sequence.mode.chained
-                    and before is not None
-                    and self._goes_on(before, frame)
-                ):
+                earlier: dict[str, Input] = {}
+                if before is not None and self._goes_on(before, frame):
                     earlier = {"before": fields[name, before], "a_before": self.a(before)}
                 fields[name, frame] = self._match_frame(name, chunk, frame, earlier)
                 before = frame
@@ -178,9 +178,8 @@ class SequenceGraph:
         self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input]
     ) -> Arrays:
         pair = {"a": self.a(frame), "b_prime": self._b_prime(chunk, frame), **earlier}
-        fixed = chunk.reference if self.sequence.content_moves else self.sequence.a
         path = self.folder / "fields" / name / f"{frame + 1:04d}.h5"
-        return self._matched(path, "match", pair, fixed, name)
+        return self._matched(path, "match", pair, self._of(chunk), name)
 
     def _matched(
         self, path: Path, stage: str, pair: dict[str, Input], fixed: str, chunk: str = ""
@@ -207,7 +206,9 @@ class SequenceGraph:
         extracted = self._matching.extract(a if moves else b_prime)
         features = (extracted, known) if moves else (known, extracted)
         pair = Matched(a, b_prime, *features)
-        earlier = Before(a_before, before.arrays) if before else None
+        earlier = None
+        if before is not None and a_before is not None:
+            earlier = Before(a_before, before.arrays)
         fields = self.sequence.mode.match(pair, earlier, network, self.settings)
         return self._matching.content(fields)
 
@@ -220,24 +221,25 @@ class SequenceGraph:
         if isinstance(self.sequence.mode, Locked):
             for scene in self.scenes:
                 for key in self._keys(scene):
+                    yield _key_name(key), self.given[key]
+                if not self.sequence.keyframes:
                     median = self.prepared.path / median_name(scene.start)
-                    image = ImageFile(str(median)) if key is None else self.given[key]
-                    yield _lock_name(scene, key), image
+                    yield _median_name(scene), ImageFile(str(median))
 
     def _lock(self, name: str, image: ImageFile) -> Remembered:
         path = self.folder / "fields" / "locked" / f"{name}.h5"
-        pair = {"a": self.fixed(self.sequence.a), "b_prime": image}
+        pair: dict[str, Input] = {"a": self.fixed(self.sequence.a), "b_prime": image}
         fields = self._matched(path, "prepare", pair, self.sequence.a)
         return Remembered(fields, partial(self._full_field, self.a(0), tuple(self.report["size"])))
 
-    def _keys(self, scene: range) -> list[int | None]:
-        """The keyframes of a scene, or None for its median."""
+    def _keys(self, scene: range) -> list[int]:
+        """The keyframes of a scene; none where its median is matched."""
         if not self.sequence.keyframes:
-            return [None]
+            return []
         inside = [n for n in self.sequence.keyframes if n in scene and n not in self.gaps]
         return inside or [scene.start]
 
-    def _full_field(self, a: Input, shape: tuple[int, int], fields: Content) -> np.ndarray:
+    def _full_field(self, a: Input, shape: tuple[int, ...], fields: Content) -> np.ndarray:
         return self.sequence.mode.field(fields.arrays, a.ensure(), shape, self.settings)
 
     # The images.
@@ -299,14 +301,14 @@ class SequenceGraph:
         """The locks by which a frame is made: those of the keyframes around it."""
         scene = next(scene for scene in self.scenes if frame in scene)
         keys = self._keys(scene)
-        if keys == [None] or frame <= keys[0]:
-            return {_lock_name(scene, keys[0]): 1.0}
-        if frame >= keys[-1]:
-            return {_lock_name(scene, keys[-1]): 1.0}
+        if not keys:
+            return {_median_name(scene): 1.0}
+        if frame <= keys[0] or frame >= keys[-1]:
+            return {_key_name(keys[0] if frame <= keys[0] else keys[-1]): 1.0}
         before, after = next(both for both in pairwise(keys) if frame < both[1])
         weight = (frame - before) / (after - before)
         weights = {before: 1 - weight, after: weight}
-        return {_lock_name(scene, key): weight for key, weight in weights.items() if weight}
+        return {_key_name(key): weight for key, weight in weights.items() if weight}
 
     @cached_property
     def video(self) -> Folder:
@@ -321,8 +323,12 @@ class SequenceGraph:
         )
 
 
-def _lock_name(scene: range, key: int | None) -> str:
-    return f"{scene.start + 1:04d}-median" if key is None else f"{key + 1:04d}"
+def _median_name(scene: range) -> str:
+    return f"{scene.start + 1:04d}-median"
+
+
+def _key_name(frame: int) -> str:
+    return f"{frame + 1:04d}"
 
 
 def run_sequence(

@@ -72,7 +72,7 @@ class Shown:
         return f"{frame + 1}", given, self.output(frame)
 
     @property
-    def _size(self) -> tuple[int, int]:
+    def _size(self) -> tuple[int, ...]:
         first = next(iter(self._paths))
         return self._graph.a(first).ensure().shape[:2]
 
@@ -92,16 +92,17 @@ def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
     measures: Measured = {"change": [], "flicker": []}
     starts = {scene.start for scene in graph.scenes}
     count = len(graph.sequence.frames)
-    before = None
+    before: Seen | None = None
     for frame in range(count):
         graph.progress("video", frame, count)
         if frame in starts:
             before = None
         now = _seen(graph, frame, paths[frame]) if frame in paths else None
-        found = now is not None and before is not None
-        change_now = round(change(now.output, before.output), 4) if found else None
-        measures["change"].append(change_now)
-        measures["flicker"].append(round(_flicker(graph, now, before), 4) if found else None)
+        found: tuple[float | None, float | None] = None, None
+        if now and before:
+            found = change(now.output, before.output), _flicker(graph, now, before)
+        for name, value in zip(("change", "flicker"), found, strict=True):
+            measures[name].append(None if value is None else round(value, 4))
         before = now
     graph.progress("video", count, count)
     return measures

@@ -87,10 +87,10 @@ def _write_images(
         "b_unrefined.png": result.b_unrefined,
         "overview.png": overview,
     }
-    images = {name: image for name, image in images.items() if image is not None}
-    for name, image in images.items():
+    made = {name: image for name, image in images.items() if image is not None}
+    for name, image in made.items():
         write_image(folder / name, image)
-    return list(images)
+    return list(made)
 
 
 def _write_flows(folder: Path, result: Analogy) -> list[str]:
@@ -109,7 +109,7 @@ def _flows(result: Analogy) -> dict[str, np.ndarray]:
 
 
 def _previews(
-    shape: tuple[int, int], b_prime: np.ndarray, result: Analogy, settings: Settings
+    shape: tuple[int, ...], b_prime: np.ndarray, result: Analogy, settings: Settings
 ) -> dict[int, np.ndarray]:
     """The A' that the field of every level would give."""
     from dia_pipeline.algorithm.aggregation import preview

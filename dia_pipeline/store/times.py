@@ -31,9 +31,9 @@ class Times:
 
     def total(self, keys: Iterable[str]) -> float | None:
         """The seconds of all these together; None if those of any were not noted."""
-        seconds = self._read()
-        taken = [seconds.get(key) for key in keys]
-        return None if None in taken or not taken else sum(taken)
+        noted, wanted = self._read(), list(keys)
+        known = wanted and all(key in noted for key in wanted)
+        return sum(noted[key] for key in wanted) if known else None
 
     def _read(self) -> dict[str, float]:
         with suppress(FileNotFoundError, ValueError, AttributeError):

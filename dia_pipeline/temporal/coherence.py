@@ -53,7 +53,7 @@ class Independent:
         return pack_fields({finest: (levels[finest][0], None)})
 
     def field(
-        self, fields: Fields, a: np.ndarray, shape: tuple[int, int], settings: Settings
+        self, fields: Fields, a: np.ndarray, shape: tuple[int, ...], settings: Settings
     ) -> np.ndarray:
         """The field (H, W, 2) float32 of A's pixels, into a B' of `shape` (height, width)."""
         from dia_pipeline.temporal.frames import image_field, unpack_fields
@@ -87,18 +87,19 @@ class Propagated(Independent):
     ) -> Fields:
         from dia_pipeline.temporal.frames import Motion, match_frame, pack_fields, unpack_fields
 
-        motion, earlier = None, None
+        earlier = None
         if before:
             motion = Motion(before.a, pair.a)
             earlier = motion.carry_levels(unpack_fields(before.fields, network.device))
         levels = match_frame(pair.features_a, pair.features_b_prime, network, settings, earlier)
         fields = pack_fields(levels)
-        fresh = super().field(fields, pair.a, pair.b_prime.shape[:2], settings)
-        fields["nnf_ab"] = motion.carry(before.fields["nnf_ab"], fresh) if motion else fresh
-        return fields
+        field = super().field(fields, pair.a, pair.b_prime.shape[:2], settings)
+        if before:
+            field = motion.carry(before.fields["nnf_ab"], field)
+        return {**fields, "nnf_ab": field}
 
     def field(
-        self, fields: Fields, a: np.ndarray, shape: tuple[int, int], settings: Settings
+        self, fields: Fields, a: np.ndarray, shape: tuple[int, ...], settings: Settings
     ) -> np.ndarray:
         return fields["nnf_ab"]
 

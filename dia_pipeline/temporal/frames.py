@@ -41,7 +41,7 @@ def fewer_iterations(settings: Settings) -> Settings:
 
 
 def image_field(
-    nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, int], settings: Settings
+    nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, ...], settings: Settings
 ) -> np.ndarray:
     """The field (H, W, 2) float32 of A's pixels, from that of the finest level."""
     return full_field(nnf, LEVELS[-1], own, target_shape, settings).cpu().numpy()
@@ -133,7 +133,7 @@ def _tensor(field: np.ndarray, device: torch.device | str) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(field, np.int32)).to(device)
 
 
-def _scaled(flow: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _scaled(flow: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A flow of pixels as one of the cells of a level of `shape`."""
     height, width = shape
     small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
@@ -145,6 +145,6 @@ def _inside(positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return positions.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
 
 
-def _pixels(positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _pixels(positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The nearest pixels of an image (h, w), (H, W, 2) int32."""
     return _inside(np.rint(positions), shape).astype(np.int32)

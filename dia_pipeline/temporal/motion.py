@@ -45,7 +45,7 @@ def trusted(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     return inside & (((forward + back) ** 2).sum(axis=-1) < 0.01 * length + 0.5)
 
 
-def grid(shape: tuple[int, int]) -> np.ndarray:
+def grid(shape: tuple[int, ...]) -> np.ndarray:
     """The position (y, x) of every pixel, (H, W, 2) float32."""
     return np.moveaxis(np.indices(shape, dtype=np.float32), 0, -1)
 
