@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,16 @@ def checkout(tmp_path_factory):
 def test_the_table_of_settings_is_that_of_their_declarations():
     """To renew it: put what `python -m dia_pipeline.settings` prints in its place."""
     assert settings.table() in (ROOT / "config" / "README.md").read_text()
+
+
+def test_the_diagrams_of_the_architecture_are_those_of_the_code():
+    """To renew them: `python docs/architecture.py`."""
+    spec = spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
+    drawing = module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    page = drawing.PAGE.read_text()
+    for draw in (drawing.rooms, drawing.pair, drawing.sequence):
+        assert f"<!-- {draw.__name__} -->\n```mermaid\n{draw()}\n```" in page
 
 
 def blocks(page: Path, language: str) -> list[str]:

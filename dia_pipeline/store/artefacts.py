@@ -152,13 +152,14 @@ class Artefact(ABC):
         """The value: read if it is there and valid; else made, of inputs that are ensured first."""
         with suppress(ArtefactError):
             return self.read()
-        values = {name: each.ensure() for name, each in self._needed.items()}
+        values = {name: each.ensure() for name, each in self.needed.items()}
         with self.clock(self.key):
             value = self.make(**values)
         return self.write(value)
 
     @property
-    def _needed(self) -> Mapping[str, Input]:
+    def needed(self) -> Mapping[str, Input]:
+        """What `make` takes, by name."""
         return self.inputs if self.needs is None else self.needs
 
     def faults(self) -> Iterator[str]:

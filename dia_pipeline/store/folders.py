@@ -54,7 +54,7 @@ class Folder(Artefact):
         return read_provenance(self.path)
 
     def settle(self) -> None:
-        for each in self._needed.values():
+        for each in self.needed.values():
             each.settle()
 
 
