@@ -1,4 +1,9 @@
-"""The last step: rebuild the images at full resolution from the finest fields (section 4.4)."""
+"""The last step: rebuild the images at full resolution from the finest field (section 4.4).
+
+    A'(p) = mean over patch offsets o of B'(phi(p - o) + o)
+
+is the published form, `composition: voted`; `composition.py` removes its visible steps.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""The levels of the paper's algorithm (figure 4): match both ways, then reconstruct the next one.
+"""The levels of the paper's algorithm (figure 4), from L = 5 to L = 1.
+
+    phi_ab, phi_ba = argmin of the energy on F_A, F_A', F_B, F_B' at level L        patchmatch
+    warped = F_B'(phi_ab) by average voting                                         voting
+    R = argmin of |CNN(R) - warped|^2, one level finer                              deconvolution
+    F_A' = W F_A + (1 - W) R, one level finer                                       fusion
+
+and the same for F_B with the roles exchanged. At level 5, F_A' = F_A and F_B = F_B'.
 
 The baseline of figure 8, `layer-independent`, matches every level on its own features alone, from
 a random start over the whole image; no level hands anything down to the next.

@@ -1,4 +1,7 @@
-"""The feature pyramid of one image (section 4.1 of the paper)."""
+"""The feature pyramid of one image (section 4.1 of the paper).
+
+F^L = relu{L}_1(image), L = 1 to 5;   F^0 = the image as the network is given it
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Fusion of an image's own features with the reconstructed ones (equations 9 to 11)."""
+"""Fusion of an image's own features F with the reconstructed ones R (section 4.3).
+
+    F' = W F + (1 - W) R,    W = alpha m(|F|^2)
+
+|F|^2 is the sum of squares over channels, scaled to [0, 1] over the map; m is the step x >= 0.05
+of the authors' code or the paper's sigmoid, 1 / (1 + exp(-300 (x - 0.05))).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Nearest-neighbour fields: the first one, and carrying one to a finer level.
 
-A field is (H, W, 2) int32: the absolute target coordinates (y, x) of every source position.
+A field phi is (H, W, 2) int32: the absolute target coordinates (y, x) of every source position.
+From level L to L - 1 the offset phi(p) - p grows with the size of the maps.
 """
 
 from __future__ import annotations

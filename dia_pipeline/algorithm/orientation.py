@@ -1,4 +1,4 @@
-"""Mirrored pairs: which way round B' is matched."""
+"""Mirrored pairs: which way round B' is matched, by the mean energy of the coarse levels."""
 
 from __future__ import annotations
 

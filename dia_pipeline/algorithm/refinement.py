@@ -1,8 +1,10 @@
 """Weighted-least-squares refinement for photo-to-photo pairs (section 5 of the paper).
 
-The filter is that of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and
-Detail Manipulation" (2008): (I + lambda * L) u = f, where L is the Laplacian of the pixel grid
-whose edges weigh 1 / (|difference of the guide|^alpha + eps).
+    refined = A + WLS(A') - WLS(A)
+
+WLS is the filter of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and Detail
+Manipulation" (2008): the u of (I + lambda L) u = f, where L is the Laplacian of the pixel grid whose
+edges weigh 1 / (|difference of the guide|^alpha + eps).
 """
 
 from __future__ import annotations

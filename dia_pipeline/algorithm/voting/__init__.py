@@ -1,4 +1,7 @@
-"""Average voting: rebuild a map from the patches that a field points to (section 4.3)."""
+"""Average voting: rebuild a map from the patches that a field phi points to (section 4.3).
+
+V(p) = mean over patch offsets o of S(phi(p - o) + o)
+"""
 
 from __future__ import annotations
 
