@@ -1,4 +1,4 @@
-"""Fusion of an image's own features F with the reconstructed ones R (section 4.3).
+"""Fusion of an image's own features F with the reconstructed ones R (equations 9 to 11).
 
     F' = W F + (1 - W) R,    W = alpha m(|F|^2)
 

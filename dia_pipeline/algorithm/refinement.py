@@ -2,9 +2,9 @@
 
     refined = A + WLS(A') - WLS(A)
 
-WLS is the filter of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and Detail
-Manipulation" (2008): the u of (I + lambda L) u = f, where L is the Laplacian of the pixel grid whose
-edges weigh 1 / (|difference of the guide|^alpha + eps).
+WLS is the filter of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and
+Detail Manipulation" (2008): the u of (I + lambda L) u = f, where L is the Laplacian of the pixel
+grid whose edges weigh 1 / (|difference of the guide|^alpha + eps).
 """
 
 from __future__ import annotations
