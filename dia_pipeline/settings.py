@@ -146,7 +146,7 @@ class Settings:
     )
     alphas: tuple[float, float, float, float] = _setting(
         SHORTHANDS["blend"].values[3]["alphas"],
-        "weights of A's own features at levels 4, 3, 2, 1; 0.9,0.8,0.7,0.2 in a table",
+        "weights of A's own features at levels 4, 3, 2, 1; with commas between in a table",
         Step.RECONSTRUCTION,
         least=0,
         most=1,
@@ -354,7 +354,8 @@ def table() -> str:
     """All options in Markdown."""
     rows = ["| setting | default | meaning | values |", "|---|---|---|---|"]
     for name, each in options().items():
-        rows.append(f"| `{name}` | {each.shown} | {each.meaning} | {each.allowed} |")
+        values = ", ".join(f"`{choice}`" for choice in each.choices) or each.allowed
+        rows.append(f"| `{name}` | `{each.shown}` | {each.meaning} | {values} |")
     return "\n".join(rows)
 
 

@@ -35,6 +35,21 @@ def test_one_pair(images):
     }
 
 
+def test_the_same_command_again_makes_nothing_and_mends_what_is_damaged(images):
+    folder = Path("out")
+    command = ("run", *images, "-o", str(folder), *DRAFT)
+    assert dia(*command).exit_code == 0
+    made = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+    assert dia(*command).exit_code == 0
+    assert made == {
+        path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()
+    }
+    (folder / "b.png").write_bytes(b"damaged")
+    assert dia(*command).exit_code == 0
+    assert (folder / "b.png").read_bytes() == made["b.png"][0]
+    assert (folder / "nnf.h5").stat().st_mtime_ns == made["nnf.h5"][1]
+
+
 def test_options_reach_the_settings(images):
     alphas = ["--alphas", "0.5", "0.4", "0.3", "0"]
     result = dia("run", *images, "-o", "out", *DRAFT, *alphas, "--directions", "ab")
