@@ -25,7 +25,8 @@ from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import Settings, resolve
 
 SIZES = ((448, 448), (1000, 1400), (4000, 6000))

@@ -20,7 +20,8 @@ from dia_pipeline import analogy as algorithm
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.io.weights import find_weights
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, photograph, warped
+from dia_pipeline.samples.photographs import photograph, warped
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
 
 HEIGHT, WIDTH = 160, 176

@@ -24,3 +24,8 @@ def shrunk(image: np.ndarray, side: int) -> np.ndarray:
 def mirror(image: np.ndarray) -> np.ndarray:
     """An image or field (H, W, ...) with left and right exchanged."""
     return np.ascontiguousarray(image[:, ::-1])
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Values from 0 to 1 as uint8."""
+    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

@@ -101,17 +101,28 @@ SHORTHANDS = {
 """The names that stand for several settings, in the order in which they are looked up."""
 
 
-def steps_of(stage: str) -> Step:
-    """The steps of a stage: `features`, `level5` to `level1`, or `aggregate`."""
-    if stage == "features":
-        return Step.FEATURES | Step.MATCHED_FEATURES
-    if stage == "aggregate":
-        return Step.RESULTS
-    level = int(stage.removeprefix("level"))
+def _level_steps(level: int) -> Step:
+    """The steps of a level, which ends with the features of the next one."""
     steps = Step.LEVELS | (Step.COARSE_LEVELS if level in COARSE else Step.FINE_LEVELS)
     if level == LEVELS[0]:
         steps |= Step.FIRST_LEVEL
     return steps if level == LEVELS[-1] else steps | Step.RECONSTRUCTION
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one job of the workflow does with a pair: its steps, and the level if it is one."""
+
+    steps: Step
+    level: int = 0
+
+
+STAGES = {
+    "features": Stage(Step.FEATURES | Step.MATCHED_FEATURES),
+    **{f"level{level}": Stage(_level_steps(level), level) for level in LEVELS},
+    "aggregate": Stage(Step.RESULTS),
+}
+"""The stages of a pair by name, in order."""
 
 
 def _setting(default: Any, meaning: str, decides: Step, **declared: Any) -> Any:
@@ -262,11 +273,12 @@ class Settings:
         """The settings that decide the results of steps, by name."""
         return {each.name: getattr(self, each.name) for each in declared() if steps & each.decides}
 
-    def deciding_stage(self, stage: str) -> dict[str, Any]:
-        """The settings that decide what a stage, see `steps_of`, makes of what it is given."""
-        chosen = self.deciding(steps_of(stage))
+    def deciding_stage(self, name: str) -> dict[str, Any]:
+        """The settings that decide what a stage of `STAGES` makes of what it is given."""
+        stage = STAGES[name]
+        chosen = self.deciding(stage.steps)
         if chosen.pop("alphas", None):
-            chosen["alpha"] = self.alpha(int(stage.removeprefix("level")) - 1)
+            chosen["alpha"] = self.alpha(stage.level - 1)
         return chosen
 
     @property

@@ -17,7 +17,8 @@ from dia_pipeline.algorithm.patchmatch import exact, stack
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.analogy import analogy
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, pencil, photograph, sampled, warped
+from dia_pipeline.samples.photographs import photograph, sampled, warped
+from dia_pipeline.samples.styles import night, pencil
 from dia_pipeline.settings import LEVELS, PATCH, resolve
 
 HEIGHT, WIDTH = 160, 176

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.io.images import read_image
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 
 
 @pytest.mark.slow

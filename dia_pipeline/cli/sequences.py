@@ -14,7 +14,7 @@ from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
 
 if TYPE_CHECKING:
-    from dia_pipeline.stages.sequences import FrameProgress
+    from dia_pipeline.stages.given import FrameProgress
 
 PRESET = "photo-to-photo"
 """That of a sequence, unless it is given."""

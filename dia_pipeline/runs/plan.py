@@ -14,12 +14,9 @@ from pathlib import Path
 
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.settings import LEVELS, Settings, resolve
+from dia_pipeline.settings import STAGES, Settings, resolve
 from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.receipts import write_json
-
-STAGES = ("features", *(f"level{level}" for level in LEVELS), "aggregate")
-"""The stages of a pair, in order."""
 
 CHUNKED = ("match", "frames")
 """The stages of a sequence that are processed by chunks."""
@@ -77,7 +74,7 @@ class Plan:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages through which every batch goes, in order; what they made can be measured."""
-        return STAGES if self.config.checkpoint == "level" else ("pair", "aggregate")
+        return tuple(STAGES) if self.config.checkpoint == "level" else ("pair", "aggregate")
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -152,7 +149,7 @@ class Plan:
         if stage == "measure":
             known = [[pair.name, pair.truth] for pair in self.batches[batch]]
             return digest([self.common.backbone, known])
-        stages = STAGES[:-1] if stage == "pair" else (stage,)
+        stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
         return digest(
             [
                 [pair.name, pair.a, pair.b_prime, pair.a_prime]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.samples.photographs import night, painted, photograph, sunset, warped
+from dia_pipeline.samples.photographs import photograph, warped
+from dia_pipeline.samples.styles import night, painted, sunset
 
 LONGEST_SIDE = 448
 COLUMNS = ("name", "a", "b_prime", "preset", "ratio")

@@ -15,16 +15,8 @@ from scipy import ndimage
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import LUMA, resize_image
-from dia_pipeline.samples.photographs import (
-    mosaic,
-    night,
-    painted,
-    pencil,
-    photograph,
-    sampled,
-    swirls,
-    woodcut,
-)
+from dia_pipeline.samples.photographs import photograph, sampled
+from dia_pipeline.samples.styles import mosaic, night, painted, pencil, swirls, woodcut
 
 MARGIN, FAR_MARGIN = 0.1, 0.22
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side: in

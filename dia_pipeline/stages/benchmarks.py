@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.runs.config import ConfigError, Options
+from dia_pipeline.runs.config import ConfigError
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.tables import Options
 from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dia_pipeline.runs.config import FILES, Pair
+from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.tables import FILES
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.jobs import Job
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, Graph

@@ -13,7 +13,7 @@ from dia_pipeline.store.artefacts import ImageFile
 from dia_pipeline.store.folders import Written
 
 if TYPE_CHECKING:
-    from dia_pipeline.stages.sequences import FrameProgress
+    from dia_pipeline.stages.given import FrameProgress
 
 MEDIAN_FRAMES = 64
 """Most frames, evenly picked, of which the median of a scene is taken."""

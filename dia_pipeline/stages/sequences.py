@@ -9,17 +9,18 @@ What is prepared says which frames are gaps and where scenes begin: only then th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
-from dia_pipeline.stages.frames import Derived, Frame, Remembered, Together, given_frames
+from dia_pipeline.stages.frames import Derived, Frame, Remembered, Together
+from dia_pipeline.stages.given import FrameProgress, GivenSequence
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
-from dia_pipeline.stages.preparing import median_name, prepare
+from dia_pipeline.stages.preparing import median_name
 from dia_pipeline.stages.video import make_video
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile, Input
@@ -30,9 +31,6 @@ from dia_pipeline.temporal.coherence import Before, Locked, Matched
 if TYPE_CHECKING:
     import numpy as np
 
-FrameProgress = Callable[[str, int, int], None]
-"""Told the stage, how many of its frames are done and how many there are."""
-
 
 class PartOf(NamedTuple):
     """The weight of a part of a frame, its reference, and the field (H, W, 2) into that."""
@@ -42,8 +40,8 @@ class PartOf(NamedTuple):
     field: Derived
 
 
-class SequenceGraph:
-    """What is made of a sequence.
+class SequenceGraph(GivenSequence):
+    """What is made of a sequence, by the mode of its coherence.
 
     Args:
         folder: of the results.
@@ -59,16 +57,12 @@ class SequenceGraph:
         job: Job,
         progress: FrameProgress = lambda stage, done, count: None,
     ):
-        self.sequence = sequence
+        super().__init__(sequence, folder, progress)
         self.settings = settings
-        self.folder = folder
-        self.progress = progress
         self._matching = Matching(settings, backbone, job.networks)
-        fixed = {path: ImageFile(path) for path in self.fixed_paths}
-        self._fixed = {path: Remembered(image) for path, image in fixed.items()}
         self._features = {
-            path: Remembered(features_of(image, self._matching, job))
-            for path, image in fixed.items()
+            path: Remembered(features_of(image.of, self._matching, job))
+            for path, image in self.fixed.items()
         }
 
     @property
@@ -86,68 +80,6 @@ class SequenceGraph:
             **{f"frame {n + 1}": frame for n, frame in self.frames.items()},
             "video": self.video,
         }
-
-    # What is given.
-
-    @cached_property
-    def given(self) -> list[ImageFile]:
-        """The frames of the side that moves."""
-        return given_frames(self.sequence, self.folder / "source")
-
-    @property
-    def fixed_paths(self) -> list[str]:
-        """The images of the side that does not move."""
-        if self.sequence.content_moves:
-            return list(dict.fromkeys(self.sequence.references.values()))
-        return [self.sequence.a]
-
-    def fixed(self, path: str) -> Remembered:
-        """An image of the side that does not move."""
-        return self._fixed[path]
-
-    def a(self, frame: int) -> Input:
-        """A of a frame."""
-        moves = self.sequence.content_moves
-        return self.given[frame] if moves else self.fixed(self.sequence.a)
-
-    def _b_prime(self, chunk: Chunk, frame: int) -> Input:
-        return self.fixed(self._of(chunk)) if self.sequence.content_moves else self.given[frame]
-
-    def _of(self, chunk: Chunk) -> str:
-        """The image of the side that does not move with which a chunk is matched."""
-        return chunk.reference or self.sequence.a
-
-    # What is found out of it.
-
-    @cached_property
-    def prepared(self) -> Folder:
-        """Which frames are gaps and where scenes begin; the medians of these, if need be."""
-        medians = isinstance(self.sequence.mode, Locked) and not self.sequence.keyframes
-        folder = self.folder / "prepared"
-        return Folder(
-            folder,
-            "prepare",
-            "prepared",
-            {"keyframes": list(self.sequence.keyframes), "medians": medians},
-            {"frames": Together(self.given)},
-            partial(prepare, folder, medians=medians, progress=self.progress),
-        )
-
-    @cached_property
-    def report(self) -> dict[str, Any]:
-        """What is prepared: the numbers of the first frames of scenes, gaps, the size."""
-        return self.prepared.read()
-
-    @cached_property
-    def gaps(self) -> dict[int, str]:
-        """Why each frame that cannot be used cannot."""
-        return {int(frame): reason for frame, reason in self.report["gaps"].items()}
-
-    @cached_property
-    def scenes(self) -> list[range]:
-        """The frames of every scene, gaps among them."""
-        bounds = [*self.report["scenes"], len(self.sequence.frames)]
-        return [range(*both) for both in pairwise(bounds)]
 
     # The fields.
 
@@ -177,9 +109,9 @@ class SequenceGraph:
     def _match_frame(
         self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input]
     ) -> Arrays:
-        pair = {"a": self.a(frame), "b_prime": self._b_prime(chunk, frame), **earlier}
+        pair = {"a": self.a(frame), "b_prime": self.b_prime(chunk, frame), **earlier}
         path = self.folder / "fields" / name / f"{frame + 1:04d}.h5"
-        return self._matched(path, "match", pair, self._of(chunk), name)
+        return self._matched(path, "match", pair, self.fixed_path(chunk), name)
 
     def _matched(
         self, path: Path, stage: str, pair: dict[str, Input], fixed: str, chunk: str = ""
@@ -228,7 +160,7 @@ class SequenceGraph:
 
     def _lock(self, name: str, image: ImageFile) -> Remembered:
         path = self.folder / "fields" / "locked" / f"{name}.h5"
-        pair: dict[str, Input] = {"a": self.fixed(self.sequence.a), "b_prime": image}
+        pair: dict[str, Input] = {"a": self.fixed[self.sequence.a], "b_prime": image}
         fields = self._matched(path, "prepare", pair, self.sequence.a)
         return Remembered(fields, partial(self._full_field, self.a(0), tuple(self.report["size"])))
 
@@ -289,7 +221,7 @@ class SequenceGraph:
             return [PartOf(s, self.given[frame], self._locks[name]) for name, s in weights.items()]
         parts = []
         for name, weight in self.sequence.weights(frame).items():
-            reference = self._b_prime(self.sequence.chunks[name], frame)
+            reference = self.b_prime(self.sequence.chunks[name], frame)
             field = partial(self._own_field, frame, reference)
             parts.append(PartOf(weight, reference, Derived(self._fields[name, frame], field)))
         return parts

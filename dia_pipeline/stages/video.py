@@ -135,7 +135,7 @@ def _about(graph: SequenceGraph, measures: Measured) -> dict[str, Any]:
             {"path": name, "sha256": frame.key}
             for name, frame in zip(names, graph.given, strict=True)
         ],
-        "fixed": {path: graph.fixed(path).key for path in graph.fixed_paths},
+        "fixed": {path: image.key for path, image in graph.fixed.items()},
         "gaps": {str(frame + 1): reason for frame, reason in graph.gaps.items()},
         "scenes": [scene.start + 1 for scene in graph.scenes],
         "settings": asdict(graph.settings),

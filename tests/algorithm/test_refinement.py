@@ -7,7 +7,8 @@ import pytest
 
 from dia_pipeline.algorithm import refinement
 from dia_pipeline.algorithm.refinement import refine, smooth
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from skimage.metrics import structural_similarity
 
 from dia_pipeline.evaluation import measures
 from dia_pipeline.pixels import LUMA, resize_image
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 
 CHELSEA = photograph("chelsea")[60:160, 100:220]
 SEARCHED = 1e-4

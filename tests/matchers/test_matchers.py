@@ -19,7 +19,8 @@ from dia_pipeline.matchers import (
 from dia_pipeline.matchers.belief_propagation import propagate
 from dia_pipeline.matchers.sift import dense_sift
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, photograph, warped
+from dia_pipeline.samples.photographs import photograph, warped
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import Settings
 from dia_pipeline.temporal.motion import grid
 

@@ -7,8 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from dia_pipeline.runs.config import Config, Pair
-from dia_pipeline.runs.plan import STAGES, Plan
-from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.settings import STAGES, Settings, resolve
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 

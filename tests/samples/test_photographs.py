@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_pipeline.samples import photographs
+from dia_pipeline.samples import photographs, styles
 from dia_pipeline.samples.demo import demo_pairs
 from dia_pipeline.samples.photographs import PHOTOGRAPHS, photograph, sampled, warped
 
@@ -33,15 +33,15 @@ def test_photograph_errors_say_what_to_do(monkeypatch):
 def test_styles_keep_the_size_change_the_image_and_repeat(style):
     image = photograph("china")[100:200, 50:200]
     before = image.copy()
-    result = getattr(photographs, style)(image)
+    result = getattr(styles, style)(image)
     assert result.shape == image.shape and result.dtype == np.uint8
     assert np.abs(result.astype(int) - image).mean() > 5
-    np.testing.assert_array_equal(result, getattr(photographs, style)(image))
+    np.testing.assert_array_equal(result, getattr(styles, style)(image))
     np.testing.assert_array_equal(image, before)
 
 
 def test_night_darkens_the_sky_and_keeps_the_temple_warm():
-    result = photographs.night(photograph("china")).astype(int)
+    result = styles.night(photograph("china")).astype(int)
     sky, roof = result[50:150, 400:600], result[100:115, 160:240]
     assert sky.mean() < 60 and sky[..., 2].mean() > sky[..., 0].mean()
     assert roof[..., 0].mean() > roof[..., 2].mean() + 30
@@ -49,7 +49,7 @@ def test_night_darkens_the_sky_and_keeps_the_temple_warm():
 
 def test_the_same_seed_paints_the_same_and_another_something_else():
     image = photograph("coffee")[100:160, 200:280]
-    for style in (photographs.swirls, photographs.mosaic, photographs.woodcut):
+    for style in (styles.swirls, styles.mosaic, styles.woodcut):
         np.testing.assert_array_equal(style(image, 1), style(image, 1))
         assert (style(image, 1) != style(image, 2)).any()
 
@@ -60,16 +60,14 @@ def test_swirls_follow_no_contour():
     image[:, 60:] = 160
     near = slice(30, 90)
     along = {
-        style: np.abs(
-            np.diff(getattr(photographs, style)(image)[near, near].mean(-1), axis=0)
-        ).mean()
+        style: np.abs(np.diff(getattr(styles, style)(image)[near, near].mean(-1), axis=0)).mean()
         for style in ("painted", "swirls")
     }
     assert along["swirls"] > 2 * along["painted"]
 
 
 def test_a_tile_has_one_colour_and_tiles_differ():
-    result = photographs.mosaic(np.full((112, 112, 3), 150, np.uint8))
+    result = styles.mosaic(np.full((112, 112, 3), 150, np.uint8))
     colours, counts = np.unique(result.reshape(-1, 3), axis=0, return_counts=True)
     whole = counts > 1  # the rest shades into the grout
     assert counts[whole].sum() > 0.3 * counts.sum()
@@ -79,7 +77,7 @@ def test_a_tile_has_one_colour_and_tiles_differ():
 def test_a_woodcut_loses_how_light_things_are_and_keeps_their_shape():
     ramp = np.broadcast_to(np.linspace(30, 220, 240)[None, :, None], (240, 240, 3)).copy()
     ramp[110:130] += 25
-    result = photographs.woodcut(ramp.astype(np.uint8)).mean(axis=-1)
+    result = styles.woodcut(ramp.astype(np.uint8)).mean(axis=-1)
     dark, light, bar = result[20:90, 40:80], result[20:90, 160:200], result[114:126, 40:200]
     assert abs(light.mean() - dark.mean()) < 0.3 * (180 - 70)
     assert bar.mean() > result[140:170, 40:200].mean() + 40

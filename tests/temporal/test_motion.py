@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import PHOTOGRAPHS, night, photograph, sunset, warped
+from dia_pipeline.samples.photographs import PHOTOGRAPHS, photograph, warped
+from dia_pipeline.samples.styles import night, sunset
 from dia_pipeline.temporal.flicker import relighting_error, warping_error
 from dia_pipeline.temporal.motion import flow_between, grid, is_cut, sample, trusted
 
