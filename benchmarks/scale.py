@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).parents[1]
 STAND_IN = """\
 #!/bin/sh
 stage=$1; output=
-test $1 = level && stage=level$2
+test $1 = stage && stage=$2
 while [ $# -gt 0 ]; do
     case $1 in
         --variant) variant=$2;;

@@ -271,7 +271,7 @@ class Settings:
 
     def deciding(self, steps: Step) -> dict[str, Any]:
         """The settings that decide the results of steps, by name."""
-        return {each.name: getattr(self, each.name) for each in declared() if steps & each.decides}
+        return {name: getattr(self, name) for name in _names_deciding(steps)}
 
     def deciding_stage(self, name: str) -> dict[str, Any]:
         """The settings that decide what a stage of `STAGES` makes of what it is given."""
@@ -310,6 +310,12 @@ def declared() -> tuple[Setting, ...]:
     return tuple(Setting(each.name, **each.metadata) for each in fields(Settings))
 
 
+@cache
+def _names_deciding(steps: Step) -> tuple[str, ...]:
+    """The names of the settings that decide the results of steps."""
+    return tuple(each.name for each in declared() if steps & each.decides)
+
+
 def options() -> dict[str, Setting]:
     """All that a user can set, by name: shorthands, then settings."""
     return SHORTHANDS | {each.name: each for each in declared()}
@@ -343,6 +349,7 @@ def resolve(given: dict[str, Any]) -> Settings:
     return Settings(**chosen)
 
 
+@cache
 def stands_for(name: str) -> set[str]:
     """The options that a shorthand may decide, those of other shorthands among them."""
     if name not in SHORTHANDS:
