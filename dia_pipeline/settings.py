@@ -240,7 +240,7 @@ class Settings:
     seed: int = _setting(0, "seed of the random search", Step.LEVELS, least=0, most=2**31 - 1)
     backbone: str = _setting(
         "auto",
-        "network whose features are matched; auto takes vgg19 where it is to be had, else vgg16",
+        "network whose features are matched; auto takes vgg19 where it is available, else vgg16",
         Step.MATCHED_FEATURES,
         choices=("auto", "vgg19", "vgg16"),
         usual=True,

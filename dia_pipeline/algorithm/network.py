@@ -107,7 +107,7 @@ def pick_device(name: str = "auto") -> torch.device:
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:
-            raise JobError("", f"device {name!r} is not to be had here: {error}") from error
+            raise JobError("", f"device {name!r} is not available here: {error}") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

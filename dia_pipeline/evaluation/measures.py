@@ -155,7 +155,7 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
 def similarity(image: np.ndarray, other: np.ndarray) -> float:
     """The mean SSIM of the colour channels of two images of any sizes, both scaled to 128 x 128.
 
-    See `ssim`. Whether the same shapes are there in the same colours, whatever the brushwork.
+    See `ssim`. It compares shapes and colours, but not the brushwork.
     """
     return _mean(_ssim(*(_scaled(each, 128) for each in (image, other))))
 

@@ -1,4 +1,4 @@
-"""Images in and out: whatever a user brings becomes (H, W, 3) uint8 RGB."""
+"""Images in and out: everything that is read becomes (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 

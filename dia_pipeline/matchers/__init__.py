@@ -11,7 +11,7 @@ A matcher is a module of this package with a function
     nnf_ab, nnf_ba: (H, W, 2) and (h, w, 2) int32 fields, the absolute coordinates (y, x) in the
     other image of every pixel; all lie inside it.
 
-The same images and settings always give the same fields, whatever the number of threads.
+The same images and settings always give the same fields, for any number of threads.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
 """The settings that sequences cannot change."""
 
 MAX_PROBLEMS = 50
-"""So many are listed; one wrong column of a long table shall not hide the rest of the terminal."""
+"""So many are listed at most: one wrong column of a long table must not flood the terminal."""
 
 
 class ConfigError(DiaError):

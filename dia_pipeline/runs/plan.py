@@ -145,7 +145,7 @@ class Plan:
         return resolve(self.config.settings)
 
     def decides(self, stage: str, variant: str, batch: str) -> str:
-        """A digest of whatever decides a stage of a batch, apart from what its inputs hold."""
+        """A digest of all that decides a stage of a batch, except the content of its inputs."""
         if stage == "measure":
             known = [[pair.name, pair.truth] for pair in self.batches[batch]]
             return digest([self.common.backbone, known])
@@ -182,7 +182,7 @@ class Plan:
         return self.job_file("receipts", stage, variant, batch)
 
     def sequence_decides(self, variant: str, name: str) -> str:
-        """A digest of whatever decides a sequence, apart from what its images hold."""
+        """A digest of all that decides a sequence, except the content of its images."""
         sequence = self.sequences[name]
         return digest([asdict(sequence), asdict(self.settings(variant, sequence))])
 

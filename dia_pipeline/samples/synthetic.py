@@ -76,7 +76,7 @@ def synthetic_pairs(options: dict[str, Any], folder: str | Path) -> list[dict[st
 
     Args:
         options: any of DEFAULTS.
-        folder: where the benchmark lies or shall lie; every pair has a folder of its own in it.
+        folder: the folder of the benchmark; every pair has a folder of its own in it.
 
     Returns:
         For every pair `name`, the paths `a`, `b_prime`, `a_prime` (the true A'), `flow_ab`,

@@ -28,7 +28,7 @@ def find_backbone(name: str) -> tuple[Backbone, Weights]:
     """The weights that a backbone's name stands for on this machine, and the record of them.
 
     Raises:
-        JobError: they are not to be had here.
+        JobError: they are not available here.
     """
     from dia_pipeline.io.weights import find_weights
 
@@ -48,7 +48,7 @@ class Networks:
         """The network of exactly these weights.
 
         Raises:
-            JobError: weights or device are not to be had here.
+            JobError: weights or device are not available here.
         """
         from dia_pipeline.algorithm.network import Network, pick_device
 

@@ -69,7 +69,7 @@ def device_name(device: torch.device) -> str:
 
 
 def describe_image(path: str | Path) -> dict[str, Any]:
-    """An image as it lies on the disk: path, digest, width and height, Pillow's mode."""
+    """An image file: path, digest, width and height, Pillow's mode."""
     from PIL import Image
 
     with Image.open(path) as image:

@@ -1,6 +1,6 @@
 """The sums of L-BFGS for the CPU: one pass over memory each.
 
-Sums are taken block by block, and then of the blocks in their order: they are the same whatever the
+Sums are taken block by block, then over the blocks in their order: they are the same for any
 number of threads.
 """
 
