@@ -137,9 +137,28 @@ def aggregate(
     return _turned_back(result, b_prime.shape[1]) if mirrored else result
 
 
+def full_nnf(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    number: int,
+    level: Level,
+    settings: Settings,
+    mirrored: bool = False,
+) -> np.ndarray:
+    """The field of A's pixels, (H, W, 2) int32, that a level alone gives, without the images."""
+    positions = full_field(level.nnf_ab, number, a, b_prime.shape[:2], settings)
+    nnf = nearest_pixels(positions).cpu().numpy()
+    return _mirrored_targets(nnf, b_prime.shape[1]) if mirrored else nnf
+
+
+def _mirrored_targets(nnf: np.ndarray, width: int) -> np.ndarray:
+    """The field into an image of a width, from that into its mirror image."""
+    return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)
+
+
 def _turned_back(result: Analogy, width: int) -> Analogy:
     """The result for B' as it was given, from that for its mirror image."""
-    result.nnf_ab[..., 1] = width - 1 - result.nnf_ab[..., 1]
+    result.nnf_ab = _mirrored_targets(result.nnf_ab, width)
     for name in ("b", "nnf_ba", "b_unrefined"):
         value = getattr(result, name)
         if value is not None:

@@ -13,7 +13,7 @@ from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import Settings
 from dia_pipeline.stages.frames import Derived, Together
 from dia_pipeline.stages.jobs import Job, Networks
-from dia_pipeline.stages.pairs import pair_graph
+from dia_pipeline.stages.pairs import PairGraph
 from dia_pipeline.stages.sequences import SequenceGraph
 from dia_pipeline.store.artefacts import Artefact, File, Graph
 from dia_pipeline.store.provenance import Backbone
@@ -35,8 +35,8 @@ def rooms() -> str:
 
 def pair() -> str:
     """The graph of a pair."""
-    graph = pair_graph(Pair("pair", "A", "B'"), Settings(), VGG, Path("pair"), JOB)
-    return _drawn(graph)
+    graph = PairGraph(Pair("pair", "A", "B'"), Settings(), VGG, Path("pair"), JOB)
+    return _drawn(graph.artefacts)
 
 
 def sequence() -> str:

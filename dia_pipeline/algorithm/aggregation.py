@@ -100,7 +100,7 @@ def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
 
 
 def nearest_pixels(positions: torch.Tensor) -> torch.Tensor:
-    """Places between pixels, (H, W, 2) float32, as those of the nearest pixels, int32."""
+    """Positions between pixels, (H, W, 2) float32, as those of the nearest pixels, int32."""
     return positions.round().int()
 
 

@@ -78,7 +78,7 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that can still be had on a device; infinity where the system does not say."""
+    """Bytes that are free on a device; infinity where the system does not say."""
     if device.type == "cuda":
         import torch
 
@@ -88,7 +88,7 @@ def free_memory(device: torch.device) -> float:
 
 
 def _free_in_system() -> float:
-    """What Linux says can be had without swapping."""
+    """What Linux says is free without swapping."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

@@ -60,7 +60,7 @@ def write_preview(path: Path, frames: Iterable[np.ndarray], count: int, frame_ra
 
 
 def picked(count: int) -> list[int]:
-    """The frames that the contact sheet shows of so many."""
+    """The numbers of the frames, of so many, that the contact sheet shows."""
     return sorted({round(n) for n in np.linspace(0, count - 1, min(count, SHEET_FRAMES))})
 
 

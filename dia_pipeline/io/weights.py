@@ -76,7 +76,7 @@ _TIMEOUT = 10  # seconds without an answer after which a server counts as unreac
 
 
 class WeightsError(JobError):
-    """Weights cannot be had; the message names the file to place and where."""
+    """Weights are not available; the message names the file to place and where."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.measuring import measures_of
-from dia_pipeline.stages.pairs import pair_graph
+from dia_pipeline.stages.pairs import PairGraph
 from dia_pipeline.stages.sequences import SequenceGraph
 from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, InputError, digest
 from dia_pipeline.store.provenance import Backbone
@@ -47,7 +47,7 @@ def planned_graph(
     backbone = Backbone.read(plan.weights(settings.backbone))
     folder = plan.folder(variant, pair)
     times = Times(plan.times(variant, pair))
-    graph = pair_graph(pair, settings, backbone, folder, job, times.clock, image)
+    graph = PairGraph(pair, settings, backbone, folder, job, times.clock, image).artefacts
     if measured:
         graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
     return graph

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dia_pipeline.evaluation.tables import (
     ACCURACY,
@@ -20,7 +22,10 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import FEATURE_MATCHERS
 from dia_pipeline.stages.batches import planned_graph
-from dia_pipeline.stages.measuring import read_measures, results_by_level
+from dia_pipeline.stages.measuring import read_measures
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def compare_variants(plan: Plan, measured: Mapping[str, Collection[str]]) -> list[Table]:
@@ -91,16 +96,24 @@ def _known(columns: Collection[Column], measures: Measures) -> list[Column]:
 
 def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) -> None:
     """What each level of the variants makes of a pair."""
+    from dia_pipeline.analogy import aggregate
     from dia_pipeline.figures.plots import plot_pair
     from dia_pipeline.io.images import read_image
+    from dia_pipeline.store.packing import unpack_levels
 
     column = ACCURACY[-1]
     images = read_image(pair.a), read_image(pair.b_prime)
-    levels, notes = {}, {}
+    levels: dict[str, dict[int, np.ndarray]] = {}
+    notes = {}
     for variant in variants:
         nnf = planned_graph(plan, variant, pair)["nnf"].ensure()
-        results = results_by_level(nnf, *images, plan.settings(variant, pair))
-        levels[variant] = {level: result.a_prime for level, result in results.items()}
+        settings = plan.settings(variant, pair)
+        found = unpack_levels(nnf.arrays)
+        for number, level in found.items():
+            # Of the others, which only show where the matches lead, nothing is refined.
+            own = settings if number == min(found) else replace(settings, refine=False)
+            result = aggregate(*images, {number: level}, own, nnf.attributes["mirrored"])
+            levels.setdefault(variant, {})[number] = result.a_prime
         accuracy = {
             level: measures.get(f"{column.measure}_level_{level}", {}).get(variant, {})
             for level in levels[variant]

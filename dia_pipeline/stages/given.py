@@ -67,11 +67,11 @@ class GivenSequence:
         folder = self.folder / "prepared"
         return Folder(
             folder,
-            "prepare",
-            "prepared",
-            {"keyframes": list(self.sequence.keyframes), "medians": medians},
-            {"frames": Together(self.given)},
-            partial(prepare, folder, medians=medians, progress=self.progress),
+            stage="prepare",
+            name="prepared",
+            settings={"keyframes": list(self.sequence.keyframes), "medians": medians},
+            inputs={"frames": Together(self.given)},
+            make=partial(prepare, folder, medians=medians, progress=self.progress),
         )
 
     @cached_property

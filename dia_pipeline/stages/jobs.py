@@ -122,14 +122,14 @@ def features_of(image: ImageFile, matching: Matching, job: Job, mirrored: bool =
 
     return Arrays(
         job.features,
-        "features",
-        "features",
-        {
+        stage="features",
+        name="features",
+        settings={
             **settings.deciding(Step.FEATURES),
             "mirrored": mirrored,
             "weights": matching.backbone.digest,
         },
-        {"pixels": image},
-        make,
+        inputs={"pixels": image},
+        make=make,
         writer=job.writer,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dia_pipeline.algorithm.network import Network
-    from dia_pipeline.analogy import Analogy
     from dia_pipeline.store.arrays import Content
 
 FORMAT = 2
@@ -60,16 +59,16 @@ def measures_of(
     files = {name: File(value) for name, value in pair.truth.items() if name in FILES}
     return Measures(
         plan.measures(variant, pair),
-        "measure",
-        "measures",
-        {
+        stage="measure",
+        name="measures",
+        settings={
             **settings.deciding(Step.RESULTS),
             "format": FORMAT,
             "known": known,
             "backbone": asdict(common),
         },
-        {**results.inputs, **{f"true_{name}": file for name, file in files.items()}},
-        partial(
+        inputs={**results.inputs, **{f"true_{name}": file for name, file in files.items()}},
+        make=partial(
             _measure,
             pair,
             settings,
@@ -85,26 +84,6 @@ def read_measures(path: Path) -> dict[str, float]:
     return _read(path).get("measures", {})
 
 
-def results_by_level(
-    nnf: Content, a: np.ndarray, b_prime: np.ndarray, settings: Settings
-) -> dict[int, Analogy]:
-    """By level, coarse to fine, the images and full fields that it gives as the finest.
-
-    The finest level's are the results of the pair. Refinement is left out at the others, whose
-    images show where the matches lead.
-    """
-    from dia_pipeline.analogy import aggregate
-    from dia_pipeline.store.packing import unpack_levels
-
-    by_level = {number: replace(settings, refine=False) for number in settings.levels}
-    by_level[settings.levels[-1]] = settings
-    mirrored = nnf.attributes["mirrored"]
-    return {
-        number: aggregate(a, b_prime, {number: level}, by_level[number], mirrored)
-        for number, level in unpack_levels(nnf.arrays).items()
-    }
-
-
 def _measure(
     pair: Pair,
     settings: Settings,
@@ -114,11 +93,18 @@ def _measure(
     a: np.ndarray,
     b_prime: np.ndarray,
 ) -> dict[str, float]:
+    from dia_pipeline.analogy import aggregate, full_nnf
     from dia_pipeline.evaluation.evaluation import measure_pair
     from dia_pipeline.evaluation.truth import read_truth
+    from dia_pipeline.store.packing import unpack_levels
 
-    by_level = results_by_level(nnf, a, b_prime, settings)
-    finest = by_level[min(by_level)]
+    levels = unpack_levels(nnf.arrays)
+    mirrored = nnf.attributes["mirrored"]
+    finest = aggregate(a, b_prime, levels, settings, mirrored)
+    fields = {
+        number: full_nnf(a, b_prime, number, level, settings, mirrored)
+        for number, level in levels.items()
+    }
     return measure_pair(
         a,
         b_prime,
@@ -127,10 +113,10 @@ def _measure(
         finest.nnf_ba,
         b=finest.b,
         truth=read_truth({"a": pair.a, "b_prime": pair.b_prime, **pair.truth}),
-        levels={level: result.nnf_ab for level, result in by_level.items()},
+        levels=fields,
         seconds=seconds(),
         network=network(),
-        mirrored=finest.mirrored,
+        mirrored=mirrored,
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile
 from dia_pipeline.store.folders import Folder, Written
-from dia_pipeline.store.provenance import Backbone, versions
+from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,120 +37,136 @@ MIRRORED = {"given": (False,), "mirrored": (True,), "auto": (False, True)}
 """Whether B' is matched as its mirror image, by orientation; `auto` tries both."""
 
 
-def pair_graph(
-    pair: Pair,
-    settings: Settings,
-    backbone: Backbone,
-    folder: Path,
-    job: Job,
-    clock: Callable = nullcontext,
-    image: Callable[[str], ImageFile] = ImageFile,
-) -> Graph:
-    """Everything that is made of a pair, by name.
+class PairGraph:
+    """What is made of a pair.
 
     Args:
         folder: of the results.
         clock: see `Artefact`; of all that finds the fields.
         image: what stands for the image file of a path.
     """
-    images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
-    steps = PairSteps(Matching(settings, backbone, job.networks), str(folder), job.progress)
-    kept = partial(Arrays, clock=steps.warm(clock), writer=job.writer)
-    graph: Graph = {}
-    if settings.matcher in FEATURE_MATCHERS:
-        graph |= _features(images, steps.matching, job)
-        features = dict(graph)
+
+    def __init__(
+        self,
+        pair: Pair,
+        settings: Settings,
+        backbone: Backbone,
+        folder: Path,
+        job: Job,
+        clock: Callable = nullcontext,
+        image: Callable[[str], ImageFile] = ImageFile,
+    ):
+        self.pair = pair
+        self.settings = settings
+        self.folder = folder
+        self._matching = Matching(settings, backbone, job.networks)
+        self._job = job
+        self._clock = clock
+        self._a_prime = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
+        self._images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
+
+    @cached_property
+    def artefacts(self) -> Graph:
+        """Everything that is made of the pair, by name, each after what it is made of."""
+        if self.settings.matcher not in FEATURE_MATCHERS:
+            nnf = self._nnf_of_images()
+            return {"nnf": nnf, "results": self._results(nnf)}
+        features = self._features()
+        levels = self._levels(features)
+        nnf = self._nnf(levels)
+        return {**features, **levels, "nnf": nnf, "results": self._results(nnf)}
+
+    # What depends on what.
+
+    def _features(self) -> Graph:
+        """The features of A, and those of B' or of its mirror image, or of both."""
+        names = {False: "features_b_prime", True: "features_mirrored"}
+        graph: Graph = {"features_a": features_of(self._images["a"], self._matching, self._job)}
+        for mirrored in MIRRORED[self.settings.orientation]:
+            b_prime = self._images["b_prime"]
+            graph[names[mirrored]] = features_of(b_prime, self._matching, self._job, mirrored)
+        return graph
+
+    def _levels(self, features: Graph) -> Graph:
+        """The levels, each of the features and of the next coarser level."""
+        levels: Graph = {}
         coarser: Graph = {}
-        for level in settings.levels:
+        for level in self.settings.levels:
             name = f"level{level}"
-            graph[name] = kept(
-                folder / f"{name}.h5",
-                name,
-                name,
-                settings.deciding_stage(name),
-                {**features, **coarser},
-                partial(steps.level, level),
+            levels[name] = Arrays(
+                self.folder / f"{name}.h5",
+                stage=name,
+                name=name,
+                settings=self.settings.deciding_stage(name),
+                inputs={**features, **coarser},
+                make=partial(self.make_level, level),
+                clock=self._warm_clock,
+                writer=self._job.writer,
             )
-            coarser = {"coarser": graph[name]}
-        levels = {name: each for name, each in graph.items() if name.startswith("level")}
-        kept_levels = job.checkpoint == "level"
-        graph["nnf"] = Arrays(
-            folder / "nnf.h5",
-            "aggregate" if kept_levels else "pair",
-            "nnf",
-            {},
-            coarser,
-            steps.gather if kept_levels else steps.match,
-            needs=levels if kept_levels else images,
-            clock=nullcontext if kept_levels else steps.warm(clock),
-            writer=job.writer,
+            coarser = {"coarser": levels[name]}
+        return levels
+
+    def _nnf(self, levels: Graph) -> Arrays:
+        """The fields of all levels, of the levels or, with checkpoint `pair`, of the images."""
+        by_level = self._job.checkpoint == "level"
+        return Arrays(
+            self.folder / "nnf.h5",
+            stage="aggregate" if by_level else "pair",
+            name="nnf",
+            settings={},
+            inputs={"finest": list(levels.values())[-1]},
+            make=self.gather if by_level else self.match,
+            needs=levels if by_level else self._images,
+            clock=nullcontext if by_level else self._warm_clock,
+            writer=self._job.writer,
         )
-    else:
-        given = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
-        graph["nnf"] = kept(
-            folder / "nnf.h5",
-            "level5" if job.checkpoint == "level" else "pair",
-            "nnf",
-            settings.deciding_stage("level1") | settings.deciding(Step.FEATURES),
-            {**images, **given},
-            steps.match_images,
+
+    def _nnf_of_images(self) -> Arrays:
+        """The fields of a matcher that works on the images themselves."""
+        settings = self.settings.deciding_stage("level1") | self.settings.deciding(Step.FEATURES)
+        return Arrays(
+            self.folder / "nnf.h5",
+            stage="level5" if self._job.checkpoint == "level" else "pair",
+            name="nnf",
+            settings=settings,
+            inputs={**self._images, **self._a_prime},
+            make=self.match_images,
+            clock=self._warm_clock,
+            writer=self._job.writer,
         )
-    graph["results"] = Folder(
-        folder,
-        "aggregate",
-        "results",
-        settings.deciding(Step.RESULTS),
-        {"nnf": graph["nnf"], **images},
-        partial(steps.aggregate, folder, (pair.a, pair.b_prime)),
-    )
-    return graph
 
-
-def _features(images: dict[str, ImageFile], matching: Matching, job: Job) -> Graph:
-    """The features of A, and those of B' and of its mirror image as far as they are matched."""
-    references = {
-        f"features_{'mirrored' if mirrored else 'b_prime'}": features_of(
-            images["b_prime"], matching, job, mirrored
+    def _results(self, nnf: Arrays) -> Folder:
+        """The folder of images, flows, overview and provenance."""
+        return Folder(
+            self.folder,
+            stage="aggregate",
+            name="results",
+            settings=self.settings.deciding(Step.RESULTS),
+            inputs={"nnf": nnf, **self._images},
+            make=self.aggregate,
         )
-        for mirrored in MIRRORED[matching.settings.orientation]
-    }
-    return {"features_a": features_of(images["a"], matching, job), **references}
 
+    @contextmanager
+    def _warm_clock(self, key: str) -> Iterator[None]:
+        """The clock, started when what many pairs share is loaded."""
+        from dia_pipeline import analogy  # noqa: F401
 
-class PairSteps:
-    """The functions by which the artefacts of a pair are made.
+        matcher = self.settings.matcher
+        _ = self._matching.network if matcher in FEATURE_MATCHERS else find_matcher(matcher)
+        with self._clock(key):
+            yield
 
-    Args:
-        label: what to call the pair in the log.
-    """
+    # How it is made.
 
-    def __init__(self, matching: Matching, label: str, progress: Progress):
-        self.matching = matching
-        self.settings = matching.settings
-        self._label = label
-        self._progress = progress
-
-    def warm(self, clock: Callable) -> Callable:
-        """A clock that starts when what many pairs share is loaded."""
-
-        @contextmanager
-        def warmed(key: str) -> Iterator[None]:
-            from dia_pipeline import analogy  # noqa: F401
-
-            matcher = self.settings.matcher
-            _ = self.matching.network if matcher in FEATURE_MATCHERS else find_matcher(matcher)
-            with clock(key):
-                yield
-
-        return warmed
-
-    def level(self, number: int, coarser: Content | None = None, **features: Content) -> Content:
+    def make_level(
+        self, number: int, coarser: Content | None = None, **features: Content
+    ) -> Content:
         """One level, from the features and the level before."""
         from dia_pipeline.algorithm.coarse_to_fine import Pyramid, run_level
         from dia_pipeline.algorithm.orientation import orient
         from dia_pipeline.store.packing import pack_level, unpack_features, unpack_level
 
-        network = self.matching.network
+        network = self._matching.network
 
         def pyramid(name: str) -> Pyramid:
             return unpack_features(features[f"features_{name}"].arrays, network.device)
@@ -167,10 +183,16 @@ class PairSteps:
             features_b_prime, mirrored = orient(features_a, reference, network, self.settings)
             self._log_orientation(mirrored)
         made = run_level(
-            number, features_a, features_b_prime, previous, network, self.settings, self._progress
+            number,
+            features_a,
+            features_b_prime,
+            previous,
+            network,
+            self.settings,
+            self._job.progress,
         )
         arrays = pack_level(made, self.settings.feature_dtype)
-        return self.matching.content(arrays, mirrored=mirrored)
+        return self._matching.content(arrays, mirrored=mirrored)
 
     def gather(self, **levels: Content) -> Content:
         """The fields and energies of all levels, of the levels."""
@@ -185,9 +207,11 @@ class PairSteps:
         from dia_pipeline.analogy import match
         from dia_pipeline.store.packing import pack_levels
 
-        levels, mirrored = match(a, b_prime, self.matching.network, self.settings, self._progress)
+        levels, mirrored = match(
+            a, b_prime, self._matching.network, self.settings, self._job.progress
+        )
         self._log_orientation(mirrored)
-        return self.matching.content(pack_levels(levels), mirrored=mirrored)
+        return self._matching.content(pack_levels(levels), mirrored=mirrored)
 
     def match_images(
         self, a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None = None
@@ -200,14 +224,7 @@ class PairSteps:
         mirrored = self.settings.orientation == "mirrored"
         return Content(pack_levels(levels), {"versions": versions(), "mirrored": mirrored})
 
-    def aggregate(
-        self,
-        folder: Path,
-        paths: tuple[str, str],
-        nnf: Content,
-        a: np.ndarray,
-        b_prime: np.ndarray,
-    ) -> Written:
+    def aggregate(self, nnf: Content, a: np.ndarray, b_prime: np.ndarray) -> Written:
         """The images, flows and overview, written into the folder."""
         from dia_pipeline.analogy import aggregate
         from dia_pipeline.store.packing import unpack_levels
@@ -215,12 +232,15 @@ class PairSteps:
 
         levels = unpack_levels(nnf.arrays)
         result = aggregate(a, b_prime, levels, self.settings, nnf.attributes["mirrored"])
-        return write_results(folder, paths, (a, b_prime), result, self.settings, nnf.attributes)
+        paths = self.pair.a, self.pair.b_prime
+        return write_results(
+            self.folder, paths, (a, b_prime), result, self.settings, nnf.attributes
+        )
 
     def _log_orientation(self, mirrored: bool) -> None:
         if self.settings.orientation == "auto":
             matched = "mirrored" if mirrored else "as it is given"
-            log.info("%s: B' is matched %s", self._label, matched)
+            log.info("%s: B' is matched %s", self.folder, matched)
 
 
 def run_pair(
@@ -241,6 +261,8 @@ def run_pair(
         ImageError: an image cannot be read.
         JobError, OSError: weights, device or disk are at fault.
     """
-    backbone, _ = find_backbone(settings.backbone)
+    matches_features = settings.matcher in FEATURE_MATCHERS
+    backbone = find_backbone(settings.backbone)[0] if matches_features else NO_BACKBONE
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
-    pair_graph(Pair(folder.name, a, b_prime), settings, backbone, folder, job)["results"].ensure()
+    graph = PairGraph(Pair(folder.name, a, b_prime), settings, backbone, folder, job)
+    graph.artefacts["results"].ensure()

@@ -120,7 +120,16 @@ class SequenceGraph(GivenSequence):
         decided = {"coherence": self.sequence.coherence, "network": self._matching.backbone.digest}
         needs = {**pair, "fixed": self._features[fixed]}
         settings = decided | self.settings.deciding(~Step.RESULTS & ~Step.MATCHED_FEATURES)
-        return Arrays(path, stage, "fields", settings, pair, self._match, needs=needs, chunk=chunk)
+        return Arrays(
+            path,
+            stage=stage,
+            name="fields",
+            settings=settings,
+            inputs=pair,
+            make=self._match,
+            needs=needs,
+            chunk=chunk,
+        )
 
     def _match(
         self,
@@ -194,11 +203,11 @@ class SequenceGraph(GivenSequence):
             inputs |= {f"reference{number}": part.reference, f"field{number}": part.field}
         return Frame(
             self.folder / "frames" / f"{frame + 1:04d}.png",
-            "frames",
-            "frame",
-            {**self.settings.deciding(Step.RESULTS), "weights": weights},
-            inputs,
-            partial(self._make_frame, weights),
+            stage="frames",
+            name="frame",
+            settings={**self.settings.deciding(Step.RESULTS), "weights": weights},
+            inputs=inputs,
+            make=partial(self._make_frame, weights),
             chunk=chunk,
         )
 
@@ -247,11 +256,11 @@ class SequenceGraph(GivenSequence):
         """Video, preview, contact sheet, measures; with all frames the folder of results."""
         return Folder(
             self.folder,
-            "video",
-            "video",
-            {"frame_rate": self.sequence.frame_rate},
-            {"frames": Together(list(self.frames.values()))},
-            partial(make_video, self),
+            stage="video",
+            name="video",
+            settings={"frame_rate": self.sequence.frame_rate},
+            inputs={"frames": Together(list(self.frames.values()))},
+            make=partial(make_video, self),
         )
 
 

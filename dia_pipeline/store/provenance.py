@@ -42,6 +42,10 @@ class Backbone:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
 
+NO_BACKBONE = Backbone("", "", "", "")
+"""That of matchers that work on the images themselves."""
+
+
 def circumstances(backbone: Backbone, network: Network) -> dict[str, Any]:
     """What else than inputs and settings decides a result's bytes."""
     return {

@@ -141,7 +141,7 @@ def _scaled(flow: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _inside(positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Places (H, W, 2) as float32, moved into an image (h, w) or (h, w, 3)."""
+    """Positions (H, W, 2) as float32, moved into an image (h, w) or (h, w, 3)."""
     return positions.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
 
 

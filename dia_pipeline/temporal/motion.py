@@ -51,7 +51,7 @@ def grid(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def is_cut(image: np.ndarray, following: np.ndarray) -> bool:
-    """Whether another scene begins: what is seen, not how it is lit, has changed.
+    """Whether another scene begins: the content has changed, not the light.
 
     The details of the two, without the large gradients that the light makes, no longer correlate.
     """

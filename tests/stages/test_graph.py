@@ -11,7 +11,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import Settings
 from dia_pipeline.stages.batches import Named
 from dia_pipeline.stages.jobs import Job, Networks
-from dia_pipeline.stages.pairs import pair_graph
+from dia_pipeline.stages.pairs import PairGraph
 from dia_pipeline.store.artefacts import Graph
 from dia_pipeline.store.provenance import Backbone
 
@@ -28,7 +28,7 @@ def graph(
     job = Job(Networks(), lambda key: Path(key), checkpoint)
     pair, backbone = Pair("pair", a, b_prime), replace(WEIGHTS, digest=weights)
     chosen = replace(Settings(), **settings)
-    return pair_graph(pair, chosen, backbone, Path("pair"), job, image=Named)
+    return PairGraph(pair, chosen, backbone, Path("pair"), job, image=Named).artefacts
 
 
 def keys(**changes) -> dict[str, str]:
@@ -72,7 +72,7 @@ def test_the_graph_reads_like_figure_4():
         "features_b_prime": {"pixels"},
         "level5": FEATURES,
         **{f"level{level}": {*FEATURES, "coarser"} for level in (4, 3, 2, 1)},
-        "nnf": {"coarser"},
+        "nnf": {"finest"},
         "results": {"nnf", "a", "b_prime"},
     }
 

@@ -33,7 +33,7 @@ def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
 
 
 def vote_in_bands(source: torch.Tensor, nnf: torch.Tensor, radius: int) -> torch.Tensor:
-    """The reference of `vote`, for any device, of maps (h, w, C) and (H, W, C)."""
+    """`vote` for any device, of maps (h, w, C) and (H, W, C)."""
     height, width = nnf.shape[:2]
     channels = source.shape[2]
     result = source.new_empty(height, width, channels)
