@@ -287,7 +287,7 @@ def _scaled(image: np.ndarray, side: int) -> np.ndarray:
 def _steps(
     flat: np.ndarray, reference: np.ndarray, made: np.ndarray, nnf: np.ndarray
 ) -> np.ndarray:
-    """How much of a seam shows between neighbours one above the other, one value for each flat two."""
+    """How much of a seam shows from row to row, one value for each flat two."""
     upper, lower = nnf[1:-2], nnf[2:-1]
     down = np.array((1, 0))
     jumps = np.abs(lower - upper - down).max(axis=-1) > JUMP
