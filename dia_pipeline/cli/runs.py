@@ -54,7 +54,8 @@ def status(
 
 def _status_table(found: dict[str, Status]) -> Table:
     numbers = ("", "done", "running", "failed", "remaining", "per hour", "left")
-    table = Table("variant", box=SIMPLE_HEAD, collapse_padding=True)
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    table.add_column("variant", overflow="fold")
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     for variant, one in found.items():
