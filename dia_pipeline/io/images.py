@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.pixels import to_bytes
 
 MAX_PIXELS = 200_000_000
 """Images of more pixels are refused before they are decoded."""
@@ -52,6 +54,65 @@ def read_image(path: str | Path) -> np.ndarray:
             f"the image cannot be decoded ({error})",
             "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
         ) from error
+
+
+def as_image(value: Any, name: str) -> np.ndarray:
+    """An image of any usual kind.
+
+    Args:
+        value: a path; a Pillow image; an array (H, W), (H, W, C) or (C, H, W), or a torch tensor
+            with the channels first, of 1, 3 or 4 channels RGB or RGBA: uint8, uint16, bool, or
+            floats from 0 to 1.
+        name: what to call it in messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB; transparency is laid over white.
+
+    Raises:
+        ImageError: it is none of these.
+    """
+    if isinstance(value, (str, Path)):
+        return read_image(value)
+    if isinstance(value, Image.Image):
+        return np.array(_to_rgb(ImageOps.exif_transpose(value)))
+    tensor = hasattr(value, "detach")
+    array = np.asarray(value.detach().cpu() if tensor else value)
+    channels = (1, 3, 4)
+    if array.ndim == 2:
+        array = array[..., None]
+    first = array.ndim == 3 and array.shape[0] in channels
+    if first and (tensor or array.shape[-1] not in channels):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] not in channels or 0 in array.shape:
+        raise ImageError(
+            name,
+            f"an array of shape {np.shape(value)} is no image",
+            "give (H, W, 3) uint8 RGB, a Pillow image or a path",
+        )
+    return np.array(_to_rgb(_from_array(_to_bytes(array, name))))
+
+
+def _to_bytes(array: np.ndarray, name: str) -> np.ndarray:
+    """The values of an image as uint8."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return ((array.astype(np.int32) + 128) // 257).astype(np.uint8)
+    inside = array.dtype == bool or (
+        np.issubdtype(array.dtype, np.floating) and bool(((array >= 0) & (array <= 1)).all())
+    )
+    if not inside:
+        raise ImageError(
+            name,
+            f"values of {array.dtype} from {array.min()} to {array.max()} are no image",
+            "give uint8, or floats from 0 to 1",
+        )
+    return to_bytes(array.astype(np.float64))
+
+
+def _from_array(values: np.ndarray) -> Image.Image:
+    """A Pillow image of (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
+    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

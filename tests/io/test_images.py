@@ -7,9 +7,10 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from dia_pipeline.io.images import MAX_PIXELS, ImageError, read_image, write_image
+from dia_pipeline.io.images import MAX_PIXELS, ImageError, as_image, read_image, write_image
 from dia_pipeline.pixels import mirror, resize_image
 
 
@@ -33,6 +34,56 @@ def test_rgb_comes_back_as_written(tmp_path, image):
     assert found.dtype == np.uint8
     assert found.flags.writeable
     np.testing.assert_array_equal(found, image)
+
+
+KINDS = {
+    "a path": lambda image, path: path,
+    "a path as text": lambda image, path: str(path),
+    "Pillow": lambda image, path: Image.fromarray(image),
+    "floats": lambda image, path: image / 255,
+    "float32": lambda image, path: (image / 255).astype(np.float32),
+    "uint16": lambda image, path: image.astype(np.uint16) * 257,
+    "channels first": lambda image, path: np.moveaxis(image, -1, 0),
+    "a tensor": lambda image, path: torch.from_numpy(image).permute(2, 0, 1) / 255,
+    "opaque": lambda image, path: np.dstack([image, np.full(image.shape[:2], 255, np.uint8)]),
+    "not contiguous": lambda image, path: image[::-1][::-1],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_image_of_any_usual_kind_is_the_same_image(tmp_path, image, kind):
+    path = tmp_path / "image.png"
+    write_image(path, image)
+    found = as_image(KINDS[kind](image, path), "a")
+    assert found.dtype == np.uint8 and found.flags.writeable
+    np.testing.assert_array_equal(found, image)
+
+
+def test_grey_and_masks_and_clear_pixels(image):
+    grey = image[..., 0]
+    for value in (grey, grey[..., None], Image.fromarray(grey)):
+        np.testing.assert_array_equal(as_image(value, "a"), np.dstack([grey] * 3))
+    assert as_image(grey > 100, "a").max() == 255
+    clear = np.dstack([image, np.zeros(image.shape[:2], np.uint8)])
+    assert as_image(clear, "a").min() == 255  # white
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.zeros((5, 6, 7)), r"a: an array of shape \(5, 6, 7\) is no image; give \(H, W, 3\)"),
+        (np.zeros((1, 5, 6, 3)), "no image"),
+        (np.zeros((0, 6, 3)), "no image"),
+        (np.full((5, 6, 3), 2.0), "values of float64 from 2.0 to 2.0 .* floats from 0 to 1"),
+        (np.full((5, 6, 3), np.nan), "values of float64 from nan to nan"),
+        (np.full((5, 6, 3), 300), "values of int64 from 300 to 300"),
+        (None, "no image"),
+        ("none.png", "none.png: there is no such file"),
+    ],
+)
+def test_what_is_no_image_is_told_what_is_one(value, message):
+    with pytest.raises(ImageError, match=message):
+        as_image(value, "a")
 
 
 def test_the_same_image_is_written_as_the_same_bytes(tmp_path, image):
