@@ -14,8 +14,8 @@ triton = pytest.importorskip("triton")
 INTERPRETED = """
 import sys
 import torch
-from dia_pipeline.algorithm.patchmatch import cuda as cuda
-from dia_pipeline.algorithm.patchmatch import reference as reference
+from dia_pipeline.algorithm.patchmatch import cuda
+from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.algorithm.nnf import uniform
 from dia_pipeline.algorithm.patchmatch import JUMPS, radii
 from test_patchmatch import smooth_maps
@@ -31,11 +31,13 @@ expected, expected_energy = reference.search(*arguments)
 assert (start != expected).any(dim=-1).float().mean() > 0.5
 assert field.dtype == expected.dtype and torch.equal(field, expected)
 torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
+maps = source, target, start, patch
+torch.testing.assert_close(cuda.energy(*maps), reference.energy(*maps), rtol=0, atol=1e-5)
 """
 
 
 @pytest.mark.parametrize("arguments", ["0 3 9 9 11 12 7", "0 5 2 11 8 6 13", "0.05 3 5 9 11 12 7"])
-def test_the_kernels_give_the_field_of_the_plain_form(arguments):
+def test_the_kernels_give_the_field_of_the_reference(arguments):
     folder = Path(__file__).parent
     paths = os.pathsep.join((str(folder), str(folder.parents[1])))
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": paths}
@@ -57,7 +59,7 @@ def test_the_kernels_compile_for_a_gpu(name, tmp_path, monkeypatch):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from dia_pipeline.algorithm.patchmatch import cuda as cuda
+    from dia_pipeline.algorithm.patchmatch import cuda
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     signature = {"maps": MAPS, **KERNELS[name], "sizes": "constexpr"}
