@@ -1,4 +1,4 @@
-# make demo: pictures to look at; make test, make lint: the checks; make quick: most of the tests
+# make demo: images to look at; make test, make lint: the checks; make quick: most of the tests
 # in a minute and a half.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
@@ -9,12 +9,12 @@ TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
 
-.PHONY: demo test quick lint venv lock
+.PHONY: demo test quick coverage lint venv lock
 
 demo: venv
 	$(IN_VENV) dia demo demo
 	$(IN_VENV) snakemake --cores all --configfile demo/config.yaml
-	@echo "The pictures:" && find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
+	@echo "The images:" && find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
 
 test: venv
 	$(IN_VENV) pytest
@@ -23,11 +23,16 @@ QUICK := cli evaluation figures io matchers runs samples store temporal test_err
 quick: venv
 	$(IN_VENV) pytest -q $(addprefix tests/,$(QUICK))
 
+coverage: venv
+	$(IN_VENV) pytest -q --cov --cov-report=term:skip-covered $(addprefix tests/,$(QUICK))
+
 lint: venv
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
 	$(IN_VENV) snakefmt --check Snakefile workflow
 	$(IN_VENV) lint-imports
+	$(IN_VENV) mypy
+	$(IN_VENV) codespell
 
 venv: $(VENV)/installed
 

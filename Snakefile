@@ -16,7 +16,7 @@ include: "workflow/pipeline.smk"
 
 
 def everything(wildcards):
-    """The end of a run; a table without rows is wrong only where it is to be worked."""
+    """The end of a run; a table without rows is wrong only where it is to be processed."""
     if not PLAN.config.pairs and not PLAN.sequences:
         table = config.get("pairs") or config["sequences"]
         raise WorkflowError(

@@ -1,7 +1,7 @@
-"""What putting the pictures together costs: `python -m benchmarks.composition`.
+"""What putting the images together costs: `python -m benchmarks.composition`.
 
-A field of many coherent pieces, as the search leaves them, is carried to the pixels of pictures of
-several sizes, worked at most at 700 pixels; then the picture is rebuilt, voted and seamless, and
+A field of many coherent pieces, as the search leaves them, is carried to the pixels of images of
+several sizes, processed at most at 700 pixels; then the image is rebuilt, voted and seamless, and
 refined. Median of several runs of each step; the baseline is the published form of the same run.
 """
 
@@ -25,7 +25,8 @@ from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import Settings, resolve
 
 SIZES = ((448, 448), (1000, 1400), (4000, 6000))
@@ -35,7 +36,7 @@ PIECES = 400
 
 def main(
     runs: Annotated[int, typer.Option(help="Runs of each step.")] = 3,
-    largest: Annotated[int, typer.Option(help="No larger pictures (megapixels).")] = 24,
+    largest: Annotated[int, typer.Option(help="No larger images (megapixels).")] = 24,
 ) -> None:
     """Print seconds and peak memory of every step by size and composition."""
     table = Table("size", "composition", "field, s", "rebuild, s", "refine, s", "peak, GB")
@@ -67,11 +68,11 @@ def pieces(shape: tuple[int, int]) -> torch.Tensor:
 def measure(
     own: np.ndarray, reference: np.ndarray, nnf: torch.Tensor, settings: Settings, runs: int
 ) -> tuple[float, float, float]:
-    """The median seconds of carrying the field, of rebuilding the picture and of refining it."""
+    """The median seconds of carrying the field, of rebuilding the image and of refining it."""
     shape = reference.shape[:2]
     field, places = timed(lambda: full_field(nnf, 1, own, shape, settings), runs)
-    built, picture = timed(lambda: rebuild(own, reference, places, settings), runs)
-    return field, built, timed(lambda: refine(own, picture), runs)[0]
+    built, image = timed(lambda: rebuild(own, reference, places, settings), runs)
+    return field, built, timed(lambda: refine(own, image), runs)[0]
 
 
 def timed(step: Callable, runs: int) -> tuple[float, object]:

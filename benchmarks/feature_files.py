@@ -1,6 +1,6 @@
 """What keeping features in float16 saves and changes: `python -m benchmarks.feature_files`.
 
-The demo's pairs are worked with float16 and with float32 features. Shown are the size of what is
+The demo's pairs are processed with float16 and with float32 features. Shown are the size of what is
 kept and how far the results are from those with float32: the A' in grey values of 255, and the
 share of the finest field's pixels that point to the same place or within two pixels of it. Another
 seed of the random search, with float32, is the measure of what a difference means.
@@ -24,7 +24,8 @@ from rich.table import Table
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import demo_pairs
-from dia_pipeline.stages.pairs import Networks, PairWork, find_backbone, work_batch
+from dia_pipeline.stages.batches import made_by, planned_graph, run_batch
+from dia_pipeline.stages.jobs import find_backbone
 
 RUNS = {
     "float32": {"feature_dtype": "float32"},
@@ -68,19 +69,21 @@ def options(row: dict[str, str]) -> dict[str, object]:
 
 
 def work(plan: Plan) -> None:
-    """Work all stages in this process."""
+    """Process all stages in this process."""
     for backbone in plan.backbones("hierarchical", "0001"):
         find_backbone(backbone)[0].write(plan.weights(backbone))
     for stage in plan.stages:
-        assert not work_batch(plan, stage, "hierarchical", "0001").failed
+        assert not run_batch(plan, stage, "hierarchical", "0001").failed
 
 
 def sizes(plan: Plan, pair: Pair) -> list[str]:
     """Megabytes of both feature files, of the level files and of the rest."""
-    work = PairWork(plan, "hierarchical", pair, Networks())
-    features = [work.features_file(picture) for picture in (pair.a, pair.b_prime)]
-    levels = list(work.folder.glob("level*.h5"))
-    results = [path for path in work.folder.iterdir() if path not in levels]
+    features = [
+        each.path for each in made_by("features", planned_graph(plan, "hierarchical", pair))
+    ]
+    folder = plan.folder("hierarchical", pair)
+    levels = list(folder.glob("level*.h5"))
+    results = [path for path in folder.iterdir() if path not in levels]
     return [
         f"{sum(path.stat().st_size for path in paths) / MEGABYTE:.1f}"
         for paths in (features, levels, results)
@@ -89,16 +92,16 @@ def sizes(plan: Plan, pair: Pair) -> list[str]:
 
 def differences(run: str, pair: Pair) -> list[str]:
     """How far the results are from those with float32."""
-    pictures, fields, energies = [], [], []
+    images, fields, energies = [], [], []
     for name in ("float32", run):
         folder = Path(name, "hierarchical", pair.name)
-        pictures.append(np.asarray(Image.open(folder / "a_prime.png"), np.float32))
+        images.append(np.asarray(Image.open(folder / "a_prime.png"), np.float32))
         with h5py.File(folder / "nnf.h5") as file:
             fields.append(file["level1/nnf_ab"][:])
             energies.append(file["level1/energy_ab"][:].mean())
     distance = np.abs(fields[1] - fields[0]).max(-1)
     return [
-        f"{np.abs(pictures[1] - pictures[0]).mean():.2f}",
+        f"{np.abs(images[1] - images[0]).mean():.2f}",
         f"{energies[1]:.5f}",
         f"{(distance == 0).mean():.1%}",
         f"{(distance <= 2).mean():.1%}",

@@ -24,7 +24,7 @@ from dia_pipeline.algorithm.lbfgs import Minimum, minimise
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy
 from dia_pipeline.io.weights import find_weights
-from dia_pipeline.settings import QUALITY, resolve
+from dia_pipeline.settings import resolve
 
 from .pair import portraits
 
@@ -45,7 +45,7 @@ class Variant(NamedTuple):
 
 def main(
     ratio: float = 0.5,
-    iterations: Annotated[int, typer.Option(help="Most of each deconvolution.")] = QUALITY["paper"],
+    iterations: Annotated[int, typer.Option(help="Most of each deconvolution.")] = 100,
     output: Annotated[Path, typer.Option(help="The plot.")] = Path("objective.png"),
     device: str = "auto",
 ) -> None:

@@ -1,7 +1,7 @@
 """What the workflow adds to the bare computation of a pair: `python -m benchmarks.overhead`.
 
 Jobs run on the Slurm of `tests/slurm`; the time of a job is from its start on the node to its end.
-The bare computation is one process that works all pairs in memory and writes their results. The
+The bare computation is one process that processes all pairs in memory and writes their results. The
 pairs have the size of the demo's, but settings that compute as little as possible: whatever is
 added weighs the more.
 """
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Print a table of the seconds per pair, for jobs of one pair and of many."""
     if bare:
-        work_bare()
+        run_bare()
         return
     table = Table("pairs per job", "checkpoint", "bare, s/pair", "job, s/pair", "added, s/pair")
     for count in (1, pairs):
@@ -58,12 +58,12 @@ def prepare(folder: Path, pairs: int) -> None:
     """Write a checkout with `pairs` pairs of smooth noise."""
     for name in ("Snakefile", "workflow", "slurm"):
         (folder / name).symlink_to(REPOSITORY / name)
-    for name in ("config", "pictures"):
+    for name in ("config", "images"):
         (folder / name).mkdir()
     random = np.random.default_rng(0)
     rows = ["name\ta\tb_prime"]
     for number in range(pairs):
-        paths = [f"pictures/{role}{number}.png" for role in ("a", "b_prime")]
+        paths = [f"images/{role}{number}.png" for role in ("a", "b_prime")]
         for path in paths:
             small = random.integers(0, 256, (14, 14, 3), dtype=np.uint8)
             Image.fromarray(small).resize((SIDE, SIDE), Image.BICUBIC).save(folder / path)
@@ -72,7 +72,7 @@ def prepare(folder: Path, pairs: int) -> None:
 
 
 def time_bare(folder: Path) -> float:
-    """Seconds of a process that does nothing but work the pairs."""
+    """Seconds of a process that does nothing but process the pairs."""
     command = [sys.executable, "-m", "benchmarks.overhead", "--bare"]
     limits = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), str(THREADS))
     begin = time.perf_counter()
@@ -82,27 +82,29 @@ def time_bare(folder: Path) -> float:
     return time.perf_counter() - begin
 
 
-def work_bare() -> None:
-    """Work all pairs in the working directory in memory; write what `dia run` does."""
+def run_bare() -> None:
+    """Process all pairs in the working directory in memory; write what `dia run` does."""
     from dia_pipeline.analogy import analogy
     from dia_pipeline.io.images import read_image
     from dia_pipeline.settings import resolve
-    from dia_pipeline.stages.pairs import find_backbone, load_network
-    from dia_pipeline.store.outputs import write_outputs
+    from dia_pipeline.stages.jobs import Networks, find_backbone
+    from dia_pipeline.store.folders import write_provenance
     from dia_pipeline.store.provenance import circumstances
+    from dia_pipeline.store.results import write_results
 
     settings = resolve(SETTINGS)
-    backbone, weights = find_backbone(settings.backbone)
-    network = load_network(weights, "auto", settings.precision)
-    for a in sorted(Path("pictures").glob("a*.png")):
+    backbone, _ = find_backbone(settings.backbone)
+    network = Networks().get(backbone, settings.precision)
+    for a in sorted(Path("images").glob("a*.png")):
         paths = str(a), str(a.with_name(a.name.replace("a", "b_prime", 1)))
-        pictures = read_image(paths[0]), read_image(paths[1])
-        result = analogy(*pictures, network, settings)
+        images = read_image(paths[0]), read_image(paths[1])
+        result = analogy(*images, network, settings)
         folder = Path("bare", a.stem)
         folder.mkdir(parents=True)
         (folder / "nnf.h5").touch()
         made_by = circumstances(backbone, network)
-        write_outputs(folder, paths, pictures, result, settings, {}, made_by)
+        written = write_results(folder, paths, images, result, settings, made_by)
+        write_provenance(folder, {}, written)
 
 
 def time_job(folder: Path, pairs: int, checkpoint: str) -> float:

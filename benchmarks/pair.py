@@ -1,9 +1,9 @@
 """Time, memory and arithmetic of one pair: `python -m benchmarks.pair`.
 
 Every run is a process of its own, from the start of Python to the last array, on the packaged
-portraits; on CUDA it works the pair once before it is timed, as kernels are compiled then. Another
-process counts: operations are those of all convolutions; bytes are the input, weights and output
-of each, and once an iteration all vectors that L-BFGS remembers. The floor is the longer of the
+portraits; on CUDA it runs the pair once before it is timed, as kernels are compiled then. Another
+process counts: operations are those of all convolutions; bytes are input, weights and output of
+each, and once an iteration all vectors that L-BFGS remembers. The floor is the longer of the
 operations at the device's own rate of matrix products and of the bytes at its rate of copying.
 """
 
@@ -32,7 +32,7 @@ def main(
     ratio: Annotated[list[float], typer.Option(help="Scales before the network.")] = (0.5, 1.0),
     quality: Annotated[list[str], typer.Option()] = ("draft", "standard", "paper"),
     precision: Annotated[list[str], typer.Option()] = ("float32", "auto"),
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the pictures.")] = SIZE,
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the images.")] = SIZE,
     device: str = "auto",
     worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
@@ -236,7 +236,7 @@ def portraits(size: tuple[int, int] = SIZE):
     folder = Path(tempfile.gettempdir(), "dia-benchmark")
     if not (folder / "pairs.tsv").exists():
         demo_pairs(folder)
-    names = (folder / "pictures" / f"portrait_{name}.png" for name in ("a", "b_prime"))
+    names = (folder / "images" / f"portrait_{name}.png" for name in ("a", "b_prime"))
     return [resize_image(read_image(name), size) for name in names]
 
 

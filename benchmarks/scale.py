@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).parents[1]
 STAND_IN = """\
 #!/bin/sh
 stage=$1; output=
-test $1 = level && stage=level$2
+test $1 = stage && stage=$2
 while [ $# -gt 0 ]; do
     case $1 in
         --variant) variant=$2;;
@@ -67,14 +67,14 @@ def measure(folder: Path, pairs: int, per_job: int) -> list[str]:
 
 
 def prepare(folder: Path, pairs: int, per_job: int) -> None:
-    """Write a checkout with pictures that nobody opens, all different, and the stand-in."""
+    """Write a checkout with images that nobody opens, all different, and the stand-in."""
     for name in ("Snakefile", "workflow"):
         (folder / name).symlink_to(REPOSITORY / name)
-    for name in ("config", "pictures", "bin"):
+    for name in ("config", "images", "bin"):
         (folder / name).mkdir()
     rows = ["name\ta\tb_prime"]
     for number in range(pairs):
-        paths = [f"pictures/{role}{number}.png" for role in ("a", "b_prime")]
+        paths = [f"images/{role}{number}.png" for role in ("a", "b_prime")]
         for path in paths:
             (folder / path).touch()
         rows.append("\t".join((f"pair{number}", *paths)))

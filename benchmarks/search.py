@@ -20,7 +20,8 @@ from dia_pipeline import analogy as algorithm
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.io.weights import find_weights
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, photograph, warped
+from dia_pipeline.samples.photographs import photograph, warped
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
 
 HEIGHT, WIDTH = 160, 176
@@ -54,18 +55,18 @@ def known_pairs() -> dict[str, list[tuple]]:
     """By kind, pairs A and B' with the true position in A of every pixel of B'."""
     pairs = {"warp": [], "warp by night": [], "shift": []}
     for seed, name in enumerate(PHOTOGRAPHS):
-        picture = resize_image(photograph(name), (200, 300))
-        a = window(picture, 20, 20)
+        image = resize_image(photograph(name), (200, 300))
+        a = window(image, 20, 20)
         bent, displacement = warped(a, amount=6, seed=seed)
         pairs["warp"].append((a, bent, GRID + displacement))
         pairs["warp by night"].append((a, night(bent), GRID + displacement))
-        pairs["shift"].append((a, window(picture, 13, 32), np.add(GRID, (-7, 12))))
+        pairs["shift"].append((a, window(image, 13, 32), np.add(GRID, (-7, 12))))
     return pairs
 
 
-def window(picture: np.ndarray, y: int, x: int) -> np.ndarray:
+def window(image: np.ndarray, y: int, x: int) -> np.ndarray:
     """What a pair shows of a photograph."""
-    return np.ascontiguousarray(picture[y : y + HEIGHT, x : x + WIDTH])
+    return np.ascontiguousarray(image[y : y + HEIGHT, x : x + WIDTH])
 
 
 def measure(a, b_prime, truth, network, settings) -> list[float]:

@@ -60,7 +60,7 @@ def measure(count: int, threads: int, pairs: int, ratio: float, quality: str, de
 
 
 def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: str) -> None:
-    """Get ready, wait for the others, work the pairs."""
+    """Get ready, wait for the others, process the pairs."""
     import numba
     import torch
 

@@ -32,7 +32,7 @@ COHERENCES = ("independent", "warm-start", "locked")
 def main(
     pairs: Annotated[Path | None, typer.Option(help="Folder of N_a.png, N_b_prime.png.")] = None,
     frames: Annotated[int, typer.Option(help="Frames of every sequence.")] = 24,
-    side: Annotated[int, typer.Option(help="Longest side of the pictures.")] = 160,
+    side: Annotated[int, typer.Option(help="Longest side of the images.")] = 160,
     quality: str = "standard",
     device: str = "auto",
 ) -> None:
@@ -81,7 +81,7 @@ def measure(source: Path, coherence: str, settings, device: str) -> tuple[float,
     ends: list[float] = []
 
     def watch(stage: str, done: int, count: int) -> None:
-        if stage == "film" and not ends:
+        if stage == "video" and not ends:
             ends.append(time.process_time())
 
     begin = time.process_time()

@@ -1,4 +1,4 @@
-"""Deep image analogy of one pair: two pictures in, two pictures and the fields between them out."""
+"""Deep image analogy of one pair: two images in, two images and the fields between them out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
-from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, work_levels
+from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, run_levels
 from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.orientation import orient
@@ -20,9 +20,9 @@ from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 @dataclass
 class Analogy:
-    """The result for one pair; pictures (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
+    """The result for one pair; images (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
 
-    B and its field are None for direction `ab`. With `refine`, A' and B are the refined pictures,
+    B and its field are None for direction `ab`. With `refine`, A' and B are the refined images,
     and the unrefined ones are kept beside them; otherwise those are None. Where the pair was
     matched `mirrored`, the fields of the levels lead to and from the mirror image of B'; nnf_ab
     and nnf_ba are those of B' as it was given.
@@ -46,38 +46,50 @@ def analogy(
     progress: Progress = lambda level, step: None,
     a_prime: np.ndarray | None = None,
 ) -> Analogy:
-    """Work one pair in memory.
+    """Process one pair in memory.
 
     Args:
-        a, b_prime: (H, W, 3) uint8 RGB pictures, of any sizes.
-        network: may be None for a matcher that works on the pictures themselves.
+        a, b_prime: (H, W, 3) uint8 RGB images, of any sizes.
+        network: may be None for a matcher that works on the images themselves.
         a_prime: (H, W, 3) uint8 RGB, the given A', for the matcher that needs one.
 
     Raises:
         MatcherError: the matcher lacks something.
     """
-    if settings.matcher not in FEATURE_MATCHERS:
+    if settings.matcher in FEATURE_MATCHERS:
+        assert network, "the features of a network are matched"
+        levels, mirrored = match(a, b_prime, network, settings, progress)
+    else:
+        levels = match_images(a, b_prime, a_prime, settings)
         mirrored = settings.orientation == "mirrored"
-        levels = match_pictures(a, b_prime, a_prime, settings)
-        return aggregate(a, b_prime, levels, settings, mirrored)
+    return aggregate(a, b_prime, levels, settings, mirrored)
 
-    def features(picture: np.ndarray) -> Pyramid:
-        image = working_image(picture, settings.ratio, settings.max_side)
-        return extract(image, network, settings.feature_dtype)
+
+def match(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    network: Network,
+    settings: Settings,
+    progress: Progress = lambda level, step: None,
+) -> tuple[dict[int, Level], bool]:
+    """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image."""
+
+    def features(image: np.ndarray) -> Pyramid:
+        working = working_image(image, settings.ratio, settings.max_side)
+        return extract(working, network, settings.feature_dtype)
 
     def reference(mirrored: bool) -> Pyramid:
         return features(mirror(b_prime) if mirrored else b_prime)
 
     features_a = features(a)
     features_b_prime, mirrored = orient(features_a, reference, network, settings)
-    levels = work_levels(features_a, features_b_prime, network, settings, progress)
-    return aggregate(a, b_prime, levels, settings, mirrored)
+    return run_levels(features_a, features_b_prime, network, settings, progress), mirrored
 
 
-def match_pictures(
+def match_images(
     a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None, settings: Settings
 ) -> dict[int, Level]:
-    """The fields of a matcher that works on the pictures, as those of the finest level.
+    """The fields of a matcher that works on the images, as those of the finest level.
 
     For orientation `mirrored` they lead to and from the mirror image of B'.
 
@@ -86,11 +98,11 @@ def match_pictures(
     """
     reference = mirror(b_prime) if settings.orientation == "mirrored" else b_prime
     a, b_prime = (
-        working_image(picture, settings.ratio, settings.max_side) for picture in (a, reference)
+        working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
-    match = find_matcher(settings.matcher)
-    nnf_ab, nnf_ba = map(torch.from_numpy, match(a, b_prime, a_prime, settings))
+    matcher = find_matcher(settings.matcher)
+    nnf_ab, nnf_ba = map(torch.from_numpy, matcher(a, b_prime, a_prime, settings))
     return {LEVELS[-1]: Level(nnf_ab, nnf_ba=None if settings.directions == "ab" else nnf_ba)}
 
 
@@ -101,14 +113,14 @@ def aggregate(
     settings: Settings,
     mirrored: bool = False,
 ) -> Analogy:
-    """Rebuild the pictures at the inputs' full resolution from the fields of the finest level."""
+    """Rebuild the images at the inputs' full resolution from the fields of the finest level."""
     reference = mirror(b_prime) if mirrored else b_prime
     finest = min(levels)
     fields = levels[finest]
-    places = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
+    positions = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
     result = Analogy(
-        rebuild(a, reference, places, settings),
-        nearest_pixels(places).cpu().numpy(),
+        rebuild(a, reference, positions, settings),
+        nearest_pixels(positions).cpu().numpy(),
         levels=levels,
         mirrored=mirrored,
     )
@@ -116,18 +128,37 @@ def aggregate(
         result.a_prime_unrefined = result.a_prime
         result.a_prime = refine(a, result.a_prime)
     if fields.nnf_ba is not None:
-        places = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
-        result.b = rebuild(reference, a, places, settings)
-        result.nnf_ba = nearest_pixels(places).cpu().numpy()
+        positions = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
+        result.b = rebuild(reference, a, positions, settings)
+        result.nnf_ba = nearest_pixels(positions).cpu().numpy()
         if settings.refine:
             result.b_unrefined = result.b
             result.b = refine(reference, result.b)
     return _turned_back(result, b_prime.shape[1]) if mirrored else result
 
 
+def full_nnf(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    number: int,
+    level: Level,
+    settings: Settings,
+    mirrored: bool = False,
+) -> np.ndarray:
+    """The field of A's pixels, (H, W, 2) int32, that a level alone gives, without the images."""
+    positions = full_field(level.nnf_ab, number, a, b_prime.shape[:2], settings)
+    nnf = nearest_pixels(positions).cpu().numpy()
+    return _mirrored_targets(nnf, b_prime.shape[1]) if mirrored else nnf
+
+
+def _mirrored_targets(nnf: np.ndarray, width: int) -> np.ndarray:
+    """The field into an image of a width, from that into its mirror image."""
+    return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)
+
+
 def _turned_back(result: Analogy, width: int) -> Analogy:
     """The result for B' as it was given, from that for its mirror image."""
-    result.nnf_ab[..., 1] = width - 1 - result.nnf_ab[..., 1]
+    result.nnf_ab = _mirrored_targets(result.nnf_ab, width)
     for name in ("b", "nnf_ba", "b_unrefined"):
         value = getattr(result, name)
         if value is not None:

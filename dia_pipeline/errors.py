@@ -25,7 +25,7 @@ class DiaError(Exception):
 
 
 class JobError(DiaError):
-    """The job itself cannot go on, whatever the pair: weights or device are at fault."""
+    """The job cannot go on with any pair: the weights or the device are at fault."""
 
 
 def is_expected(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures as arrays, wherever they come from: scaled, mirrored, grey."""
+"""Images as arrays, wherever they come from: scaled, mirrored, grey."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
 
 
-def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resample (H, W, 3) uint8 RGB to `size` = (height, width), antialiased (Lanczos)."""
     height, width = size
     return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def shrunk(image: np.ndarray, side: int) -> np.ndarray:
-    """The picture (H, W, 3) uint8 with its longer side at most `side` pixels."""
+    """The image (H, W, 3) uint8 with its longer side at most `side` pixels."""
     scale = min(1, side / max(image.shape[:2]))
     return resize_image(image, tuple(max(1, round(s * scale)) for s in image.shape[:2]))
 
 
-def mirror(picture: np.ndarray) -> np.ndarray:
-    """A picture or field (H, W, ...) with left and right exchanged."""
-    return np.ascontiguousarray(picture[:, ::-1])
+def mirror(image: np.ndarray) -> np.ndarray:
+    """An image or field (H, W, ...) with left and right exchanged."""
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Values from 0 to 1 as uint8."""
+    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

@@ -1,11 +1,17 @@
-"""The settings of one image pair: every constant of the paper, the presets and the qualities."""
+"""The settings of an image pair, each declared once: default, meaning, what it can be.
+
+From the declarations come validation, the JSON Schema of configuration and tables, the options of
+`dia run` with their help, the keys of what is made, and the table of `python -m
+dia_pipeline.settings`, which is that of config/README.md.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
-from dia_pipeline.errors import DiaError
+from dia_pipeline.declarations import Setting, SettingsError, Shorthand, Step, either
 
 LEVELS = (5, 4, 3, 2, 1)
 """The levels, coarse to fine: level L is the tap relu{L}_1 of the network."""
@@ -19,147 +25,261 @@ COARSE = (5, 4, 3)
 RADIUS = {4: 6, 3: 6, 2: 4, 1: 4}
 """Start radius of the random search below level 5, where it is a 16th of the longer side."""
 
-BLEND = {
-    1: (0.7, 0.6, 0.5, 0.0),
-    2: (0.8, 0.7, 0.6, 0.1),
-    3: (0.9, 0.8, 0.7, 0.2),
-}
-"""The weight alpha of A's own features at levels 4, 3, 2, 1, by blend level."""
-
-QUALITY = {"draft": 0, "standard": 20, "paper": 100}
-"""Iterations of the deconvolution, by the name of the quality."""
-
-TASK: dict[str, dict[str, Any]] = {
-    "transfer": {
-        "coarse_patch": 3,
-        "smoothness": 0.0,
-        "fine_smoothness": 0.0,
-        "orientation": "given",
-    },
-    "correspondence": {
-        "coarse_patch": 7,
-        "smoothness": 0.005,
-        "fine_smoothness": 0.01,
-        "orientation": "auto",
-    },
-}
-"""What a pair is worked for. `transfer` makes pictures and searches as the paper publishes, so that
-A keeps its parts; `correspondence` finds fields, and prefers smooth ones, which are more often
-right but take what lies there in B' where A has a part that B' lacks."""
-
-PRESET: dict[str, dict[str, Any]] = {
-    "photo-to-style": {"blend": 3, "ratio": 1.0},
-    "style-to-style": {"blend": 3, "ratio": 1.0},
-    "style-to-photo": {"blend": 2, "ratio": 0.5},
-    "photo-to-photo": {"blend": 3, "ratio": 1.0, "refine": True},
-}
-"""What the paper's authors recommend for each kind of pair."""
-
 MATCHERS = ("identity", "image-analogies", "optical-flow", "patchmatch-rgb", "sift")
-"""The matchers that work on the pictures themselves, each a module of `dia_pipeline.matchers`."""
+"""The matchers that work on the images themselves, each a module of `dia_pipeline.matchers`."""
 
 FEATURE_MATCHERS = ("hierarchical", "layer-independent")
 """The matchers that work level by level on the network's features: the paper's, and the baseline
-of its figure 8. Those of `MATCHERS` work on the pictures themselves."""
+of its figure 8. Those of `MATCHERS` work on the images themselves."""
 
-CHOICES = {
-    "matcher": (*FEATURE_MATCHERS, *MATCHERS),
-    "orientation": ("given", "mirrored", "auto"),
-    "blend_map": ("step", "sigmoid"),
-    "initial": ("identity", "random"),
-    "search": ("patchmatch", "exact"),
-    "directions": ("both", "ab"),
-    "composition": ("seamless", "voted"),
-    "backbone": ("auto", "vgg19", "vgg16"),
-    "precision": ("auto", "float32", "bfloat16"),
-    "feature_dtype": ("float16", "float32"),
+
+def _shorthand(
+    name: str, default: Any, meaning: str, values: dict[Any, dict[str, Any]]
+) -> Shorthand:
+    return Shorthand(name, default, meaning, choices=tuple(values), usual=True, values=values)
+
+
+SHORTHANDS = {
+    each.name: each
+    for each in (
+        _shorthand(
+            "preset",
+            "photo-to-style",
+            "kind of the pair, as the paper's authors recommend it: sets blend and ratio, "
+            "and refine for the last",
+            {
+                "photo-to-style": {"blend": 3, "ratio": 1.0},
+                "style-to-style": {"blend": 3, "ratio": 1.0},
+                "style-to-photo": {"blend": 2, "ratio": 0.5},
+                "photo-to-photo": {"blend": 3, "ratio": 1.0, "refine": True},
+            },
+        ),
+        _shorthand(
+            "quality",
+            "standard",
+            "how far the deconvolution goes: 0, 20 or 100 iterations",
+            {
+                "draft": {"deconvolution": 0},
+                "standard": {"deconvolution": 20},
+                "paper": {"deconvolution": 100},
+            },
+        ),
+        _shorthand(
+            "blend",
+            3,
+            "1 takes most of the style of B', 3 keeps most of the structure of A: sets alphas",
+            {
+                1: {"alphas": (0.7, 0.6, 0.5, 0.0)},
+                2: {"alphas": (0.8, 0.7, 0.6, 0.1)},
+                3: {"alphas": (0.9, 0.8, 0.7, 0.2)},
+            },
+        ),
+        _shorthand(
+            "task",
+            "transfer",
+            "transfer, for images, searches as the paper does, so that A keeps its parts; "
+            "correspondence, for fields, prefers smooth ones, which are more often right: sets "
+            "coarse_patch, smoothness, fine_smoothness and orientation. A matcher that works on "
+            "the images themselves has no task",
+            {
+                "transfer": {
+                    "coarse_patch": 3,
+                    "smoothness": 0.0,
+                    "fine_smoothness": 0.0,
+                    "orientation": "given",
+                },
+                "correspondence": {
+                    "coarse_patch": 7,
+                    "smoothness": 0.005,
+                    "fine_smoothness": 0.01,
+                    "orientation": "auto",
+                },
+            },
+        ),
+    )
 }
-"""The values that each named setting can take."""
+"""The names that stand for several settings, in the order in which they are looked up."""
 
 
-class SettingsError(DiaError):
-    """A setting has a name or a value that does not exist; the message says what is allowed."""
+def _level_steps(level: int) -> Step:
+    """The steps of a level, which ends with the features of the next one."""
+    steps = Step.LEVELS | (Step.COARSE_LEVELS if level in COARSE else Step.FINE_LEVELS)
+    if level == LEVELS[0]:
+        steps |= Step.FIRST_LEVEL
+    return steps if level == LEVELS[-1] else steps | Step.RECONSTRUCTION
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one job of the workflow does with a pair: its steps, and the level if it is one."""
+
+    steps: Step
+    level: int = 0
+
+
+STAGES = {
+    "features": Stage(Step.FEATURES | Step.MATCHED_FEATURES),
+    **{f"level{level}": Stage(_level_steps(level), level) for level in LEVELS},
+    "aggregate": Stage(Step.RESULTS),
+}
+"""The stages of a pair by name, in order."""
+
+
+def _setting(default: Any, meaning: str, decides: Step, **declared: Any) -> Any:
+    """A field of `Settings`; for the arguments see `Setting`."""
+    about = {"default": default, "meaning": meaning, "decides": decides, **declared}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that decides how one pair is worked, apart from the pictures themselves.
+    """Everything that decides how one pair is processed, apart from the images themselves."""
 
-    Attributes:
-        matcher: `hierarchical`, the paper's; `layer-independent`, every level on its own features
-            alone; or one of `MATCHERS`.
-        finest: the finest level that is matched, from whose fields the pictures are rebuilt.
-        orientation: `mirrored` matches A with the mirrored B'; `auto` with whichever has the lower
-            energy at the coarse levels.
-        alphas: weight of the own features in the fusion at levels 4, 3, 2, 1, each in [0, 1].
-        ratio: scale of the images before the network; the output keeps the input's resolution.
-        max_side: longest side in pixels on which the network works; bounds memory.
-        deconvolution: most L-BFGS iterations of each deconvolution; 0 resamples only.
-        blend_map: `step` (the authors' code) or `sigmoid` (the paper).
-        initial: first field at level 5, `identity` or `random`.
-        search: `patchmatch`, or `exact`: every patch with every other, by energy alone.
-        iterations: PatchMatch iterations at each level.
-        coarse_patch: side of the patches compared at the coarse levels 5, 4, 3.
-        smoothness: at the coarse levels, so much lower must the energy of a match be for every
-            pixel by which its offset differs more from its neighbours'.
-        fine_smoothness: the same at the fine levels 2, 1.
-        directions: `both`, or `ab` for A' alone, matched without the bidirectional term.
-        composition: how the pictures are put together: `seamless`, or `voted` as published.
-        refine: weighted-least-squares refinement of the outputs (photo to photo).
-        seed: seed of the random search.
-        backbone: network whose features are matched; `auto` takes vgg19, else vgg16.
-        precision: arithmetic of the network's convolutions; `auto` is bfloat16 where that is fast.
-        feature_dtype: precision in which features are kept between the stages.
-    """
-
-    matcher: str = "hierarchical"
-    finest: int = LEVELS[-1]
-    orientation: str = TASK["transfer"]["orientation"]
-    alphas: tuple[float, float, float, float] = BLEND[3]
-    ratio: float = 1.0
-    max_side: int = 700
-    deconvolution: int = QUALITY["standard"]
-    blend_map: str = "step"
-    initial: str = "identity"
-    search: str = "patchmatch"
-    iterations: int = 10
-    coarse_patch: int = TASK["transfer"]["coarse_patch"]
-    smoothness: float = TASK["transfer"]["smoothness"]
-    fine_smoothness: float = TASK["transfer"]["fine_smoothness"]
-    directions: str = "both"
-    composition: str = "seamless"
-    refine: bool = False
-    seed: int = 0
-    backbone: str = "auto"
-    precision: str = "auto"
-    feature_dtype: str = "float16"
+    matcher: str = _setting(
+        "hierarchical",
+        "how the images are matched: hierarchical is the paper's, layer-independent matches "
+        "every level on its own features alone; for the others see docs/ablation.md",
+        Step.LEVELS,
+        choices=(*FEATURE_MATCHERS, *MATCHERS),
+    )
+    finest: int = _setting(
+        1,
+        "the finest level that is matched; the images are rebuilt from its fields",
+        Step.LEVELS,
+        choices=LEVELS,
+    )
+    orientation: str = _setting(
+        "given",
+        "mirrored matches A with the mirrored B'; auto with whichever has the lower energy at the "
+        "coarse levels",
+        Step.MATCHED_FEATURES | Step.FIRST_LEVEL,
+        choices=("given", "mirrored", "auto"),
+    )
+    alphas: tuple[float, float, float, float] = _setting(
+        SHORTHANDS["blend"].values[3]["alphas"],
+        "weights of A's own features at levels 4, 3, 2, 1; with commas between in a table",
+        Step.RECONSTRUCTION,
+        least=0,
+        most=1,
+    )
+    ratio: float = _setting(
+        1.0,
+        "scale of the images before the network: 0.5 suits portraits, 1 the rest; the results "
+        "keep the full size",
+        Step.FEATURES,
+        above=0,
+        most=4,
+        usual=True,
+    )
+    max_side: int = _setting(
+        700,
+        "longest side in pixels on which the network works; bounds the memory",
+        Step.FEATURES,
+        least=16,
+        usual=True,
+    )
+    deconvolution: int = _setting(
+        20,
+        "most L-BFGS iterations of each deconvolution; 0 resamples only",
+        Step.RECONSTRUCTION,
+        least=0,
+    )
+    blend_map: str = _setting(
+        "step",
+        "form of the blend weights: the step of the authors' code, or the sigmoid of the paper",
+        Step.RECONSTRUCTION,
+        choices=("step", "sigmoid"),
+    )
+    initial: str = _setting(
+        "identity", "first field at level 5", Step.FIRST_LEVEL, choices=("identity", "random")
+    )
+    search: str = _setting(
+        "patchmatch",
+        "exact compares every patch with every other, by energy alone, for small images",
+        Step.LEVELS,
+        choices=("patchmatch", "exact"),
+    )
+    iterations: int = _setting(10, "PatchMatch iterations at each level", Step.LEVELS, least=0)
+    coarse_patch: int = _setting(
+        3,
+        "side of the patches compared at levels 5, 4, 3",
+        Step.COARSE_LEVELS,
+        choices=(1, 3, 5, 7, 9),
+    )
+    smoothness: float = _setting(
+        0.0,
+        "so much lower must the energy of a match of levels 5, 4, 3 be for every pixel by which "
+        "its offset differs more from its neighbours'; energies lie between -2 and 0",
+        Step.COARSE_LEVELS,
+        least=0,
+        most=1,
+    )
+    fine_smoothness: float = _setting(
+        0.0, "the same at levels 2, 1", Step.FINE_LEVELS, least=0, most=1
+    )
+    directions: str = _setting(
+        "both",
+        "ab makes A' alone, matched without the bidirectional term",
+        Step.LEVELS,
+        choices=("both", "ab"),
+    )
+    composition: str = _setting(
+        "seamless",
+        "how the images are put together: seamless, without visible steps between patches, or "
+        "voted by averaging patches, as published",
+        Step.RESULTS,
+        choices=("seamless", "voted"),
+    )
+    refine: bool = _setting(
+        False,
+        "refines A' and B by weighted least squares (photo to photo), so that they keep the "
+        "details of A and B'; what they were before is written too",
+        Step.RESULTS,
+        usual=True,
+    )
+    seed: int = _setting(0, "seed of the random search", Step.LEVELS, least=0, most=2**31 - 1)
+    backbone: str = _setting(
+        "auto",
+        "network whose features are matched; auto takes vgg19 where it is available, else vgg16",
+        Step.MATCHED_FEATURES,
+        choices=("auto", "vgg19", "vgg16"),
+        usual=True,
+    )
+    precision: str = _setting(
+        "auto",
+        "arithmetic of the network's convolutions; auto is bfloat16 where that is fast",
+        Step.FEATURES,
+        choices=("auto", "float32", "bfloat16"),
+    )
+    feature_dtype: str = _setting(
+        "float16",
+        "precision in which features are kept between the stages",
+        Step.FEATURES,
+        choices=("float16", "float32"),
+    )
 
     def __post_init__(self) -> None:
-        for name, allowed in CHOICES.items():
-            _require(getattr(self, name) in allowed, name, getattr(self, name), _either(allowed))
-        _require(
-            len(self.alphas) == 4 and all(0 <= alpha <= 1 for alpha in self.alphas),
-            "alphas",
-            self.alphas,
-            "four numbers from 0 to 1, for levels 4, 3, 2, 1",
-        )
-        _require(self.finest in LEVELS, "finest", self.finest, _either(LEVELS))
-        _require(
-            self.orientation != "auto" or self.matcher in FEATURE_MATCHERS,
-            "orientation",
-            self.orientation,
-            f"given or mirrored for matcher {self.matcher}, which has no energies to compare",
-        )
-        _require(0 < self.ratio <= 4, "ratio", self.ratio, "above 0 and at most 4")
-        _require(self.max_side >= 16, "max_side", self.max_side, "at least 16 pixels")
-        _require(self.deconvolution >= 0, "deconvolution", self.deconvolution, "0 or more")
-        _require(self.iterations >= 0, "iterations", self.iterations, "0 or more")
-        side = self.coarse_patch
-        _require(side in (1, 3, 5, 7, 9), "coarse_patch", side, "odd, from 1 to 9")
-        for name in ("smoothness", "fine_smoothness"):
-            value = getattr(self, name)
-            _require(0 <= value <= 1, name, value, "from 0 to 1")
-        _require(0 <= self.seed < 2**31, "seed", self.seed, "from 0 to 2147483647")
+        for setting in declared():
+            setting.check(getattr(self, setting.name))
+        if self.orientation == "auto" and self.matcher not in FEATURE_MATCHERS:
+            raise SettingsError(
+                "orientation",
+                "'auto' is not possible",
+                f"it must be given or mirrored for matcher {self.matcher}, which has no energies "
+                "to compare",
+            )
+
+    def deciding(self, steps: Step) -> dict[str, Any]:
+        """The settings that decide the results of steps, by name."""
+        return {name: getattr(self, name) for name in _names_deciding(steps)}
+
+    def deciding_stage(self, name: str) -> dict[str, Any]:
+        """The settings that decide what a stage of `STAGES` makes of what it is given."""
+        stage = STAGES[name]
+        chosen = self.deciding(stage.steps)
+        if chosen.pop("alphas", None):
+            chosen["alpha"] = self.alpha(stage.level - 1)
+        return chosen
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -184,48 +304,79 @@ class Settings:
         return self.alphas[4 - level]
 
 
-def resolve(options: dict[str, Any]) -> Settings:
+@cache
+def declared() -> tuple[Setting, ...]:
+    """All settings, without shorthands."""
+    return tuple(Setting(each.name, **each.metadata) for each in fields(Settings))
+
+
+@cache
+def _names_deciding(steps: Step) -> tuple[str, ...]:
+    """The names of the settings that decide the results of steps."""
+    return tuple(each.name for each in declared() if steps & each.decides)
+
+
+def options() -> dict[str, Setting]:
+    """All that a user can set, by name: shorthands, then settings."""
+    return SHORTHANDS | {each.name: each for each in declared()}
+
+
+def resolve(given: dict[str, Any]) -> Settings:
     """Turn options as a user writes them into settings.
 
     `preset` is applied first, then `quality`, `blend` and `task`, then every other option by its
     own name, so that the more specific one wins. Options whose value is None count as not given.
-    Matchers that work on the pictures themselves have nothing that `task` decides, and no energies
+    Matchers that work on the images themselves have nothing that `task` decides, and no energies
     by which to orient a pair: they match it as it is given, whatever the task.
 
     Raises:
         SettingsError: an option or a value does not exist.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    given = {**_lookup("preset", PRESET, given.pop("preset", "photo-to-style")), **given}
-    if "quality" in given:
-        iterations = _lookup("quality", QUALITY, given.pop("quality"))
-        given.setdefault("deconvolution", iterations)
-    if "blend" in given:
-        alphas = _lookup("blend", BLEND, given.pop("blend"))
-        given.setdefault("alphas", alphas)
-    if "task" in given:
-        decided = _lookup("task", TASK, given.pop("task"))
-        if given.get("matcher", Settings.matcher) in FEATURE_MATCHERS:
-            given = {**decided, **given}
-    if "alphas" in given:
-        given["alphas"] = tuple(given["alphas"])
-    known = [field.name for field in fields(Settings)]
-    for name in given:
-        _require(
-            name in known, "option", name, _either([*known, "preset", "quality", "blend", "task"])
-        )
-    return Settings(**given)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen.setdefault("preset", SHORTHANDS["preset"].default)
+    for name, shorthand in SHORTHANDS.items():
+        if name in chosen:
+            choice = chosen.pop(name)
+            shorthand.check(choice)
+            if name != "task" or chosen.get("matcher", Settings.matcher) in FEATURE_MATCHERS:
+                chosen = {**shorthand.values[choice], **chosen}
+    unknown = chosen.keys() - options().keys()
+    if unknown:
+        problem = f"{min(unknown)!r} is not possible"
+        raise SettingsError("option", problem, f"it must be {either(options())}")
+    if "alphas" in chosen:
+        chosen["alphas"] = tuple(chosen["alphas"])
+    return Settings(**chosen)
 
 
-def _lookup(name: str, table: dict, key: Any) -> Any:
-    _require(key in table, name, key, _either(table))
-    return table[key]
+@cache
+def stands_for(name: str) -> set[str]:
+    """The options that a shorthand may decide, those of other shorthands among them."""
+    if name not in SHORTHANDS:
+        return set()
+    names = {each for decided in SHORTHANDS[name].values.values() for each in decided}
+    return names.union(*map(stands_for, names))
 
 
-def _require(condition: bool, name: str, value: Any, allowed: str) -> None:
-    if not condition:
-        raise SettingsError(name, f"{value!r} is not possible", f"it must be {allowed}")
+def schema() -> dict[str, Any]:
+    """The JSON Schema of options as a user writes them."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "settings.schema.json",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: each.schema for name, each in options().items()},
+    }
 
 
-def _either(values) -> str:
-    return "one of " + ", ".join(str(value) for value in values)
+def table() -> str:
+    """All options in Markdown."""
+    rows = ["| setting | default | meaning | values |", "|---|---|---|---|"]
+    for name, each in options().items():
+        values = ", ".join(f"`{choice}`" for choice in each.choices) or each.allowed
+        rows.append(f"| `{name}` | `{each.shown}` | {each.meaning} | {values} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import dia_pipeline  # noqa: F401  before torch, whose threads it tames
+import dia_pipeline.cli  # noqa: F401  before torch, whose threads it tames
 
 
 @pytest.fixture(scope="session")

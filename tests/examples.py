@@ -1,4 +1,4 @@
-"""Small pairs of pictures for the tests, and runs of the workflow over them."""
+"""Small pairs of images for the tests, and runs of the workflow over them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from PIL import Image
 
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import find_backbone, work_batch
+from dia_pipeline.stages.batches import run_batch
+from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.provenance import Backbone
 
 DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "iterations": 2}
@@ -25,24 +26,23 @@ PUBLISHED = {
 """The search of the paper: patches of 3 at levels 5 to 3, by energy alone, B' as it is given."""
 
 
-def write_picture(path: Path, number: int, size: tuple[int, int] = (24, 32)) -> str:
-    """Write a smooth picture of `size` (height, width) with a bright spot; return its path."""
+def draw_image(path: Path, number: int, size: tuple[int, int] = (24, 32)) -> str:
+    """Write a smooth image of `size` (height, width) with a bright spot; return its path."""
     height, width = size
     y, x = np.mgrid[:height, :width]
     waves = [np.sin((x * (k + 1) + y * number) / 9 + k) for k in range(3)]
-    picture = np.stack(waves, -1) * 100 + 128
-    picture[6 : 6 + 2 * number, 8:18] = (250, 40 * number % 255, 30)
-    Image.fromarray(picture.astype(np.uint8)).save(path)
+    image = np.stack(waves, -1) * 100 + 128
+    image[6 : 6 + 2 * number, 8:18] = (250, 40 * number % 255, 30)
+    Image.fromarray(image.astype(np.uint8)).save(path)
     return str(path)
 
 
 def write_pairs(folder: Path, count: int) -> tuple[Pair, ...]:
-    """Write `count` pairs; all share the picture B'."""
+    """Write `count` pairs; all share the image B'."""
     folder.mkdir(parents=True, exist_ok=True)
-    b_prime = write_picture(folder / "b_prime.png", 9, (20, 28))
+    b_prime = draw_image(folder / "b_prime.png", 9, (20, 28))
     return tuple(
-        Pair(f"pair{n}", write_picture(folder / f"a{n}.png", n), b_prime)
-        for n in range(1, count + 1)
+        Pair(f"pair{n}", draw_image(folder / f"a{n}.png", n), b_prime) for n in range(1, count + 1)
     )
 
 
@@ -57,11 +57,11 @@ def make_plan(folder: Path, pairs: tuple[Pair, ...], **fields) -> Plan:
 
 
 def work(plan: Plan) -> None:
-    """Work all stages of a plan as the workflow does."""
+    """Process all stages of a plan as the workflow does."""
     for variant in plan.variants:
         for batch in plan.batches:
             for stage in plan.stages:
-                work_batch(plan, stage, variant, batch)
+                run_batch(plan, stage, variant, batch)
 
 
 PASSING = ("receipts", "plans", "times")

@@ -1,4 +1,4 @@
-"""The whole algorithm on real pictures whose correspondence is known."""
+"""The whole algorithm on real images whose correspondence is known."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from examples import PUBLISHED
 
 import dia_pipeline
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, preview, rebuild, voted
-from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, work_level
+from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level
 from dia_pipeline.algorithm.features import extract, working_size
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample
 from dia_pipeline.algorithm.patchmatch import exact, stack
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.analogy import analogy
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, pencil, photograph, sampled, warped
+from dia_pipeline.samples.photographs import photograph, sampled, warped
+from dia_pipeline.samples.styles import night, pencil
 from dia_pipeline.settings import LEVELS, PATCH, resolve
 
 HEIGHT, WIDTH = 160, 176
@@ -30,17 +31,17 @@ def cat():
     return resize_image(photograph("chelsea"), (200, 300))
 
 
-def window(picture, y=20, x=20):
-    return np.ascontiguousarray(picture[y : y + HEIGHT, x : x + WIDTH])
+def window(image, y=20, x=20):
+    return np.ascontiguousarray(image[y : y + HEIGHT, x : x + WIDTH])
 
 
 def share_within(field, truth, pixels):
-    """The share of matches at most `pixels` from the truth, where that lies in the picture."""
+    """The share of matches at most `pixels` from the truth, where that lies in the image."""
     inside = ((truth >= 0) & (truth <= (HEIGHT - 1, WIDTH - 1))).all(axis=-1)
     return (np.linalg.norm(field - truth, axis=-1)[inside] <= pixels).mean()
 
 
-def test_a_picture_with_itself_is_left_as_it_is(network, cat):
+def test_a_image_with_itself_is_left_as_it_is(network, cat):
     a = window(cat)
     result = analogy(a, a, network, resolve({"quality": "draft"}))
     np.testing.assert_array_equal(result.nnf_ab, GRID)
@@ -68,19 +69,19 @@ def test_a_scale_is_recovered(network, cat, task):
 
 
 @pytest.mark.parametrize(
-    ("task", "look", "share"),
+    ("task", "style", "share"),
     [
-        ("transfer", lambda picture: picture, 0.87),
+        ("transfer", lambda image: image, 0.87),
         ("transfer", night, 0.84),
-        ("correspondence", lambda picture: picture, 0.87),
+        ("correspondence", lambda image: image, 0.87),
         ("correspondence", night, 0.86),
     ],
 )
-def test_a_smooth_warp_is_recovered_also_under_a_change_of_look(network, cat, task, look, share):
+def test_a_smooth_warp_is_recovered_also_under_a_change_of_style(network, cat, task, style, share):
     """Within 2 px (measured: 90.2 % by day and 85.7 % by night; 89.6 and 87.6 %)."""
     bent, displacement = warped(window(cat), amount=6, seed=1)
     settings = resolve({"quality": "draft", "task": task})
-    result = analogy(window(cat), look(bent), network, settings)
+    result = analogy(window(cat), style(bent), network, settings)
     assert share_within(result.nnf_ba, GRID + displacement, 2) >= share
 
 
@@ -120,7 +121,7 @@ def test_thumbnails_work(network, cat):
     assert result.a_prime.shape == a.shape and result.b.shape == b_prime.shape
 
 
-def test_large_pictures_are_worked_at_max_side(network, cat):
+def test_large_images_are_worked_at_max_side(network, cat):
     large = resize_image(cat, (800, 1200))
     result = analogy(large, night(cat), network, resolve({"quality": "draft", "max_side": 96}))
     assert result.a_prime.shape == large.shape
@@ -145,7 +146,7 @@ def test_refinement_is_part_of_photo_to_photo(network, small):
     assert plain.a_prime_unrefined is None and plain.b_unrefined is None
 
 
-def test_refinement_follows_the_picture_as_it_was_given_also_where_it_is_mirrored(network, small):
+def test_refinement_follows_the_image_as_it_was_given_also_where_it_is_mirrored(network, small):
     options = {"quality": "draft", "preset": "photo-to-photo", "orientation": "mirrored"}
     result = analogy(*small, network, resolve(options))
     turned = refine(small[1][:, ::-1], result.b_unrefined[:, ::-1])[:, ::-1]
@@ -190,8 +191,8 @@ def test_the_field_of_every_level_can_be_seen(network, cat):
     result = analogy(a, a, network, settings)
     for level in LEVELS:
         nnf = result.levels[level].nnf_ab
-        picture = preview(nnf, level, (HEIGHT, WIDTH), a.shape[:2], a, settings)
-        np.testing.assert_array_equal(picture, a)
+        image = preview(nnf, level, (HEIGHT, WIDTH), a.shape[:2], a, settings)
+        np.testing.assert_array_equal(image, a)
         half = preview(nnf, level, (HEIGHT // 2, WIDTH // 2), a.shape[:2], a, settings)
         assert np.abs(half.astype(int) - resize_image(a, half.shape[:2])).mean() < 8
 
@@ -218,7 +219,7 @@ def test_one_call_searches_as_the_paper_publishes(small, network):
 
 
 def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
-    """The matches of the frame before stay, unless the pictures say clearly otherwise."""
+    """The matches of the frame before stay, unless the images say clearly otherwise."""
     a, b_prime = small
     settings = resolve({"quality": "draft"})
     darker = (b_prime * 0.9).astype(np.uint8)
@@ -227,7 +228,7 @@ def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
     levels = {}
     for level in LEVELS:
         earlier = first.levels[level].nnf_ab, first.levels[level].nnf_ba
-        levels[level] = work_level(
+        levels[level] = run_level(
             level, *pyramids, levels.get(level + 1), network, settings, earlier=earlier
         )
     alone = analogy(a, darker, network, settings)
@@ -258,7 +259,7 @@ def test_bfloat16_finds_what_float32_finds(network, cat):
 def test_layer_independent_matches_every_level_on_its_own_features_alone(network, small):
     """Each level from a random start, whatever the other levels find."""
     settings = resolve({"quality": "draft", "matcher": "layer-independent", "search": "exact"})
-    a, b_prime = (extract(picture, network, "float16") for picture in small)
+    a, b_prime = (extract(image, network, "float16") for image in small)
     result = analogy(*small, network, settings)
     for level in (5, 4):
         source, target = stack(a[level], a[level]), stack(b_prime[level], b_prime[level])
@@ -268,7 +269,7 @@ def test_layer_independent_matches_every_level_on_its_own_features_alone(network
         assert result.levels[level].latent_a_prime is None
 
 
-def test_the_finest_level_gives_the_pictures(network, small):
+def test_the_finest_level_gives_the_images(network, small):
     whole = analogy(*small, network, resolve({"quality": "draft"}))
     short = analogy(*small, network, resolve({"quality": "draft", "finest": 3}))
     assert list(short.levels) == [5, 4, 3]
@@ -279,14 +280,14 @@ def test_the_finest_level_gives_the_pictures(network, small):
 
 
 def test_voted_is_the_published_composition(network, small):
-    """Fields by nearest neighbour, pictures by average voting alone."""
+    """Fields by nearest neighbour, images by average voting alone."""
     a, b_prime = small
     settings = resolve({"quality": "draft", "composition": "voted", "ratio": 0.5})
     result = analogy(a, b_prime, network, settings)
     nnf = result.levels[1].nnf_ab
     scale, target_scale = (
-        tuple(f / w for f, w in zip(picture.shape[:2], working, strict=True))
-        for picture, working in ((a, nnf.shape[:2]), (b_prime, result.levels[1].nnf_ba.shape[:2]))
+        tuple(f / w for f, w in zip(image.shape[:2], working, strict=True))
+        for image, working in ((a, nnf.shape[:2]), (b_prime, result.levels[1].nnf_ba.shape[:2]))
     )
     expected = upsample(nnf, a.shape[:2], b_prime.shape[:2], scale, target_scale)
     np.testing.assert_array_equal(result.nnf_ab, expected)
@@ -294,8 +295,8 @@ def test_voted_is_the_published_composition(network, small):
 
 
 @pytest.mark.parametrize("factor", [0.5, 2])
-def test_a_coarser_or_finer_reference_is_sampled_at_the_scale_of_the_picture(cat, factor):
-    """The same picture at two sizes: the field from one to the other gives it back."""
+def test_a_coarser_or_finer_reference_is_sampled_at_the_scale_of_the_image(cat, factor):
+    """The same image at two sizes: the field from one to the other gives it back."""
     a = window(cat)
     b_prime = resize_image(a, tuple(round(side * factor) for side in a.shape[:2]))
     settings = resolve({"max_side": max(a.shape) // 2})
@@ -333,7 +334,7 @@ def test_a_mirrored_pair_is_found_out_and_matched(network, cat):
     np.testing.assert_array_equal(same.nnf_ab, plain.nnf_ab)
 
 
-def test_a_matcher_of_pictures_needs_no_network(cat):
+def test_a_matcher_of_images_needs_no_network(cat):
     settings = resolve({"matcher": "optical-flow"})
     result = analogy(window(cat), window(cat, 23, 24), None, settings)
     assert share_within(result.nnf_ab, np.add(GRID, (-3, -4)), 2) >= 0.9

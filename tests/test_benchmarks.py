@@ -9,34 +9,34 @@ import sys
 from pathlib import Path
 
 import pytest
-from examples import write_picture
+from examples import draw_image
 
 ROOT = Path(__file__).parents[1]
 
 
-def run_pictures(folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "benchmarks.pictures", folder / "pairs.tsv"]
+def run_images(folder: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "benchmarks.images", folder / "pairs.tsv"]
     options = ["--output", folder / "out", "--variant", "transfer", "--quality", "draft"]
     return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
 
 
 def means_and_pairs(folder: Path) -> tuple[dict, dict[str, float]]:
     """The means of the run, and the structure of every pair that was measured."""
-    means = json.loads((folder / "out" / "pictures.json").read_text())["means"]["transfer"]
+    means = json.loads((folder / "out" / "images.json").read_text())["means"]["transfer"]
     with (folder / "out" / "measures.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["measure"] == "structure"]
     return means, {row["pair"]: float(row["value"]) for row in rows}
 
 
 @pytest.mark.slow
-def test_a_pair_that_fails_is_left_out_of_the_means_of_the_pictures(tmp_path):
+def test_a_pair_that_fails_is_left_out_of_the_means_of_the_images(tmp_path):
     """Also where the run before had measured it."""
     rows = ["name\ta\tb_prime"]
     for number in (1, 2):
-        paths = [write_picture(tmp_path / f"{r}{number}.png", number + r) for r in (0, 5)]
+        paths = [draw_image(tmp_path / f"{r}{number}.png", number + r) for r in (0, 5)]
         rows.append("\t".join((f"p{number}", *paths)))
     (tmp_path / "pairs.tsv").write_text("\n".join(rows) + "\n")
-    first = run_pictures(tmp_path)
+    first = run_images(tmp_path)
     assert first.returncode == 0, first.stderr
     means, structure = means_and_pairs(tmp_path)
     assert means["pairs"] == 2 and set(structure) == {"p1", "p2"}
@@ -44,7 +44,7 @@ def test_a_pair_that_fails_is_left_out_of_the_means_of_the_pictures(tmp_path):
 
     damaged = tmp_path / "02.png"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    second = run_pictures(tmp_path)
+    second = run_images(tmp_path)
     assert second.returncode == 1
     assert "transfer/p2 FAILED" in second.stderr
     means, left = means_and_pairs(tmp_path)

@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import write_picture
+from examples import draw_image
 from scipy import ndimage
+
+from dia_pipeline import settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,19 +31,34 @@ RUN_ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of what a user's checkout holds, with two pictures, a table and some references."""
+    """A copy of what a user's checkout holds, with two images, a table and some references."""
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("workflow", "config"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
-    write_picture(folder / "A.jpg", 1, (48, 64))
-    write_picture(folder / "B_prime.jpg", 2, (48, 64))
+    draw_image(folder / "A.jpg", 1, (48, 64))
+    draw_image(folder / "B_prime.jpg", 2, (48, 64))
     with (folder / "config" / "pairs.tsv").open("a") as table:
         table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
     (folder / "references").mkdir()
     for number in range(3):
-        write_picture(folder / "references" / f"{number}.png", number, (48, 64))
+        draw_image(folder / "references" / f"{number}.png", number, (48, 64))
     return folder
+
+
+def test_the_table_of_settings_is_that_of_their_declarations():
+    """To renew it: put what `python -m dia_pipeline.settings` prints in its place."""
+    assert settings.table() in (ROOT / "config" / "README.md").read_text()
+
+
+def test_the_diagrams_of_the_architecture_are_those_of_the_code():
+    """To renew them: `python docs/architecture.py`."""
+    spec = spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
+    drawing = module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    page = drawing.PAGE.read_text()
+    for draw in (drawing.rooms, drawing.pair, drawing.sequence):
+        assert f"<!-- {draw.__name__} -->\n```mermaid\n{draw()}\n```" in page
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -74,7 +92,7 @@ def test_the_python_of_the_readme_runs(checkout, monkeypatch):
 
 
 def test_the_matcher_of_the_documentation_matches():
-    """A shifted picture, in the size it is compared at and twice as large."""
+    """A shifted image, in the size it is compared at and twice as large."""
     code = blocks(ROOT / "docs" / "ablation.md", "python")[0]
     names: dict = {}
     exec(code, names)

@@ -64,9 +64,9 @@ def test_weights_that_are_no_weights_are_one_clear_line(tmp_path, monkeypatch, c
     weights.write_bytes(content)
     monkeypatch.setenv("DIA_VGG19", str(weights))
     monkeypatch.chdir(tmp_path)
-    from examples import write_picture
+    from examples import draw_image
 
-    a, b_prime = (write_picture(tmp_path / f"{n}.png", n) for n in (1, 2))
+    a, b_prime = (draw_image(tmp_path / f"{n}.png", n) for n in (1, 2))
     result = CliRunner().invoke(app, ["run", a, b_prime, "-o", "out", "--quality", "draft"])
     assert result.exit_code == 2, result.output
     assert f"error: {weights}: this is not the parameter file of VGG-19" in result.output

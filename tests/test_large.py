@@ -1,4 +1,4 @@
-"""Pictures as large as cameras make them."""
+"""Images as large as cameras make them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.io.images import read_image
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 
 
 @pytest.mark.slow
 def test_twenty_four_megapixels_stay_under_six_gigabytes(tmp_path):
-    """Worked at max_side, put out at full size, refined: the most memory there is to take."""
+    """Processed at max_side, put out at full size, refined: the most memory there is to take."""
     day = photograph("china")
     Image.fromarray(day).resize((6000, 4000)).save(tmp_path / "a.jpg")
     Image.fromarray(night(day)).save(tmp_path / "b_prime.jpg")

@@ -59,3 +59,15 @@ def test_conda_installs_what_pyproject_asks_for(name):
 def test_importing_the_package_is_cheap():
     code = "import sys, dia_pipeline; sys.exit('torch' in sys.modules or 'numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_importing_the_package_changes_nothing_of_the_process():
+    code = (
+        "import atexit, gc, os, sys\n"
+        "before = dict(os.environ), gc.isenabled(), gc.get_freeze_count(), atexit._ncallbacks()\n"
+        "import dia_pipeline, dia_pipeline.analogy, torch\n"
+        "assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()\n"
+        "assert os.environ == before[0] and gc.isenabled() == before[1]\n"
+        "assert gc.get_freeze_count() == before[2]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

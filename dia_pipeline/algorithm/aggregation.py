@@ -1,4 +1,9 @@
-"""The last step: rebuild the pictures at full resolution from the finest fields (section 4.4)."""
+"""The last step: rebuild the images at full resolution from the finest field (section 4.4).
+
+    A'(p) = mean over patch offsets o of B'(phi(p - o) + o)
+
+is the published form, `composition: voted`; `composition.py` removes its visible steps.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +19,20 @@ from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import PATCH, Settings
 
 SAME_SCALE = 1.1
-"""Up to this factor two pictures count as equally fine, and neither is resampled."""
+"""Up to this factor two images count as equally fine, and neither is resampled."""
 
-Shape = tuple[int, int]
-"""Height and width of a picture in pixels."""
+Shape = tuple[int, ...]
+"""Height and width of an image in pixels."""
 
 
 def full_field(
     nnf: torch.Tensor, level: int, own: np.ndarray, target_shape: Shape, settings: Settings
 ) -> torch.Tensor:
-    """Carry the field of a level to the pixels of a picture.
+    """Carry the field of a level to the pixels of an image.
 
     Args:
         nnf: (h, w, 2) int32 field of `level`.
-        own: (H, W, 3) uint8, the picture that is carried.
+        own: (H, W, 3) uint8, the image that is carried.
 
     Returns:
         (H, W, 2) float32, (y, x) in the target: for `seamless` as `enlargement` describes, for
@@ -48,55 +53,55 @@ def nearest_field(
     settings: Settings,
     size: Shape | None = None,
 ) -> torch.Tensor:
-    """Carry the field of a level to the pixels of a picture by nearest neighbour.
+    """Carry the field of a level to the pixels of an image by nearest neighbour.
 
     Args:
         nnf: (h, w, 2) int32 field of `level`.
-        shape, target_shape: of the source and the target picture.
+        shape, target_shape: of the source and the target image.
         size: (height, width) at which the source is wanted; its own by default.
 
     Returns:
         (H, W, 2) int32.
     """
     size = size or shape
-    shrunk = (wanted / own for wanted, own in zip(size, shape, strict=True))
-    scale = tuple(s * f for s, f in zip(_scale(level, shape, settings), shrunk, strict=True))
+    down, across = _scale(level, shape, settings)
+    scale = down * (size[0] / shape[0]), across * (size[1] / shape[1])
     target_scale = _scale(level, target_shape, settings)
     return upsample(nnf, size, target_shape, scale, target_scale)
 
 
 def rebuild(
-    own: np.ndarray, reference: np.ndarray, places: torch.Tensor, settings: Settings
+    own: np.ndarray, reference: np.ndarray, positions: torch.Tensor, settings: Settings
 ) -> np.ndarray:
-    """The picture that a field makes of `reference`.
+    """The image that a field makes of `reference`.
 
     Args:
-        own: (H, W, 3) uint8, the picture whose structure the output has.
-        reference: (h, w, 3) uint8, the picture whose pixels it is made of.
-        places: (H, W, 2) float32, what `full_field` gave for the two.
+        own: (H, W, 3) uint8, the image whose structure the output has.
+        reference: (h, w, 3) uint8, the image whose pixels it is made of.
+        positions: (H, W, 2) float32, what `full_field` gave for the two.
 
     Returns:
         (H, W, 3) uint8.
     """
     if settings.composition == "voted":
-        return voted(reference, nearest_pixels(places))
-    if places.device.type == "mps":  # it lacks bicubic sampling
-        places = places.cpu()
-    reference, places = _at_scale_of(own.shape[:2], reference, places, settings)
-    average = _vote(reference, nearest_pixels(places))
+        return voted(reference, nearest_pixels(positions))
+    if positions.device.type == "mps":  # it lacks bicubic sampling
+        positions = positions.cpu()
+    reference, positions = _at_scale_of(own.shape[:2], reference, positions, settings)
+    average = _vote(reference, nearest_pixels(positions))
     working = working_size(own.shape[:2], settings.ratio, settings.max_side)
-    return compose(own, reference, places, average, working)
+    return compose(own, reference, positions, average, working)
 
 
 def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
-    """The picture (H, W, 3) uint8 that a field (H, W, 2) int32 makes by average voting alone."""
+    """The image (H, W, 3) uint8 that a field (H, W, 2) int32 makes by average voting alone."""
     average = _vote(reference, nnf).round().to(torch.uint8)
     return average.permute(1, 2, 0).cpu().numpy()
 
 
-def nearest_pixels(places: torch.Tensor) -> torch.Tensor:
-    """Places between pixels, (H, W, 2) float32, as those of the nearest pixels, int32."""
-    return places.round().int()
+def nearest_pixels(positions: torch.Tensor) -> torch.Tensor:
+    """Positions between pixels, (H, W, 2) float32, as those of the nearest pixels, int32."""
+    return positions.round().int()
 
 
 def preview(
@@ -118,17 +123,17 @@ def _vote(reference: np.ndarray, nnf: torch.Tensor) -> torch.Tensor:
 
 
 def _scale(level: int, shape: Shape, settings: Settings) -> tuple[float, float]:
-    """How many pixels of a picture a cell of a level covers, (y, x)."""
+    """How many pixels of an image a cell of a level covers, (y, x)."""
     working = working_size(shape, settings.ratio, settings.max_side)
     return tuple(2 ** (level - 1) * f / w for f, w in zip(shape, working, strict=True))
 
 
 def _at_scale_of(
-    shape: Shape, reference: np.ndarray, places: torch.Tensor, settings: Settings
+    shape: Shape, reference: np.ndarray, positions: torch.Tensor, settings: Settings
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """The reference resampled so that a cell covers as many of its pixels as of a picture `shape`.
+    """The reference resampled so that a cell covers as many of its pixels as of an image `shape`.
 
-    So patches of both pictures show as much, and a coarser reference is sampled between its pixels.
+    So patches of both images show as much, and a coarser reference is sampled between its pixels.
     """
     finer = [
         own / other
@@ -137,12 +142,12 @@ def _at_scale_of(
         )
     ]
     if all(1 / SAME_SCALE <= factor <= SAME_SCALE for factor in finer):
-        return reference, places
+        return reference, positions
     size = tuple(
         max(1, round(side * factor))
         for side, factor in zip(reference.shape[:2], finer, strict=True)
     )
     factors = [s / side for s, side in zip(size, reference.shape[:2], strict=True)]
-    moved = (places + 0.5) * torch.tensor(factors, device=places.device) - 0.5
-    last = torch.tensor(size, device=places.device) - 1.0
+    moved = (positions + 0.5) * torch.tensor(factors, device=positions.device) - 0.5
+    last = torch.tensor(size, device=positions.device) - 1.0
     return resize_image(reference, size), torch.minimum(moved.clamp(min=0), last).float()

@@ -1,7 +1,14 @@
-"""The levels of the paper's algorithm (figure 4): match both ways, then reconstruct the next one.
+"""The levels of the paper's algorithm (figure 4), from L = 5 to L = 1.
+
+    phi_ab, phi_ba = argmin of the energy on F_A, F_A', F_B, F_B' at level L        patchmatch
+    warped = F_B'(phi_ab) by average voting                                         voting
+    R = argmin of |CNN(R) - warped|^2, one level finer                              deconvolution
+    F_A' = W F_A + (1 - W) R, one level finer                                       fusion
+
+and the same for F_B with the roles exchanged. At level 5, F_A' = F_A and F_B = F_B'.
 
 The baseline of figure 8, `layer-independent`, matches every level on its own features alone, from
-a random start over the whole picture; no level hands anything down to the next.
+a random start over the whole image; no level hands anything down to the next.
 """
 
 from __future__ import annotations
@@ -17,6 +24,7 @@ from dia_pipeline.algorithm.fusion import fuse
 from dia_pipeline.algorithm.memory import check_memory
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample_levels
+from dia_pipeline.algorithm.patchmatch import energy as evaluate
 from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
@@ -28,7 +36,7 @@ LOYALTY = 0.04
 """By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
 
 Pyramid = dict[int, torch.Tensor]
-"""Level to features (C, H, W) float32; level 0 is the preprocessed working picture."""
+"""Level to features (C, H, W) float32; level 0 is the preprocessed working image."""
 
 Fields = tuple[torch.Tensor, torch.Tensor | None]
 """nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
@@ -53,7 +61,7 @@ class Level:
     latent_b: torch.Tensor | None = None
 
 
-def work_levels(
+def run_levels(
     features_a: Pyramid,
     features_b_prime: Pyramid,
     network: Network,
@@ -61,10 +69,10 @@ def work_levels(
     progress: Progress = lambda level, step: None,
     earlier: dict[int, Fields] | None = None,
 ) -> dict[int, Level]:
-    """All levels, coarse to fine; for the arguments see `work_level`."""
+    """All levels, coarse to fine; for the arguments see `run_level`."""
     levels: dict[int, Level] = {}
     for level in settings.levels:
-        levels[level] = work_level(
+        levels[level] = run_level(
             level,
             features_a,
             features_b_prime,
@@ -77,7 +85,7 @@ def work_levels(
     return levels
 
 
-def work_level(
+def run_level(
     level: int,
     features_a: Pyramid,
     features_b_prime: Pyramid,
@@ -99,8 +107,8 @@ def work_level(
         PairTooLargeError: the memory that is free does not suffice.
     """
     if level == LEVELS[0]:
-        shapes = (tuple(features[0].shape[1:]) for features in (features_a, features_b_prime))
-        check_memory(*shapes, settings, features_a[0].device)
+        shape, other = (tuple(each[0].shape[1:]) for each in (features_a, features_b_prime))
+        check_memory(shape, other, settings, features_a[0].device)
     progress(level, "match")
     independent = settings.matcher == "layer-independent"
     if independent:
@@ -129,16 +137,17 @@ def _match(
 ) -> Level:
     """The fields of one level and their energies."""
     a, b_prime = features_a[level], features_b_prime[level]
-    latent_a_prime = previous.latent_a_prime if previous else a
+    latent_a_prime, latent_b, coarser_ab, coarser_ba = a, b_prime, None, None
+    if previous:
+        coarser_ab, coarser_ba = previous.nnf_ab, previous.nnf_ba
+        latent_a_prime, latent_b = previous.latent_a_prime, previous.latent_b
     field_ab, field_ba = earlier or (None, None)
+    first_ab = _first_field(a, b_prime, coarser_ab, settings, 0)
     if settings.directions == "ab":
-        target = stack(b_prime)
-        first = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-        return Level(*_search(level, stack(latent_a_prime), target, first, settings, 0, field_ab))
-    latent_b = previous.latent_b if previous else b_prime
+        source, target = stack(latent_a_prime), stack(b_prime)
+        return Level(*_search(level, source, target, first_ab, settings, 0, field_ab))
     source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
-    first_ab = _first_field(a, b_prime, previous and previous.nnf_ab, settings, 0)
-    first_ba = _first_field(b_prime, a, previous and previous.nnf_ba, settings, 1)
+    first_ba = _first_field(b_prime, a, coarser_ba, settings, 1)
     return Level(
         *_search(level, source, target, first_ab, settings, 0, field_ab),
         *_search(level, target, source, first_ba, settings, 1, field_ba),
@@ -178,7 +187,7 @@ def _search(
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
         nnf, energy = search(source, target, start, patch, radius, *how)
     if earlier is not None:
-        earlier_energy = _energy(source, target, earlier, patch)
+        earlier_energy = evaluate(source, target, earlier, patch)
         better = energy < earlier_energy - LOYALTY
         nnf = torch.where(better[..., None], nnf, earlier)
         energy = torch.where(better, energy, earlier_energy)
@@ -189,13 +198,6 @@ def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
     """The start radius: the whole map at level 5, and where no coarser level says where to look."""
     whole = max(target.shape[:2])
     return RADIUS.get(level, whole) if settings.matcher == "hierarchical" else whole
-
-
-def _energy(
-    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
-) -> torch.Tensor:
-    """The energy (H, W) of the matches of a field."""
-    return search(source, target, nnf, patch, radius=0, iterations=0, seed=0)[1]
 
 
 def _seed(settings: Settings, level: int, direction: int) -> int:
@@ -211,7 +213,7 @@ def _estimate(
     network: Network,
     settings: Settings,
 ) -> torch.Tensor:
-    """The latent features of level - 1: warp the other picture's, deconvolve, fuse."""
+    """The latent features of level - 1: warp the other image's, deconvolve, fuse."""
     warped = vote(other[level], nnf, PATCH[level])
     shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
     fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)

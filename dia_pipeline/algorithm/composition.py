@@ -1,10 +1,10 @@
-"""Seamless composition: the picture whose differences are those of the patches a field points to.
+"""Seamless composition: the image whose differences are those of the patches a field points to.
 
 Average voting (`voting`) leaves a step wherever the field jumps inside a flat part. Here the
 difference g that two neighbours p and q should have is taken from the reference R: where the field
 phi goes on from p to q,  R(phi(q)) - R(phi(p));  where it jumps, the mean of what R has beside
-phi(p) and beside phi(q). Around a jump, as far as the own picture has an edge there, it is the
-difference of the voted picture V instead. The result X minimises
+phi(p) and beside phi(q). Around a jump, as far as the own image has an edge there, it is the
+difference of the voted image V instead. The result X minimises
 
     sum over neighbours p, q of |X(q) - X(p) - g(p, q)|^2  +  SCREEN sum over p of |X(p) - V(p)|^2,
 
@@ -22,47 +22,47 @@ from torch.nn import functional
 from dia_pipeline.pixels import resize_image
 
 SCREEN = 0.04
-"""Weight of the voted picture: a step is spread over about 1 / sqrt(SCREEN) working pixels."""
+"""Weight of the voted image: a step is spread over about 1 / sqrt(SCREEN) working pixels."""
 
 JUMP = 0.5
 """Pixels by which a field may miss its continuation and still count as going on."""
 
 EDGE = 12.0
-"""Grey levels a working pixel from which on a change of the own picture counts as an edge."""
+"""Grey levels a working pixel from which on a change of the own image counts as an edge."""
 
 EDGE_REACH = 2
 """Working pixels around an edge in which a seam is taken for its own."""
 
 BAND = 2**19
-"""Pixels worked at a time, so that large pictures need little more memory."""
+"""Pixels processed at a time, so that large images need little more memory."""
 
 
 def compose(
     own: np.ndarray,
     reference: np.ndarray,
-    places: torch.Tensor,
+    positions: torch.Tensor,
     voted: torch.Tensor,
-    working_size: tuple[int, int],
+    working_size: tuple[int, ...],
 ) -> np.ndarray:
-    """Compose one output picture.
+    """Compose one output image.
 
     Args:
-        own: (H, W, 3) uint8, the picture whose structure the output has.
-        reference: (h, w, 3) uint8, the picture that the field leads to, at the scale of `own`.
-        places: (H, W, 2) float32 field (y, x) into the reference.
-        voted: (3, H, W) float32, the same picture by average voting.
+        own: (H, W, 3) uint8, the image whose structure the output has.
+        reference: (h, w, 3) uint8, the image that the field leads to, at the scale of `own`.
+        positions: (H, W, 2) float32 field (y, x) into the reference.
+        voted: (3, H, W) float32, the same image by average voting.
         working_size: (height, width) at which `own` was matched; edges and the reach of a step
             are measured in its pixels.
 
     Returns:
         (H, W, 3) uint8.
     """
-    device = places.device
+    device = positions.device
     values = torch.from_numpy(reference).to(device).permute(2, 0, 1).float()
-    seamless = torch.where(_near_jump(places), 1 - _edges(own, working_size, device), 1.0)
+    seamless = torch.where(_near_jump(positions), 1 - _edges(own, working_size, device), 1.0)
     excess = torch.zeros_like(voted)
     for axis in (0, 1):
-        _add_divergence(excess, values, places, voted, seamless, axis)
+        _add_divergence(excess, values, positions, voted, seamless, axis)
     shrink = working_size[0] * working_size[1] / (own.shape[0] * own.shape[1])
     correction = _solve(excess, SCREEN * min(1.0, shrink))
     result = (voted + correction).clamp(0, 255).round().to(torch.uint8)
@@ -72,7 +72,7 @@ def compose(
 def _add_divergence(
     excess: torch.Tensor,
     values: torch.Tensor,
-    places: torch.Tensor,
+    positions: torch.Tensor,
     voted: torch.Tensor,
     seamless: torch.Tensor,
     axis: int,
@@ -83,7 +83,7 @@ def _add_divergence(
         excess: (3, H, W), is added to.
         seamless: (H, W), from 0, the voted difference, to 1, the wanted one.
     """
-    height, width = places.shape[:2]
+    height, width = positions.shape[:2]
     pairs = height - (axis == 0)
     rows = max(1, BAND // width)
     for top in range(0, pairs, rows):
@@ -91,7 +91,7 @@ def _add_divergence(
         here = (slice(top, stop), slice(0, width - axis))
         there = (slice(top + 1, stop + 1), slice(None)) if axis == 0 else (here[0], slice(1, None))
         step = voted[:, *there] - voted[:, *here]
-        wanted = _wanted(values, places[here], places[there], axis)
+        wanted = _wanted(values, positions[here], positions[there], axis)
         missing = torch.minimum(seamless[here], seamless[there]) * (wanted - step)
         excess[:, *here] -= missing
         excess[:, *there] += missing
@@ -107,13 +107,13 @@ def _wanted(
     return torch.where(_jumps(here, there, axis), beside, after - before)
 
 
-def _near_jump(places: torch.Tensor) -> torch.Tensor:
+def _near_jump(positions: torch.Tensor) -> torch.Tensor:
     """The pixels (H, W) whose votes come from both sides of a jump."""
-    near = torch.zeros(places.shape[:2], device=places.device)
-    down = _jumps(places[:-1], places[1:], 0)
+    near = torch.zeros(positions.shape[:2], device=positions.device)
+    down = _jumps(positions[:-1], positions[1:], 0)
     near[:-1] += down
     near[1:] += down
-    right = _jumps(places[:, :-1], places[:, 1:], 1)
+    right = _jumps(positions[:, :-1], positions[:, 1:], 1)
     near[:, :-1] += right
     near[:, 1:] += right
     return functional.max_pool2d(near[None, None], 3, stride=1, padding=1)[0, 0] > 0
@@ -125,10 +125,10 @@ def _jumps(here: torch.Tensor, there: torch.Tensor, axis: int) -> torch.Tensor:
     return (there - here - unit).abs().amax(-1) > JUMP
 
 
-def _sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """The values (3, H, W) of a map (3, h, w) at places (H, W, 2), between its pixels too."""
-    last = torch.tensor(values.shape[1:], device=places.device) - 1
-    relative = places * (2 / last.clamp(min=1)) - 1
+def _sample(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """The values (3, H, W) of a map (3, h, w) at positions (H, W, 2), between its pixels too."""
+    last = torch.tensor(values.shape[1:], device=positions.device) - 1
+    relative = positions * (2 / last.clamp(min=1)) - 1
     sampled = functional.grid_sample(
         values[None],
         relative.flip(-1)[None],
@@ -139,8 +139,8 @@ def _sample(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return sampled[0]
 
 
-def _edges(own: np.ndarray, working_size: tuple[int, int], device: torch.device) -> torch.Tensor:
-    """How much of an edge is near every pixel of a picture, from 0 to 1, (H, W)."""
+def _edges(own: np.ndarray, working_size: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """How much of an edge is near every pixel of an image, from 0 to 1, (H, W)."""
     small = torch.from_numpy(resize_image(own, working_size)).to(device)
     small = _blur(small.permute(2, 0, 1).float())
     padded = functional.pad(small[None], (1, 1, 1, 1), mode="replicate")[0]

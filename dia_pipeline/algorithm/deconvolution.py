@@ -1,4 +1,11 @@
-"""Deconvolution (section 4.3): features one level finer whose forward pass gives a warped map."""
+"""Deconvolution (section 4.3): features one level finer whose forward pass gives a warped map.
+
+    R = argmin over X of  sum of (CNN(X) - warped)^2
+
+where CNN goes from level L - 2 (the image, for L = 2) to level L. The variable lies two levels
+below, and its minimum is pushed forward to level L - 1, so that R is a feature that the network
+can really produce.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Carry a field to the pixels of a picture: smoothly inside coherent parts, sharply at jumps.
+"""Carry a field to the pixels of an image: smoothly inside coherent parts, sharply at jumps.
 
-A cell of a level covers many pixels of a large picture. The four cells around a pixel vote for
+A cell of a level covers many pixels of a large image. The four cells around a pixel vote for
 where it leads, by nearness and by how like the pixel's own colour theirs is, so that jumps follow
-the picture's edges (joint bilateral upsampling: Kopf et al. 2007). Of votes that differ the
+the image's edges (joint bilateral upsampling: Kopf et al. 2007). Of votes that differ the
 strongest side wins; those that agree are averaged, so that a bent part has no stairs.
 """
 
@@ -25,7 +25,7 @@ LIKENESS = 14.0
 """Standard deviation of the weight of a cell by the distance of its colour, in grey levels."""
 
 BAND = 2**18
-"""Pixels worked at a time, so that large pictures need little more memory."""
+"""Pixels processed at a time, so that large images need little more memory."""
 
 
 def enlarge(
@@ -33,15 +33,15 @@ def enlarge(
     own: np.ndarray,
     scale: tuple[float, float],
     target_scale: tuple[float, float],
-    target_shape: tuple[int, int],
+    target_shape: tuple[int, ...],
 ) -> torch.Tensor:
-    """The field of a picture's pixels, from that of a level's cells.
+    """The field of an image's pixels, from that of a level's cells.
 
     Args:
         nnf: (h, w, 2) int32 field.
-        own: (H, W, 3) uint8, the picture whose pixels are carried; its edges are followed.
+        own: (H, W, 3) uint8, the image whose pixels are carried; its edges are followed.
         scale, target_scale: pixels that a cell covers, (y, x), in `own` and in the target.
-        target_shape: (height, width) of the target picture.
+        target_shape: (height, width) of the target image.
 
     Returns:
         (H, W, 2) float32, (y, x) in the target, between its pixels too; on the device of `nnf`.
@@ -56,8 +56,8 @@ def enlarge(
         colours = torch.from_numpy(own[top : top + rows]).to(device).float()
         y = (torch.arange(top, top + len(colours), device=device) + 0.5) / scale[0]
         result[top : top + rows] = _enlarge_band(centres, small, colours, y, x)
-    places = result * torch.tensor(target_scale, device=device) - 0.5
-    return torch.minimum(places.clamp(min=0), torch.tensor(target_shape, device=device) - 1.0)
+    positions = result * torch.tensor(target_scale, device=device) - 0.5
+    return torch.minimum(positions.clamp(min=0), torch.tensor(target_shape, device=device) - 1.0)
 
 
 def _enlarge_band(
@@ -87,7 +87,7 @@ def _agree(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 
 def _around(
-    y: torch.Tensor, x: torch.Tensor, shape: tuple[int, int]
+    y: torch.Tensor, x: torch.Tensor, shape: tuple[int, ...]
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The rows and columns of the four cells whose centres are around every position."""
     first = [(positions - 0.5).floor().long() for positions in (y, x)]

@@ -1,4 +1,7 @@
-"""The feature pyramid of one picture (section 4.1 of the paper)."""
+"""The feature pyramid of one image (section 4.1 of the paper).
+
+F^L = relu{L}_1(image), L = 1 to 5;   F^0 = the image as the network is given it
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,22 @@ import torch
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.pixels import resize_image
 
-SMALLEST = 16
+MIN_SIDE = 16
 """Shortest working side in pixels for which the deepest level still has a pixel."""
 
 
-def working_size(size: tuple[int, int], ratio: float, max_side: int) -> tuple[int, int]:
-    """The size (height, width) at which the network works a picture of `size`.
+def working_size(size: tuple[int, ...], ratio: float, max_side: int) -> tuple[int, ...]:
+    """The size (height, width) at which the network works an image of `size`.
 
-    The picture is scaled by `ratio`, then down to `max_side` on its longer side; the result is
+    The image is scaled by `ratio`, then down to `max_side` on its longer side; the result is
     never larger than that, and never so small that a level would be empty.
     """
     scale = min(ratio, max_side / max(size))
-    return tuple(max(SMALLEST, round(side * scale)) for side in size)
+    return tuple(max(MIN_SIDE, round(side * scale)) for side in size)
 
 
 def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int, torch.Tensor]:
-    """All levels of a working picture.
+    """All levels of a working image.
 
     Args:
         image: (H, W, 3) uint8 RGB, already at its working size.
@@ -31,7 +34,7 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int
             feature file equal those computed in memory.
 
     Returns:
-        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed picture itself.
+        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed image itself.
     """
     pyramid = {0: network.preprocess(image)}
     with torch.no_grad():
@@ -50,5 +53,5 @@ def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
 
 
 def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:
-    """The picture (H, W, 3) uint8 resized to its working size."""
+    """The image (H, W, 3) uint8 resized to its working size."""
     return resize_image(image, working_size(image.shape[:2], ratio, max_side))

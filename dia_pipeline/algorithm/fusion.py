@@ -1,4 +1,10 @@
-"""Fusion of a picture's own features with the reconstructed ones (equations 9 to 11)."""
+"""Fusion of an image's own features F with the reconstructed ones R (equations 9 to 11).
+
+    F' = W F + (1 - W) R,    W = alpha m(|F|^2)
+
+|F|^2 is the sum of squares over channels, scaled to [0, 1] over the map; m is the step x >= 0.05
+of the authors' code or the paper's sigmoid, 1 / (1 + exp(-300 (x - 0.05))).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +19,8 @@ def fuse(
 ) -> torch.Tensor:
     """own * W + reconstructed * (1 - W), for maps (C, H, W) of the same level.
 
-    W is high where the picture's own features respond: there its structure is kept, while flat
-    places take the other picture's look.
+    W is high where the image's own features respond: there its structure is kept, while flat
+    positions take the other image's style.
     """
     weight = alpha * response(own, blend_map)
     return torch.lerp(reconstructed, own, weight)

@@ -1,8 +1,8 @@
-"""How much memory a pair takes, told before it is worked instead of by a crash.
+"""How much memory a pair takes, told before it is processed instead of by a crash.
 
 Time and memory grow with the pixels that the network works. The bytes a pixel are measured: those
-of both pictures' features and matching maps, and those of the deconvolution, which works one
-picture at a time and remembers steps of 64 channels at the full working size.
+of both images' features and matching maps, and those of the deconvolution, which works one
+image at a time and remembers steps of 64 channels at the full working size.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from dia_pipeline.settings import Settings
 if TYPE_CHECKING:
     import torch
 
-Shape = tuple[int, int]
-"""Height and width in pixels at which the network works a picture."""
+Shape = tuple[int, ...]
+"""Height and width in pixels at which the network works an image."""
 
 MATCHING = 2500
-"""Bytes a pixel of both pictures: features, matching maps and fields of all levels."""
+"""Bytes a pixel of both images: features, matching maps and fields of all levels."""
 
 FEATURES = 600
-"""Bytes a pixel of both pictures that are held while one is reconstructed."""
+"""Bytes a pixel of both images that are held while one is reconstructed."""
 
 RECONSTRUCTION = 6600
-"""Bytes a pixel of the picture that is reconstructed."""
+"""Bytes a pixel of the image that is reconstructed."""
 
 GROUP_FILES = {
     "": ("memory.max", "memory.current", "inactive_file"),
@@ -62,15 +62,15 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
         return
 
     def shrunk(side: int) -> int:
-        scales = (min(1, side / max(shape)) for shape in (a, b_prime))
-        shapes = ((h * s, w * s) for (h, w), s in zip((a, b_prime), scales, strict=True))
-        return needed(*shapes, settings)
+        scale, other = (min(1, side / max(shape)) for shape in (a, b_prime))
+        of_a, of_b_prime = [length * scale for length in a], [length * other for length in b_prime]
+        return needed(of_a, of_b_prime, settings)
 
     sides = range(1, max(*a, *b_prime))
     fitting = bisect_right(sides, free, key=shrunk)
     raise PairTooLargeError(
         "",
-        f"pictures worked at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
+        f"images processed at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
         f"pixels take about {needed(a, b_prime, settings) / 1e9:.1f} GB "
         f"of memory, and {free / 1e9:.1f} GB are free",
         f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})",
@@ -78,7 +78,7 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
 
 
 def free_memory(device: torch.device) -> float:
-    """Bytes that can still be had on a device; infinity where the system does not say."""
+    """Bytes that are free on a device; infinity where the system does not say."""
     if device.type == "cuda":
         import torch
 
@@ -88,7 +88,7 @@ def free_memory(device: torch.device) -> float:
 
 
 def _free_in_system() -> float:
-    """What Linux says can be had without swapping."""
+    """What Linux says is free without swapping."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:

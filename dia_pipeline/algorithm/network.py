@@ -19,7 +19,7 @@ from dia_pipeline.io.weights import Weights, convolutions
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network wants its pictures: scale of the values, mean, deviation, channel order."""
+    """How a network wants its images: scale of the values, mean, deviation, channel order."""
 
     scale: float
     mean: tuple[float, float, float]
@@ -62,7 +62,7 @@ class Network:
         }
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
-        """Level 0 of a picture: (H, W, 3) uint8 RGB to (3, H, W) float32, as the network wants."""
+        """Level 0 of an image: (H, W, 3) uint8 RGB to (3, H, W) float32, as the network wants."""
         way = PREPROCESSING[self.backbone]
         values = torch.tensor(image, device=self.device).permute(2, 0, 1).float()
         mean, deviation = (
@@ -75,9 +75,9 @@ class Network:
         """Push features (C, H, W) of level `start` forward to level `end`; the dtype is kept."""
         dtype = getattr(torch, self.precision)
         values = features[None].to(dtype, memory_format=torch.channels_last)
-        places = _between(self.backbone, start, end)
-        for place, following in zip_longest(places, places[1:], fillvalue=(0, 0)):
-            values = F.conv2d(values, *self._convolutions[place], padding=1)
+        positions = _between(self.backbone, start, end)
+        for position, following in zip_longest(positions, positions[1:], fillvalue=(0, 0)):
+            values = F.conv2d(values, *self._convolutions[position], padding=1)
             if following[1] == 1:  # before the ReLU, to which it leaves a quarter of the values
                 values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
             values = F.relu(values, inplace=True)
@@ -86,7 +86,7 @@ class Network:
 
 def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:
     """The (block, number) of the convolutions from level `start` to level `end`, in order."""
-    return [place for place in convolutions(backbone) if (start, 1) < place <= (end, 1)]
+    return [position for position in convolutions(backbone) if (start, 1) < position <= (end, 1)]
 
 
 def fast_precision(device: torch.device) -> str:
@@ -107,7 +107,7 @@ def pick_device(name: str = "auto") -> torch.device:
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:
-            raise JobError("", f"device {name!r} is not to be had here: {error}") from error
+            raise JobError("", f"device {name!r} is not available here: {error}") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

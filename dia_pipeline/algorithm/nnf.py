@@ -1,6 +1,7 @@
 """Nearest-neighbour fields: the first one, and carrying one to a finer level.
 
-A field is (H, W, 2) int32: the absolute target coordinates (y, x) of every source position.
+A field phi is (H, W, 2) int32: the absolute target coordinates (y, x) of every source position.
+From level L to L - 1 the offset phi(p) - p grows with the size of the maps.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import torch
 
 
-def identity(shape: tuple[int, int], target_shape: tuple[int, int], device="cpu") -> torch.Tensor:
+def identity(shape: tuple[int, ...], target_shape: tuple[int, ...], device="cpu") -> torch.Tensor:
     """The field that maps the source rectangle onto the target's: identity, scaled and clamped."""
     scale = tuple(t / s for s, t in zip(shape, target_shape, strict=True))
     axes = [
@@ -19,7 +20,7 @@ def identity(shape: tuple[int, int], target_shape: tuple[int, int], device="cpu"
 
 
 def uniform(
-    shape: tuple[int, int], target_shape: tuple[int, int], seed: int, device="cpu"
+    shape: tuple[int, ...], target_shape: tuple[int, ...], seed: int, device="cpu"
 ) -> torch.Tensor:
     """A field of independent, uniformly random targets."""
     generator = torch.Generator().manual_seed(seed)
@@ -29,8 +30,8 @@ def uniform(
 
 def upsample(
     nnf: torch.Tensor,
-    shape: tuple[int, int],
-    target_shape: tuple[int, int],
+    shape: tuple[int, ...],
+    target_shape: tuple[int, ...],
     scale: tuple[float, float],
     target_scale: tuple[float, float],
 ) -> torch.Tensor:
@@ -43,24 +44,24 @@ def upsample(
             the target: a power of two between levels, the ratio of the sizes to the full image.
 
     Returns:
-        (H, W, 2) int32. The place of a fine pixel inside its coarse cell is kept.
+        (H, W, 2) int32. The position of a fine pixel inside its coarse cell is kept.
     """
     device = nnf.device
-    cells, places = [], []
+    cells, positions = [], []
     for side, coarse, ratio in zip(shape, nnf.shape[:2], scale, strict=True):
         centre = (torch.arange(side, device=device) + 0.5) / ratio
         cell = centre.floor().clamp(0, coarse - 1).long()
         cells.append(cell)
-        places.append(centre - cell)  # in (0, 1) inside the cell
+        positions.append(centre - cell)  # in (0, 1) inside the cell
     nearest = nnf[cells[0]][:, cells[1]]
-    place = torch.stack(torch.meshgrid(*places, indexing="ij"), dim=-1)
-    fine = (nearest + place) * torch.tensor(target_scale, device=device)
+    position = torch.stack(torch.meshgrid(*positions, indexing="ij"), dim=-1)
+    fine = (nearest + position) * torch.tensor(target_scale, device=device)
     highest = torch.tensor(target_shape, device=device) - 1
     return torch.minimum(fine.floor().clamp(min=0), highest).int()
 
 
 def upsample_levels(
-    nnf: torch.Tensor, shape: tuple[int, int], target_shape: tuple[int, int], levels: int = 1
+    nnf: torch.Tensor, shape: tuple[int, ...], target_shape: tuple[int, ...], levels: int = 1
 ) -> torch.Tensor:
     """Carry a field `levels` levels finer, each of which doubles the resolution."""
     scale = (2.0**levels, 2.0**levels)

@@ -1,4 +1,4 @@
-"""Mirrored pairs: which way round B' is matched."""
+"""Mirrored pairs: which way round B' is matched, by the mean energy of the coarse levels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import torch
 
-from dia_pipeline.algorithm.coarse_to_fine import Pyramid, work_levels
+from dia_pipeline.algorithm.coarse_to_fine import Pyramid, run_levels
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import Settings
 
 DECISIVE = 4
-"""The level whose energies decide: level 5 alone errs where a picture is nearly symmetric."""
+"""The level whose energies decide: level 5 alone errs where an image is nearly symmetric."""
 
 MARGIN = 0.02
 """By so much, of energies between -2 and 0, the mirror image must fit better to be taken."""
@@ -46,6 +46,6 @@ def _coarse_energy(
 ) -> float:
     """The mean energy of the matches at the decisive level, resampling only."""
     coarse = replace(settings, finest=max(DECISIVE, settings.finest), deconvolution=0)
-    level = work_levels(features_a, features_b_prime, network, coarse)[coarse.finest]
-    energies = [level.energy_ab] if level.energy_ba is None else [level.energy_ab, level.energy_ba]
+    level = run_levels(features_a, features_b_prime, network, coarse)[coarse.finest]
+    energies = [each for each in (level.energy_ab, level.energy_ba) if each is not None]
     return torch.cat([energy.flatten() for energy in energies]).double().mean().item()

@@ -1,8 +1,10 @@
 """Weighted-least-squares refinement for photo-to-photo pairs (section 5 of the paper).
 
-The filter is that of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and
-Detail Manipulation" (2008): (I + lambda * L) u = f, where L is the Laplacian of the pixel grid
-whose edges weigh 1 / (|difference of the guide|^alpha + eps).
+    refined = A + WLS(A') - WLS(A)
+
+WLS is the filter of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and
+Detail Manipulation" (2008): the u of (I + lambda L) u = f, where L is the Laplacian of the pixel
+grid whose edges weigh 1 / (|difference of the guide|^alpha + eps).
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ ALPHA = 1.0
 LAMBDA = 0.8
 EPSILON = 1e-4
 
-MOST_DIRECT = 600_000
+MAX_DIRECT = 600_000
 """Pixels up to which the system is factorised; that takes 3 kB of memory a pixel."""
 
 POLISH = 100
-"""Conjugate-gradient iterations on larger pictures, from the solution at half their size."""
+"""Conjugate-gradient iterations on larger images, from the solution at half their size."""
 
 
 def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
@@ -36,7 +38,7 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
     Returns:
         (H, W, 3) uint8.
     """
-    dtype = np.float64 if own[..., 0].size <= MOST_DIRECT else np.float32
+    dtype = np.float64 if own[..., 0].size <= MAX_DIRECT else np.float32
     guide = own @ LUMA.astype(dtype) / 255
     change = np.subtract(transferred, own, dtype=dtype)
     refined = smooth(change, guide)  # the filter is linear
@@ -44,21 +46,21 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
     return refined.clip(0, 255).round().astype(np.uint8)
 
 
-def smooth(picture: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:
-    """Filter the channels of `picture` (H, W, C) along the edges of `guide` (H, W), both float.
+def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:
+    """Filter the channels of `image` (H, W, C) along the edges of `guide` (H, W), both float.
 
-    Exact up to MOST_DIRECT pixels; beyond, within half a grey level of it on the average.
+    Exact up to MAX_DIRECT pixels; beyond, within half a grey level of it on the average.
     """
-    if guide.size <= MOST_DIRECT:
+    if guide.size <= MAX_DIRECT:
         system = sparse.eye_array(guide.size) + strength * laplacian(guide)
-        return _factorise(system).solve(picture.reshape(guide.size, -1)).reshape(picture.shape)
+        return _factorise(system).solve(image.reshape(guide.size, -1)).reshape(image.shape)
     # Half the size has a quarter of the pixels, and as many links: the filter is weaker by that.
-    coarse = smooth(_halve(picture), _halve(guide), strength / 4)
+    coarse = smooth(_halve(image), _halve(guide), strength / 4)
     start = coarse.repeat(2, axis=0).repeat(2, axis=1)[: guide.shape[0], : guide.shape[1]]
     system, jacobi = _stencil(guide, strength)
-    smoothed = np.empty_like(picture)
-    for channel in range(picture.shape[-1]):
-        right, first = (values[..., channel].ravel() for values in (picture, start))
+    smoothed = np.empty_like(image)
+    for channel in range(image.shape[-1]):
+        right, first = (values[..., channel].ravel() for values in (image, start))
         solution, _ = cg(system, right, first, rtol=0, maxiter=POLISH, M=jacobi)
         smoothed[..., channel] = solution.reshape(guide.shape)
     return smoothed

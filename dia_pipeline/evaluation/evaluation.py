@@ -1,4 +1,4 @@
-"""All measures of one worked pair; docs/measures.md lists them."""
+"""All measures of one processed pair; docs/measures.md lists them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ALPHAS = (5, 10)
 
 FEATURE_LEVEL = 3
 """The level whose features measure energy and statistics: fine enough to see parts, and deep
-enough to see through a change of look."""
+enough to see through a change of style."""
 
 MAX_SIDE = 448
-"""Longest side in pixels at which pictures are looked at by the network."""
+"""Longest side in pixels at which images are looked at by the network."""
 
 
 def measure_pair(
@@ -50,11 +50,11 @@ def measure_pair(
 
     Args:
         a, b_prime, a_prime: (H, W, 3) uint8 RGB, A' of the size of A.
-        nnf_ab, nnf_ba: (H, W, 2) int (y, x), at the pictures' full size, between the pictures as
+        nnf_ab, nnf_ba: (H, W, 2) int (y, x), at the images' full size, between the images as
             they were given.
         b: (H, W, 3) uint8 RGB of the size of B', where the field nnf_ba is given.
         truth: what is known of the pair.
-        levels: for every level matched its nnf_ab, carried to the pictures' full size.
+        levels: for every level matched its nnf_ab, carried to the images' full size.
         seconds: how long it took to make the fields.
         network: measures energy and feature statistics.
         mirrored: whether A was matched with the mirror image of B'; neighbours and patches are
@@ -72,16 +72,16 @@ def measure_pair(
         **_with_keypoints(nnf_ab, truth, shapes[1]),
         "coverage": measures.coverage(nnf_ab, shapes[1]),
         "smoothness": measures.smoothness(as_matched),
-        **_of_picture(a, reference, a_prime, as_matched),
-        **_with_true_picture(a_prime, truth.a_prime),
+        **_of_image(a, reference, a_prime, as_matched),
+        **_with_true_image(a_prime, truth.a_prime),
     }
     if nnf_ba is not None:
         found |= _with_flow(nnf_ba, truth.flow_ba, truth.mask_b_prime, shapes[0], "_ba")
         found["forward_backward"] = measures.forward_backward(nnf_ab, nnf_ba)
-    if b is not None:
+    if b is not None and nnf_ba is not None:
         made, nnf = (mirror(each) if mirrored else each for each in (b, nnf_ba))
-        found |= _of_picture(reference, a, made, nnf, "_b")
-        found |= _with_true_picture(b, truth.b, "_b")
+        found |= _of_image(reference, a, made, nnf, "_b")
+        found |= _with_true_image(b, truth.b, "_b")
     for level, nnf in (levels or {}).items():
         found |= _with_flow(nnf, truth.flow_ab, truth.mask_a, shapes[1], f"_level_{level}")
     if network is not None:
@@ -95,7 +95,7 @@ def _with_flow(
     nnf: np.ndarray,
     flow: np.ndarray | None,
     mask: np.ndarray | None,
-    target_shape: tuple[int, int],
+    target_shape: tuple[int, ...],
     suffix: str = "",
 ) -> dict[str, float]:
     if flow is None:
@@ -110,7 +110,7 @@ def _with_flow(
 
 
 def _with_keypoints(
-    nnf: np.ndarray, truth: Truth, target_shape: tuple[int, int]
+    nnf: np.ndarray, truth: Truth, target_shape: tuple[int, ...]
 ) -> dict[str, float]:
     points = truth.keypoints
     if points is None:
@@ -122,14 +122,14 @@ def _with_keypoints(
     }
 
 
-def _of_picture(
+def _of_image(
     source: np.ndarray,
     reference: np.ndarray,
     made: np.ndarray,
     nnf: np.ndarray,
     suffix: str = "",
 ) -> dict[str, float]:
-    """What can be said of A', or of B, by the pictures as they were matched."""
+    """What can be said of A', or of B, by the images as they were matched."""
     found = {
         "ssim": measures.ssim(made, source),
         "structure": measures.structure(made, source),
@@ -140,7 +140,7 @@ def _of_picture(
     return {f"{name}{suffix}": value for name, value in found.items()}
 
 
-def _with_true_picture(
+def _with_true_image(
     made: np.ndarray, true: np.ndarray | None, suffix: str = ""
 ) -> dict[str, float]:
     if true is None:
@@ -160,8 +160,8 @@ def _with_network(
     of_a, of_reference, of_a_prime = (
         _features(network, image) for image in (a, reference, a_prime)
     )
-    sizes = [tuple(features.shape[1:]) for features in (of_a, of_reference)]
-    coarse = _at_level(nnf, reference.shape[:2], *sizes)
+    size, other = (tuple(features.shape[1:]) for features in (of_a, of_reference))
+    coarse = _at_level(nnf, reference.shape[:2], size, other)
     return {
         "energy": measures.energy(of_a, of_reference, coarse, PATCH[FEATURE_LEVEL]),
         "feature_distance": measures.feature_distance(of_a_prime, of_reference),
@@ -169,7 +169,7 @@ def _with_network(
 
 
 def _features(network: Network, image: np.ndarray) -> torch.Tensor:
-    """The features (C, H, W) of a picture at FEATURE_LEVEL."""
+    """The features (C, H, W) of an image at FEATURE_LEVEL."""
     import torch
 
     from dia_pipeline.algorithm.features import working_image
@@ -181,9 +181,9 @@ def _features(network: Network, image: np.ndarray) -> torch.Tensor:
 
 def _at_level(
     nnf: np.ndarray,
-    target_shape: tuple[int, int],
-    size: tuple[int, int],
-    target_size: tuple[int, int],
+    target_shape: tuple[int, ...],
+    size: tuple[int, ...],
+    target_size: tuple[int, ...],
 ) -> np.ndarray:
     """A field of full size on the smaller grids `size` and `target_size`: (h, w, 2) int."""
     centres = [

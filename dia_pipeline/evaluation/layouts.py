@@ -79,13 +79,13 @@ def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
     """TSS (Taniai, Sinha and Sato 2016): dense flow and foreground both ways; it has no splits.
 
     FG3DCar, JODS and PASCAL hold a folder for each pair with image1.png, image2.png, flow1.flo
-    (from picture 1 to 2), flow2.flo, mask1.png, mask2.png, and flip_gt.txt. Where that says 1, the
-    pictures match only if one is mirrored. The flows lead to the other picture as it is all the
+    (from image 1 to 2), flow2.flo, mask1.png, mask2.png, and flip_gt.txt. Where that says 1, the
+    images match only if one is mirrored. The flows lead to the other image as it is all the
     same: the annotators' keypoints agree with them to 2 pixels.
     """
     for pair in sorted(path.parent for path in folder.glob("*/*/image1.png")):
         name = _name(pair.parent.name, pair.name)
-        pictures, flows, masks = (
+        images, flows, masks = (
             [_file(pair / f"{kind}{number}{suffix}") for number in "12"]
             for kind, suffix in (("image", ".png"), ("flow", ".flo"), ("mask", ".png"))
         )
@@ -93,8 +93,8 @@ def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
         for source, target in ((0, 1), (1, 0)):
             yield {
                 "name": f"{name}_{source + 1}{target + 1}",
-                "a": str(pictures[source]),
-                "b_prime": str(pictures[target]),
+                "a": str(images[source]),
+                "b_prime": str(images[target]),
                 "flow_ab": str(flows[source]),
                 "flow_ba": str(flows[target]),
                 "mask_a": str(masks[source]),
@@ -108,20 +108,20 @@ def read_spair(folder: Path, derived: Path, split: str) -> Iterator[Row]:
     """SPair-71k (Min, Lee, Ponce and Cho 2019): keypoints and boxes; splits trn, val and test.
 
     Layout/large/SPLIT.txt lists the pairs of a split, PairAnnotation/SPLIT/PAIR.json annotates
-    one, and JPEGImages/CATEGORY holds the pictures.
+    one, and JPEGImages/CATEGORY holds the images.
     """
     listing = _file(folder / "Layout" / "large" / f"{split}.txt")
     for pair in listing.read_text().split():
         annotation = json.loads(
             _file(folder / "PairAnnotation" / split / f"{pair}.json").read_text()
         )
-        pictures = [
+        images = [
             folder / "JPEGImages" / annotation["category"] / annotation[f"{role}_imname"]
             for role in ("src", "trg")
         ]
         points = annotation["src_kps"], annotation["trg_kps"]
         kind, box = annotation["category"], annotation["trg_bndbox"]
-        yield _keypoint_row(_name(pair), kind, pictures, points, box, derived)
+        yield _keypoint_row(_name(pair), kind, images, points, box, derived)
 
 
 def read_pf_pascal(folder: Path, derived: Path, split: str) -> Iterator[Row]:
@@ -129,21 +129,21 @@ def read_pf_pascal(folder: Path, derived: Path, split: str) -> Iterator[Row]:
 
     SPLIT_pairs.csv or SPLIT_pairs_pf_pascal.csv, the lists of Rocco, Arandjelović and Sivic (2017),
     have source_image, target_image, class, and XA, YA, XB, YB as numbers with semicolons between,
-    counted from 1. JPEGImages holds the pictures, and Annotations/CLASS/PICTURE.mat a `bbox`.
+    counted from 1. JPEGImages holds the images, and Annotations/CLASS/IMAGE.mat a `bbox`.
     """
     names = (f"{split}_pairs.csv", f"{split}_pairs_pf_pascal.csv")
     for number, line in _lines(*(folder / name for name in names)):
-        pictures = [
+        images = [
             folder / "JPEGImages" / Path(line[f"{role}_image"]).name
             for role in ("source", "target")
         ]
         points = [
-            _from_one(*(line[axis + picture].strip(";").split(";") for axis in "XY"))
-            for picture in "AB"
+            _from_one(*(line[axis + image].strip(";").split(";") for axis in "XY"))
+            for image in "AB"
         ]
         kind = VOC_CLASSES[int(line["class"]) - 1]
-        box = _voc_box(folder / "Annotations" / kind / f"{pictures[1].stem}.mat")
-        yield _keypoint_row(_numbered(number, pictures), kind, pictures, points, box, derived)
+        box = _voc_box(folder / "Annotations" / kind / f"{images[1].stem}.mat")
+        yield _keypoint_row(_numbered(number, images), kind, images, points, box, derived)
 
 
 def read_pf_willow(folder: Path, derived: Path, split: str) -> Iterator[Row]:
@@ -154,13 +154,13 @@ def read_pf_willow(folder: Path, derived: Path, split: str) -> Iterator[Row]:
     the keypoints.
     """
     for number, line in _lines(folder / "test_pairs.csv"):
-        pictures = [folder.joinpath(*Path(line[f"image{image}"]).parts[-2:]) for image in "AB"]
+        images = [folder.joinpath(*Path(line[f"image{side}"]).parts[-2:]) for side in "AB"]
         points = [
-            _from_one(*([line[f"{axis}{picture}{n}"] for n in range(1, 11)] for axis in "XY"))
-            for picture in "AB"
+            _from_one(*([line[f"{axis}{side}{n}"] for n in range(1, 11)] for axis in "XY"))
+            for side in "AB"
         ]
-        kind = pictures[0].parent.name
-        yield _keypoint_row(_numbered(number, pictures), kind, pictures, points, None, derived)
+        kind = images[0].parent.name
+        yield _keypoint_row(_numbered(number, images), kind, images, points, None, derived)
 
 
 LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
@@ -173,12 +173,13 @@ LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
 
 
 def _keypoint_row(
-    name: str, kind: str, pictures: list[Path], points: Any, box: list[float] | None, derived: Path
+    name: str, kind: str, images: list[Path], points: Any, box: list[float] | None, derived: Path
 ) -> Row:
-    """The row of a pair with keypoints [x, y] in both pictures, which are written."""
+    """The row of a pair with keypoints [x, y] in both images, which are written."""
     keypoints = derived / f"{name}.json"
-    write_keypoints(keypoints, *points, box)
-    a, b_prime = map(_file, pictures)
+    of_a, of_b_prime = points
+    write_keypoints(keypoints, of_a, of_b_prime, box)
+    a, b_prime = map(_file, images)
     return {
         "name": name,
         "a": str(a),
@@ -205,8 +206,8 @@ def _voc_box(path: Path) -> list[float] | None:
     return loadmat(path)["bbox"].astype(float).ravel().tolist() if path.is_file() else None
 
 
-def _numbered(number: int, pictures: list[Path]) -> str:
-    return _name(f"{number:04d}", *(picture.stem for picture in pictures))
+def _numbered(number: int, images: list[Path]) -> str:
+    return _name(f"{number:04d}", *(image.stem for image in images))
 
 
 def _name(*parts: str) -> str:

@@ -1,7 +1,7 @@
-"""How good fields and pictures are: with the truth, and without. docs/measures.md explains them.
+"""How good fields and images are: with the truth, and without. docs/measures.md explains them.
 
 Fields are (H, W, 2) integers, (y, x), absolute target coordinates; flows (H, W, 2) float, (u, v)
-in pixels, NaN where unknown; pictures (H, W, 3) uint8 RGB; features (C, H, W) float32 tensors.
+in pixels, NaN where unknown; images (H, W, 3) uint8 RGB; features (C, H, W) float32 tensors.
 Every measure is one float, NaN where there is nothing to measure.
 """
 
@@ -40,7 +40,7 @@ def flow_accuracy(
     nnf: np.ndarray,
     flow: np.ndarray,
     threshold: float,
-    target_shape: tuple[int, int],
+    target_shape: tuple[int, ...],
     mask: np.ndarray | None = None,
 ) -> float:
     """The share of pixels matched within a threshold of the truth.
@@ -50,8 +50,8 @@ def flow_accuracy(
 
     Args:
         threshold: the largest distance that counts as right, where the longest side of the
-            target picture is 100.
-        target_shape: (height, width) of the target picture.
+            target image is 100.
+        target_shape: (height, width) of the target image.
         mask: (H, W) bool, the pixels that count, of those whose truth is known.
     """
     errors = _known(end_point_errors(nnf, flow), mask)
@@ -68,7 +68,7 @@ def pck(
     Args:
         points, target_points: (N, 2) float (y, x) in the source and in the target. A point is
             carried by the match of its nearest pixel and keeps its place in it.
-        side: longest side in pixels of the target picture (PCK by image) or of the object's box
+        side: longest side in pixels of the target image (PCK by image) or of the object's box
             in it (PCK by box).
     """
     nearest = np.clip(np.rint(points), 0, np.array(nnf.shape[:2]) - 1).astype(int)
@@ -90,19 +90,19 @@ def forward_backward(nnf: np.ndarray, back: np.ndarray, tolerance: float = 1) ->
 
     Args:
         back: the field of the other direction.
-        tolerance: largest distance that counts, where the longest side of the picture is 100.
+        tolerance: largest distance that counts, where the longest side of the image is 100.
     """
     return _mean(round_trips(nnf, back) <= tolerance / 100 * max(nnf.shape[:2]))
 
 
-def coverage(nnf: np.ndarray, target_shape: tuple[int, int], patch: int = 3) -> float:
+def coverage(nnf: np.ndarray, target_shape: tuple[int, ...], patch: int = 3) -> float:
     """The share of the target's pixels that lie in a patch that some match points to.
 
     Completeness of Simakov, Caspi, Shechtman and Irani, "Summarizing Visual Data Using
     Bidirectional Similarity", 2008, counted instead of weighed by how alike the patches are.
 
     Args:
-        patch: odd side of the patches; 3 is that of the patches that rebuild the pictures.
+        patch: odd side of the patches; 3 is that of the patches that rebuild the images.
     """
     used = np.zeros(target_shape, bool)
     used[nnf[..., 0], nnf[..., 1]] = True
@@ -122,7 +122,7 @@ def smoothness(nnf: np.ndarray) -> float:
 def energy(
     features: torch.Tensor, target_features: torch.Tensor, nnf: np.ndarray, patch: int
 ) -> float:
-    """The mean energy of the matches under the pictures' own features, between -1 and 0.
+    """The mean energy of the matches under the images' own features, between -1 and 0.
 
     Liao, Yao, Yuan, Hua and Kang, "Visual Attribute Transfer through Deep Image Analogy", 2017,
     section 4.2, without the latent features, which differ from variant to variant.
@@ -143,7 +143,7 @@ def energy(
 
 
 def ssim(image: np.ndarray, other: np.ndarray) -> float:
-    """The mean structural similarity of two pictures' luma, 1 for equal pictures.
+    """The mean structural similarity of two images' luma, 1 for equal images.
 
     Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to
     Structural Similarity", 2004: Gaussian window of deviation 1.5, K1 = 0.01, K2 = 0.03; pixels
@@ -153,17 +153,17 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
 
 
 def similarity(image: np.ndarray, other: np.ndarray) -> float:
-    """The mean SSIM of the colour channels of two pictures of any sizes, both scaled to 128 x 128.
+    """The mean SSIM of the colour channels of two images of any sizes, both scaled to 128 x 128.
 
-    See `ssim`. Whether the same shapes are there in the same colours, whatever the brushwork.
+    See `ssim`. It compares shapes and colours, but not the brushwork.
     """
     return _mean(_ssim(*(_scaled(each, 128) for each in (image, other))))
 
 
 def difference(image: np.ndarray, other: np.ndarray) -> float:
-    """The mean absolute difference of two pictures of any sizes, both scaled to 64 x 64.
+    """The mean absolute difference of two images of any sizes, both scaled to 64 x 64.
 
-    Of all colour channels, as a share of their range: 0 for equal pictures, 1 for black and white.
+    Of all colour channels, as a share of their range: 0 for equal images, 1 for black and white.
     """
     values, other_values = (_scaled(each, 64) for each in (image, other))
     return _mean(np.abs(values - other_values) / 255)
@@ -173,7 +173,7 @@ def structure(image: np.ndarray, other: np.ndarray) -> float:
     """The mean of SSIM's third factor alone: whether what is seen is the same in another light.
 
     Wang et al. 2004, equation 10, with C3 = C2 / 2: the local correlation, from -1 to 1, which
-    other colours and contrasts hardly change. Where both pictures are flat it is 1.
+    other colours and contrasts hardly change. Where both images are flat it is 1.
     """
     _, (variance, other_variance), covariance = _moments(image @ LUMA, other @ LUMA)
     half = _C2 / 2
@@ -189,9 +189,9 @@ def seams(source: np.ndarray, reference: np.ndarray, made: np.ndarray, nnf: np.n
     m(q) + e. The mean over all neighbours where the source is flat, 0 where there is no jump.
 
     Args:
-        source: the picture whose structure is kept.
-        reference: the picture that the field leads to and the picture is made of.
-        made: the picture made, of the size of the source.
+        source: the image whose structure is kept.
+        reference: the image that the field leads to and the image is made of.
+        made: the image made, of the size of the source.
         nnf: field from the source to the reference.
     """
     source, reference, made = (image @ LUMA for image in (source, reference, made))
@@ -203,10 +203,10 @@ def seams(source: np.ndarray, reference: np.ndarray, made: np.ndarray, nnf: np.n
 
 
 def sharpness(reference: np.ndarray, made: np.ndarray, nnf: np.ndarray) -> float:
-    """How sharp a picture is, as a share of how sharp the reference is at the matched pixels.
+    """How sharp an image is, as a share of how sharp the reference is at the matched pixels.
 
     Sharp is what has large second differences of luma: the modified Laplacian of Nayar and
-    Nakagawa, "Shape from Focus", 1994, here its mean over the picture without its outermost
+    Nakagawa, "Shape from Focus", 1994, here its mean over the image without its outermost
     pixels. No blur can raise it.
 
     Args: as for `seams`.
@@ -217,7 +217,7 @@ def sharpness(reference: np.ndarray, made: np.ndarray, nnf: np.ndarray) -> float
 
 
 def colour_distance(image: np.ndarray, other: np.ndarray) -> float:
-    """The distance of two pictures' colour statistics, in units of CIELAB.
+    """The distance of two images' colour statistics, in units of CIELAB.
 
     The mean and deviation of each channel that Reinhard, Ashikhmin, Gooch and Shirley, "Color
     Transfer between Images", 2001, transfer; the distance is that of Wasserstein between the
@@ -226,7 +226,8 @@ def colour_distance(image: np.ndarray, other: np.ndarray) -> float:
     statistics = [
         np.concatenate([lab.mean(axis=(0, 1)), lab.std(axis=(0, 1))])
         for lab in (
-            cv2.cvtColor(np.float32(each / 255), cv2.COLOR_RGB2LAB) for each in (image, other)
+            cv2.cvtColor((each / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+            for each in (image, other)
         )
     ]
     return float(np.linalg.norm(statistics[0] - statistics[1]))
@@ -236,7 +237,7 @@ def feature_distance(features: torch.Tensor, other_features: torch.Tensor) -> fl
     """The distance of the feature statistics of one level, as a share of the other's size.
 
     Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", 2016:
-    the Gram matrices, here divided by the number of pixels, so that pictures may differ in size.
+    the Gram matrices, here divided by the number of pixels, so that images may differ in size.
     """
     gram, other_gram = (
         flat @ flat.T / flat.shape[1]
@@ -246,7 +247,7 @@ def feature_distance(features: torch.Tensor, other_features: torch.Tensor) -> fl
 
 
 FLAT, FLAT_SIDE = 16, 5
-"""A picture is flat where its luma spans at most so many grey levels in a square of that side."""
+"""An image is flat where its luma spans at most so many grey levels in a square of that side."""
 
 JUMP = 2
 """A field jumps between neighbours whose offsets differ by more pixels; rounding alone, as a field
@@ -256,7 +257,7 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def _ssim(values: np.ndarray, other_values: np.ndarray) -> np.ndarray:
-    """The SSIM at every pixel of pictures (H, W) or (H, W, C), of each channel alone."""
+    """The SSIM at every pixel of images (H, W) or (H, W, C), of each channel alone."""
     (mean, other_mean), (variance, other_variance), covariance = _moments(values, other_values)
     luminance = (2 * mean * other_mean + _C1) / (mean**2 + other_mean**2 + _C1)
     rest = (2 * covariance + _C2) / (variance + other_variance + _C2)
@@ -264,7 +265,7 @@ def _ssim(values: np.ndarray, other_values: np.ndarray) -> np.ndarray:
 
 
 def _moments(values: np.ndarray, other_values: np.ndarray) -> tuple:
-    """Local means, variances and covariance of two pictures' values, inside the border of 5."""
+    """Local means, variances and covariance of two images' values, inside the border of 5."""
     inside = (slice(5, -5), slice(5, -5))
 
     def average(product: np.ndarray) -> np.ndarray:
@@ -279,14 +280,14 @@ def _moments(values: np.ndarray, other_values: np.ndarray) -> tuple:
 
 
 def _scaled(image: np.ndarray, side: int) -> np.ndarray:
-    """A picture at side x side pixels, (side, side, 3) float."""
+    """An image at side x side pixels, (side, side, 3) float."""
     return resize_image(image, (side, side)).astype(float)
 
 
 def _steps(
     flat: np.ndarray, reference: np.ndarray, made: np.ndarray, nnf: np.ndarray
 ) -> np.ndarray:
-    """What of a seam shows between neighbours one above the other, one value for each flat two."""
+    """How much of a seam shows from row to row, one value for each flat two."""
     upper, lower = nnf[1:-2], nnf[2:-1]
     down = np.array((1, 0))
     jumps = np.abs(lower - upper - down).max(axis=-1) > JUMP

@@ -42,7 +42,7 @@ OTHERS = (
     Column("seconds", "s a pair", 0, 1),
 )
 
-PICTURES = (
+IMAGES = (
     Column("difference", "difference to true A'", -1, 3),
     Column("similarity", "similarity to true A'"),
     Column("difference_b", "difference to true B", -1, 3),
@@ -51,7 +51,7 @@ PICTURES = (
     Column("seams", "seams, grey levels", -1),
     Column("sharpness", "sharpness", 0),
 )
-"""How good A' and B are as pictures."""
+"""How good A' and B are as images."""
 
 WITHOUT_TRUTH = (
     Column("forward_backward", "forward-backward"),
@@ -110,7 +110,7 @@ def make_tables(
         _means("Means over pairs and their 95 % intervals.", measures, [*accuracy, *OTHERS]),
         *(_differences(measures, base, bases, accuracy) for base in dict.fromkeys(bases.values())),
         *(_by_kind(measures[each.measure], each, kinds) for each in accuracy),
-        _means("The pictures.", measures, PICTURES),
+        _means("The images.", measures, IMAGES),
         _means("Measures that need no truth, but for the last SSIM.", measures, WITHOUT_TRUTH),
     ]
     return [table for table in tables if len(table.headings) > 1]

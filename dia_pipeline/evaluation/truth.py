@@ -29,7 +29,7 @@ TRUTH_COLUMNS = (
 
 
 ASPECT = 0.05
-"""By what share the aspect of a true picture may differ; published ones are cut out of figures."""
+"""By what share the aspect of a true image may differ; published ones are cut out of figures."""
 
 
 class TruthError(DiaError):
@@ -55,12 +55,12 @@ class Truth:
     """All that is known of a pair; None where it is not.
 
     Attributes:
-        flow_ab, flow_ba: (H, W, 2) float32 (u, v) in pixels of the pictures as they are given,
+        flow_ab, flow_ba: (H, W, 2) float32 (u, v) in pixels of the images as they are given,
             from A to B' and back, NaN where unknown.
         mask_a, mask_b_prime: (H, W) bool, the foreground.
         keypoints: points that correspond.
         a_prime, b: (H, W, 3) uint8, what A' and B should look like, at any size.
-        mirrored: whether the pair matches only with one of the pictures mirrored.
+        mirrored: whether the pair matches only with one of the images mirrored.
     """
 
     flow_ab: np.ndarray | None = None
@@ -81,11 +81,11 @@ def read_truth(row: dict[str, Any]) -> Truth:
             `flow_ab` and `flow_ba` are .flo files of the size of A and of B'; of `mask_a` and
             `mask_b_prime` any value but zero is foreground; `keypoints` is a JSON file with the
             lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
-            [left, top, right, bottom]; `a_prime` and `b` are pictures of any size, with the aspect
+            [left, top, right, bottom]; `a_prime` and `b` are images of any size, with the aspect
             of A and of B'.
 
     Raises:
-        TruthError: a file does not fit its picture or is not what it should be.
+        TruthError: a file does not fit its image or is not what it should be.
         FlowError, ImageError: a file cannot be read.
     """
     given = {name: row[name] for name in TRUTH_COLUMNS if row.get(name)}
@@ -99,10 +99,10 @@ def read_truth(row: dict[str, Any]) -> Truth:
         "b": (read_image, "b_prime", _check_aspect),
     }
     known: dict[str, Any] = {"mirrored": bool(row.get("mirrored"))}
-    for name, (read, picture, check) in readers.items():
+    for name, (read, image, check) in readers.items():
         if name in given:
             known[name] = read(given[name])
-            check(given[name], known[name].shape[:2], row[picture], sizes[picture])
+            check(given[name], known[name].shape[:2], row[image], sizes[image])
     if "keypoints" in given:
         known["keypoints"] = read_keypoints(given["keypoints"], sizes["a"], sizes["b_prime"])
     return Truth(**known)
@@ -112,7 +112,7 @@ def read_mask(path: str | Path) -> np.ndarray:
     """The foreground (H, W) bool of a mask: wherever any channel but alpha is not zero.
 
     Raises:
-        TruthError: the file is no picture.
+        TruthError: the file is no image.
     """
     try:
         with Image.open(path) as image:
@@ -123,7 +123,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def read_keypoints(
-    path: str | Path, shape: tuple[int, int], target_shape: tuple[int, int]
+    path: str | Path, shape: tuple[int, ...], target_shape: tuple[int, ...]
 ) -> Keypoints:
     """Read corresponding points; see `read_truth` for the file.
 
@@ -131,7 +131,7 @@ def read_keypoints(
         shape, target_shape: (height, width) of A and of B'.
 
     Raises:
-        TruthError: the file is not in the format, or a point lies outside its picture.
+        TruthError: the file is not in the format, or a point lies outside its image.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -172,39 +172,37 @@ def _read_flow(path: str) -> np.ndarray:
         raise FlowError(path, f"the flow cannot be read ({error.strerror})") from error
 
 
-def _check_size(
-    path: str, size: tuple[int, int], picture: str, picture_size: tuple[int, int]
-) -> None:
-    if size != picture_size:
+def _check_size(path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]) -> None:
+    if size != image_size:
         raise TruthError(
             path,
-            f"it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}",
-            "give the truth at the picture's own size",
+            f"it is {_sides(size)}, but the image {image} is {_sides(image_size)}",
+            "give the truth at the image's own size",
         )
 
 
 def _check_aspect(
-    path: str, size: tuple[int, int], picture: str, picture_size: tuple[int, int]
+    path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]
 ) -> None:
-    aspect, picture_aspect = (width / height for height, width in (size, picture_size))
-    if abs(aspect / picture_aspect - 1) > ASPECT:
+    aspect, image_aspect = (width / height for height, width in (size, image_size))
+    if abs(aspect / image_aspect - 1) > ASPECT:
         raise TruthError(
             path,
-            f"it is {_sides(size)}, but the picture {picture} is {_sides(picture_size)}",
+            f"it is {_sides(size)}, but the image {image} is {_sides(image_size)}",
             "give one that shows the same places, scaled as a whole",
         )
 
 
-def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[int, int]) -> None:
+def _check_points(path: str | Path, name: str, points: np.ndarray, size: tuple[int, ...]) -> None:
     outside = ~((points > -1) & (points < np.array(size)[::-1] + 1)).all(axis=1)
     if outside.any():
         first = int(outside.argmax())
         raise TruthError(
             f"{path}, {name}[{first}]",
-            f"the point {points[first].tolist()} lies outside the picture of {_sides(size)}",
+            f"the point {points[first].tolist()} lies outside the image of {_sides(size)}",
             "points are [x, y] in pixels from the upper left",
         )
 
 
-def _sides(size: tuple[int, int]) -> str:
+def _sides(size: tuple[int, ...]) -> str:
     return f"{size[1]}x{size[0]}"

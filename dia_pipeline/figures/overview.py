@@ -1,4 +1,4 @@
-"""One picture that shows a pair at a glance: results, matches and their trust, the way there."""
+"""One image that shows a pair at a glance: results, matches and their trust, the way there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Panel = tuple[str, np.ndarray]
 
 def draw_overview(
     title: str,
-    pictures: dict[str, np.ndarray],
+    images: dict[str, np.ndarray],
     flows: dict[str, np.ndarray],
     levels: dict[int, np.ndarray],
 ) -> np.ndarray:
@@ -48,7 +48,7 @@ def draw_overview(
 
     Args:
         title: the first line.
-        pictures: `a`, `a_prime`, `b_prime` and, unless one direction alone was matched, `b`;
+        images: `a`, `a_prime`, `b_prime` and, unless one direction alone was matched, `b`;
             (H, W, 3) uint8 RGB.
         flows: `flow_ab` and, where there is B, `flow_ba`; (H, W, 2) float32 (u, v) in pixels.
         levels: by level, the A' that the level's field gives; the finest, which is A', is left out.
@@ -60,12 +60,12 @@ def draw_overview(
     coarse = sorted(levels, reverse=True)[:-1]
     small = {name: _thinned(flow) for name, flow in flows.items()}
     radius = _typical_length(flows)
-    results = [(label, pictures[name]) for name, label in names.items() if name in pictures]
-    fields, trust = _field_panels(small, radius), _trust_panels(pictures, flows)
+    results = [(label, images[name]) for name, label in names.items() if name in images]
+    fields, trust = _field_panels(small, radius), _trust_panels(images, flows)
     rows = [
         *(_row(panels) for panels in ([results, fields + trust] if trust else [results + fields])),
         _row([(f"A' by level {level}", levels[level]) for level in coarse]),
-        _matches(pictures, flows, radius),
+        _matches(images, flows, radius),
     ]
     return _stacked(title, [row for row in rows if row])
 
@@ -118,30 +118,30 @@ def _clipped(flow: np.ndarray, radius: float) -> np.ndarray:
     return flow * np.minimum(1, radius / np.maximum(length, radius))
 
 
-def _trust_panels(pictures: dict[str, np.ndarray], flows: dict[str, np.ndarray]) -> list[Panel]:
+def _trust_panels(images: dict[str, np.ndarray], flows: dict[str, np.ndarray]) -> list[Panel]:
     """A and B' in grey, in red where a match does not come back."""
     if len(flows) < 2:
         return []
     there, back = flows["flow_ab"], flows["flow_ba"]
     return [
-        ("trust in A", _doubted(pictures["a"], there, back)),
-        ("trust in B'", _doubted(pictures["b_prime"], back, there)),
+        ("trust in A", _doubted(images["a"], there, back)),
+        ("trust in B'", _doubted(images["b_prime"], back, there)),
     ]
 
 
-def _doubted(picture: np.ndarray, flow: np.ndarray, back: np.ndarray) -> np.ndarray:
-    step = _step(picture)
-    grey = picture[::step, ::step].mean(axis=-1, keepdims=True) * 0.6 + 100
+def _doubted(image: np.ndarray, flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+    step = _step(image)
+    grey = image[::step, ::step].mean(axis=-1, keepdims=True) * 0.6 + 100
     doubt = np.clip(round_trip(flow, back, step)[..., None] / DOUBT, 0, 1)
     return (grey * (1 - doubt) + _RED * doubt).astype(np.uint8)
 
 
 def _matches(
-    pictures: dict[str, np.ndarray], flows: dict[str, np.ndarray], radius: float
+    images: dict[str, np.ndarray], flows: dict[str, np.ndarray], radius: float
 ) -> Image.Image:
     """A beside B' with lines between what matches, and the keys to all colours."""
     width = WIDTH - 2 * _MARGIN
-    pair = [pictures["a"], pictures["b_prime"]]
+    pair = [images["a"], images["b_prime"]]
     height = _height(pair, width - _KEYS - _GAP)
     row = Image.new("RGB", (width, max(height, _KEYS) + _LABEL), "white")
     _paste(row, 0, [("some matches of A", pair[0]), ("in B'", pair[1])], height)
@@ -151,8 +151,8 @@ def _matches(
     for number, (here, there) in enumerate(chosen):
         colour = tuple(round(255 * c) for c in colorsys.hsv_to_rgb(number / len(chosen), 0.9, 0.95))
         ends = []
-        for (y, x), picture, offset in zip((here, there), pair, (0, left), strict=True):
-            scale = height / picture.shape[0]
+        for (y, x), image, offset in zip((here, there), pair, (0, left), strict=True):
+            scale = height / image.shape[0]
             ends.append((offset + (x + 0.5) * scale, _LABEL + (y + 0.5) * scale))
         draw.line(ends, colour, 2)
         for x, y in ends:
@@ -215,24 +215,24 @@ def _row(panels: list[Panel]) -> Image.Image | None:
     if not panels:
         return None
     width = WIDTH - 2 * _MARGIN
-    height = _height([picture for _, picture in panels], width)
+    height = _height([image for _, image in panels], width)
     row = Image.new("RGB", (width, height + _LABEL), "white")
     _paste(row, 0, panels, height)
     return row
 
 
-def _height(pictures: list[np.ndarray], width: int) -> int:
-    """The height at which pictures beside each other fill a width, but at most HEIGHT."""
-    aspects = sum(picture.shape[1] / picture.shape[0] for picture in pictures)
-    return max(1, min(HEIGHT, int((width - _GAP * (len(pictures) - 1)) / aspects)))
+def _height(images: list[np.ndarray], width: int) -> int:
+    """The height at which images beside each other fill a width, but at most HEIGHT."""
+    aspects = sum(image.shape[1] / image.shape[0] for image in images)
+    return max(1, min(HEIGHT, int((width - _GAP * (len(images) - 1)) / aspects)))
 
 
 def _paste(row: Image.Image, left: int, panels: list[Panel], height: int) -> None:
     draw, font = ImageDraw.Draw(row), ImageFont.load_default(_FONT_SIZE)
-    for label, picture in panels:
-        width = max(1, round(picture.shape[1] / picture.shape[0] * height))
+    for label, image in panels:
+        width = max(1, round(image.shape[1] / image.shape[0] * height))
         draw.text((left, _LABEL // 2), label, "black", font, anchor="lm")
-        row.paste(Image.fromarray(resize_image(picture, (height, width))), (left, _LABEL))
+        row.paste(Image.fromarray(resize_image(image, (height, width))), (left, _LABEL))
         left += width + _GAP
 
 

@@ -145,20 +145,20 @@ def plot_pair(
         notes: by variant and level, what to say about it, if anything.
     """
     numbers = sorted({level for rows in levels.values() for level in rows}, reverse=True)
-    side = max(picture.shape[0] / picture.shape[1] for picture in (a, b_prime))
+    side = max(image.shape[0] / image.shape[1] for image in (a, b_prime))
     height = len(levels) * (side * WIDTH / (len(numbers) + 1.2) + 0.35)
     with _figure(path, len(numbers) + 1, height, rows=len(levels)) as panels:
         for axes in panels.flat:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        for row, picture, name in zip(panels, (a, b_prime), ("A", "B'"), strict=False):
-            row[0].imshow(picture)
+        for row, image, name in zip(panels, (a, b_prime), ("A", "B'"), strict=False):
+            row[0].imshow(image)
             row[0].set_title(name)
-        for row, (variant, pictures) in zip(panels, levels.items(), strict=True):
+        for row, (variant, images) in zip(panels, levels.items(), strict=True):
             row[1].set_ylabel(variant)
             for axes, level in zip(row[1:], numbers, strict=True):
-                if level in pictures:
-                    axes.imshow(pictures[level])
+                if level in images:
+                    axes.imshow(images[level])
                     axes.set(title=f"A', level {level}", xlabel=notes[variant].get(level, ""))
 
 
@@ -176,8 +176,8 @@ def _figure(
         figure.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
 
 
-def _point(axes: Axes, place: tuple[float, float], colour: str) -> None:
-    axes.plot(*place, "o", color=colour, ms=4, mec="white", mew=0.5)
+def _point(axes: Axes, position: tuple[float, float], colour: str) -> None:
+    axes.plot(*position, "o", color=colour, ms=4, mec="white", mew=0.5)
 
 
 def _legend(figure: Figure, matchers: Mapping[str, str]) -> None:
@@ -197,8 +197,8 @@ def _label(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
     """Write each name near its point, where it covers neither a point nor another name."""
     axes.figure.draw_without_rendering()
     renderer = axes.figure.canvas.get_renderer()
-    places = axes.transData.transform([*points.values()])
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in places]
+    positions = axes.transData.transform([*points.values()])
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in positions]
     for name, point in points.items():
         for distance, angle in product((6, *range(14, 150, 8)), np.radians(_ANGLES)):
             offset = distance * np.array([np.cos(angle), np.sin(angle)])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def replace_file(path: str | Path) -> Iterator[Path]:
-    """Write a file whole or not at all, however the process ends and whoever else writes it.
+    """Write a file whole or not at all, however the process ends and even if others write it too.
 
     Yields a temporary path of the same suffix in the same folder, which is made if need be. On
     success the file there is flushed to the disk and takes the name `path` in one step; on an

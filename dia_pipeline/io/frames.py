@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.io.images import ImageError, read_image
+from dia_pipeline.io.images import ImageError
 
 
 def write_frame(path: Path, image: np.ndarray, key: str) -> None:
@@ -27,22 +27,20 @@ def frame_fault(path: Path, key: str) -> str | None:
             found = image.info.get("key")
             image.verify()  # the checksum of every part
     except FileNotFoundError:
-        return f"{path}: there is no such file"
+        return "there is no such file"
     except Exception:  # Pillow raises many kinds for damaged files
-        return f"{path}: the file is damaged"
-    return None if found == key else f"{path}: made from other inputs or with other settings"
+        return "the file is damaged"
+    return None if found == key else "made from other inputs or with other settings"
 
 
-def read_sized(path: str | Path, size: tuple[int, int] | None) -> np.ndarray:
-    """A frame (H, W, 3) uint8 RGB, of `size` (height, width) if that is given.
+def check_size(name: str, image: np.ndarray, size: tuple[int, ...] | None) -> None:
+    """Check that a frame (H, W, 3) has the `size` (height, width) of the first, if that is known.
 
     Raises:
-        ImageError: it cannot be read, or has another size.
+        ImageError: it has another one.
     """
-    image = read_image(path)
     if size and image.shape[:2] != size:
         (height, width), (h, w) = size, image.shape[:2]
         raise ImageError(
-            path, f"the frame has {w}x{h} pixels, the first one {width}x{height}", "resize it"
+            name, f"the frame has {w}x{h} pixels, the first one {width}x{height}", "resize it"
         )
-    return image

@@ -1,29 +1,31 @@
-"""Pictures in and out: whatever a user brings becomes (H, W, 3) uint8 RGB."""
+"""Images in and out: everything that is read becomes (H, W, 3) uint8 RGB."""
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.pixels import to_bytes
 
 MAX_PIXELS = 200_000_000
-"""Pictures of more pixels are refused before they are decoded."""
+"""Images of more pixels are refused before they are decoded."""
 
 # Pillow warns above this, and refuses twice as much; its own value is below our limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
 class ImageError(DiaError):
-    """A file cannot be read as a picture."""
+    """A file cannot be read as an image."""
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read a picture as it is meant to be seen.
+    """Read an image as it is meant to be seen.
 
     EXIF rotation is applied, transparency is laid over white, 16-bit grey is scaled to 8 bits, of
     an animation the first frame is taken, and colour profiles are ignored. (Of 16-bit colour
@@ -33,7 +35,7 @@ def read_image(path: str | Path) -> np.ndarray:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        ImageError: the file is missing, empty, damaged, no picture, or above `MAX_PIXELS`.
+        ImageError: the file is missing, empty, damaged, no image, or above `MAX_PIXELS`.
     """
     _check_file(path)
     try:
@@ -41,17 +43,76 @@ def read_image(path: str | Path) -> np.ndarray:
             return np.array(_to_rgb(ImageOps.exif_transpose(image)))
     except Image.DecompressionBombError as error:
         limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
-        raise ImageError(path, f"the picture has {limit}", "scale it down first") from error
+        raise ImageError(path, f"the image has {limit}", "scale it down first") from error
     except UnidentifiedImageError as error:
         raise ImageError(
-            path, "this is no picture of a known format", "save it as PNG or JPEG"
+            path, "this is no image of a known format", "save it as PNG or JPEG"
         ) from error
     except Exception as error:  # Pillow's decoders raise many kinds for damaged files
         raise ImageError(
             path,
-            f"the picture cannot be decoded ({error})",
+            f"the image cannot be decoded ({error})",
             "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
         ) from error
+
+
+def as_image(value: Any, name: str) -> np.ndarray:
+    """An image of any usual kind.
+
+    Args:
+        value: a path; a Pillow image; an array (H, W), (H, W, C) or (C, H, W), or a torch tensor
+            with the channels first, of 1, 3 or 4 channels RGB or RGBA: uint8, uint16, bool, or
+            floats from 0 to 1.
+        name: what to call it in messages.
+
+    Returns:
+        (H, W, 3) uint8 RGB; transparency is laid over white.
+
+    Raises:
+        ImageError: it is none of these.
+    """
+    if isinstance(value, (str, Path)):
+        return read_image(value)
+    if isinstance(value, Image.Image):
+        return np.array(_to_rgb(ImageOps.exif_transpose(value)))
+    tensor = hasattr(value, "detach")
+    array = np.asarray(value.detach().cpu() if tensor else value)
+    channels = (1, 3, 4)
+    if array.ndim == 2:
+        array = array[..., None]
+    first = array.ndim == 3 and array.shape[0] in channels
+    if first and (tensor or array.shape[-1] not in channels):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] not in channels or 0 in array.shape:
+        raise ImageError(
+            name,
+            f"an array of shape {np.shape(value)} is no image",
+            "give (H, W, 3) uint8 RGB, a Pillow image or a path",
+        )
+    return np.array(_to_rgb(_from_array(_to_bytes(array, name))))
+
+
+def _to_bytes(array: np.ndarray, name: str) -> np.ndarray:
+    """The values of an image as uint8."""
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return ((array.astype(np.int32) + 128) // 257).astype(np.uint8)
+    inside = array.dtype == bool or (
+        np.issubdtype(array.dtype, np.floating) and bool(((array >= 0) & (array <= 1)).all())
+    )
+    if not inside:
+        raise ImageError(
+            name,
+            f"values of {array.dtype} from {array.min()} to {array.max()} are no image",
+            "give uint8, or floats from 0 to 1",
+        )
+    return to_bytes(array.astype(np.float64))
+
+
+def _from_array(values: np.ndarray) -> Image.Image:
+    """A Pillow image of (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
+    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -67,7 +128,7 @@ def _check_file(path: str | Path) -> None:
     except FileNotFoundError as error:
         raise ImageError(path, "there is no such file", "check the path") from error
     except IsADirectoryError as error:
-        raise ImageError(path, "this is a folder", "give the path of a picture") from error
+        raise ImageError(path, "this is a folder", "give the path of an image") from error
     except OSError as error:
         raise ImageError(
             path, f"the file cannot be read ({error.strerror})", "check path and permissions"
@@ -77,7 +138,7 @@ def _check_file(path: str | Path) -> None:
 
 
 def _open(path: str | Path) -> Image.Image:
-    """Open a picture of at most `MAX_PIXELS`, reading no more than its header."""
+    """Open an image of at most `MAX_PIXELS`, reading no more than its header."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:

@@ -44,17 +44,17 @@ def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], frame_rate: float) -> None:
-    """Write pictures (H, W, 3) uint8 RGB of one size as H.264 in 4:2:0, as browsers play it.
+    """Write images (H, W, 3) uint8 RGB of one size as H.264 in 4:2:0, as browsers play it.
 
     An odd height or width, which 4:2:0 does not have, is made even by repeating the last row or
     column. The same frames always give the same bytes.
     """
     with replace_file(path) as temporary, av.open(temporary, "w", options=_CONTAINER) as container:
         stream = None
-        for picture in frames:
-            picture = np.pad(picture, [(0, s % 2) for s in picture.shape[:2]] + [(0, 0)], "edge")
-            stream = stream or _open_stream(container, picture.shape[:2], frame_rate)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for image in frames:
+            image = np.pad(image, [(0, s % 2) for s in image.shape[:2]] + [(0, 0)], "edge")
+            stream = stream or _open_stream(container, image.shape[:2], frame_rate)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
             container.mux(stream.encode(frame))
         if stream:

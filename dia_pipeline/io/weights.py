@@ -76,7 +76,7 @@ _TIMEOUT = 10  # seconds without an answer after which a server counts as unreac
 
 
 class WeightsError(JobError):
-    """Weights cannot be had; the message names the file to place and where."""
+    """Weights are not available; the message names the file to place and where."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
 
 def _shapes(backbone: str) -> dict[str, tuple[int, ...]]:
     """The shape of every parameter by its name."""
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     inputs = 3
     for block, number in convolutions(backbone):
         outputs = CHANNELS[block - 1]

@@ -1,4 +1,4 @@
-"""No matching at all: every pixel keeps its place, scaled to the size of the other picture."""
+"""No matching at all: every pixel keeps its position, scaled to the size of the other image."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Hertzmann et al., Image Analogies, SIGGRAPH 2001, section 3. From coarse to fine and in scan order,
 each pixel of B takes the pixel of A whose neighbourhood fits best: A' against B', and A against
 what is there of B already, all by luminance, at this level and the coarser one. The best
-approximate match in the whole picture competes with the best that continues a neighbour's match
+approximate match in the whole image competes with the best that continues a neighbour's match
 (Ashikhmin 2001). Which pixels were taken is the field from B' to A. That from A to B' is of the
 reverse analogy: A is to A' what this B is to B'.
 """
@@ -22,7 +22,7 @@ from dia_pipeline.settings import Settings
 COHERENCE = 5.0
 """The paper's kappa: by so much, halved with every coarser level, a coherent match may be worse."""
 
-SMALLEST = 16
+MIN_SIDE = 16
 """The coarsest level has no side less than this."""
 
 VARIANCE = 0.99
@@ -49,7 +49,7 @@ def match(
     if a_prime is None:
         raise MatcherError(
             "",
-            "image-analogies needs the A' of the pair: name its picture in the "
+            "image-analogies needs the A' of the pair: name its image in the "
             "column a_prime of the table of pairs, or choose another matcher",
         )
     if a_prime.shape != a.shape:
@@ -57,7 +57,7 @@ def match(
         raise MatcherError(
             "", f"a and a_prime must show the same places, but are {sizes}: scale one"
         )
-    a, a_prime, b_prime = (_luminance(picture) for picture in (a, a_prime, b_prime))
+    a, a_prime, b_prime = (_luminance(image) for image in (a, a_prime, b_prime))
     nnf_ba = source_map(a_prime, a, b_prime)
     b = a[nnf_ba[..., 0], nnf_ba[..., 1]]
     return source_map(b_prime, b, a_prime), nnf_ba
@@ -67,48 +67,48 @@ def source_map(unfiltered: np.ndarray, filtered: np.ndarray, given: np.ndarray) 
     """Where the analogy takes every pixel of its result from.
 
     Args:
-        unfiltered, filtered: (H, W) float32 luminances of the example, a picture and what a filter
+        unfiltered, filtered: (H, W) float32 luminances of the example, an image and what a filter
             made of it.
-        given: (h, w) float32 luminance of the picture to be filtered alike.
+        given: (h, w) float32 luminance of the image to be filtered alike.
 
     Returns:
-        (h, w, 2) int32 places (y, x) in the example.
+        (h, w, 2) int32 positions (y, x) in the example.
     """
     scale, mean = given.std() / max(unfiltered.std(), 1e-6), unfiltered.mean()
-    example = [scale * (picture - mean) + given.mean() for picture in (unfiltered, filtered)]
-    depth = int(np.log2(max(min(*given.shape, *filtered.shape) / SMALLEST, 1)))
-    unfiltered, filtered, given = (_pyramid(picture, depth) for picture in (*example, given))
+    example = [scale * (image - mean) + given.mean() for image in (unfiltered, filtered)]
+    depth = int(np.log2(max(min(*given.shape, *filtered.shape) / MIN_SIDE, 1)))
+    unfiltered, filtered, given = (_pyramid(image, depth) for image in (*example, given))
     coarse_example, coarse = [np.zeros_like(unfiltered[-1])] * 2, [np.zeros_like(given[-1])] * 2
     for level in reversed(range(depth + 1)):
         example_known = _known(unfiltered[level], *coarse_example)
         known = _known(given[level], *coarse)
         penalty = 1 + COHERENCE * 0.5**level
-        result, places = _synthesise(filtered[level], example_known, known, penalty)
+        result, positions = _synthesise(filtered[level], example_known, known, penalty)
         coarse_example, coarse = [unfiltered[level], filtered[level]], [given[level], result]
-    return places
+    return positions
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2GRAY)
 
 
-def _pyramid(picture: np.ndarray, depth: int) -> list[np.ndarray]:
+def _pyramid(image: np.ndarray, depth: int) -> list[np.ndarray]:
     """The Gaussian pyramid from fine to coarse, of depth + 1 levels."""
-    levels = [picture.astype(np.float32)]
+    levels = [image.astype(np.float32)]
     for _ in range(depth):
         levels.append(cv2.pyrDown(levels[-1]))
     return levels
 
 
-def _known(picture: np.ndarray, *coarse: np.ndarray) -> np.ndarray:
-    """Neighbourhoods (H, W, K) that do not wait for the scan: of the picture, and coarser ones."""
-    y, x = np.indices(picture.shape)
+def _known(image: np.ndarray, *coarse: np.ndarray) -> np.ndarray:
+    """Neighbourhoods (H, W, K) that do not wait for the scan: of the image, and coarser ones."""
+    y, x = np.indices(image.shape)
     parts = [_around(_padded(other), y // 2, x // 2, _COARSE) for other in coarse]
-    return np.concatenate([_around(_padded(picture), y, x, _FINE), *parts], axis=-1)
+    return np.concatenate([_around(_padded(image), y, x, _FINE), *parts], axis=-1)
 
 
-def _padded(picture: np.ndarray) -> np.ndarray:
-    return np.pad(picture, _MARGIN, "edge")
+def _padded(image: np.ndarray) -> np.ndarray:
+    return np.pad(image, _MARGIN, "edge")
 
 
 def _around(padded: np.ndarray, y: np.ndarray, x: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -135,33 +135,34 @@ def _synthesise(
     """
     shape, mean = known.shape[:2], filtered.mean()
     before = np.pad(filtered, _MARGIN, constant_values=mean)
-    before = _around(before, *np.indices(filtered.shape), _BEFORE)
+    y, x = np.indices(filtered.shape)
+    before = _around(before, y, x, _BEFORE)
     example = np.concatenate([example_known, before], axis=-1)
     axes = _principal_axes(example)
     tree = cKDTree(_reduced(example.reshape(-1, example.shape[-1]), axes))
     result = np.full(np.add(shape, 2 * _MARGIN), mean, np.float32)
-    places = np.full((*result.shape, 2), -1, np.int32)
+    positions = np.full((*result.shape, 2), -1, np.int32)
     for y, x in _fronts(shape):
         wanted = np.concatenate([known[y, x], _around(result, y, x, _BEFORE)], axis=-1)
         _, nearest = tree.query(_reduced(wanted, axes), eps=SLACK)
-        place = np.stack(np.unravel_index(nearest, filtered.shape), axis=-1)
-        near = places[_at(y, x, _BEFORE)]
-        place = _more_coherent(example, wanted, place, near, penalty)
-        places[y + _MARGIN, x + _MARGIN] = place
-        result[y + _MARGIN, x + _MARGIN] = filtered[place[:, 0], place[:, 1]]
+        position = np.stack(np.unravel_index(nearest, filtered.shape), axis=-1)
+        near = positions[_at(y, x, _BEFORE)]
+        position = _more_coherent(example, wanted, position, near, penalty)
+        positions[y + _MARGIN, x + _MARGIN] = position
+        result[y + _MARGIN, x + _MARGIN] = filtered[position[:, 0], position[:, 1]]
     inside = np.s_[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    return result[inside], places[inside]
+    return result[inside], positions[inside]
 
 
 def _more_coherent(
-    example: np.ndarray, wanted: np.ndarray, place: np.ndarray, near: np.ndarray, penalty: float
+    example: np.ndarray, wanted: np.ndarray, position: np.ndarray, near: np.ndarray, penalty: float
 ) -> np.ndarray:
     """The match that best continues one of those near, unless that is too much worse.
 
     Args:
         example: (H, W, D) neighbourhoods.
         wanted: (N, D) neighbourhoods.
-        place: (N, 2) approximate matches.
+        position: (N, 2) approximate matches.
         near: (N, 12, 2) the matches of the pixels before each, -1 where there are none.
         penalty: how many times the squared distance of the approximate match is not too much.
     """
@@ -172,11 +173,11 @@ def _more_coherent(
     distances = ((example[y, x] - wanted[:, None]) ** 2).sum(axis=-1)
     distances = np.where(possible, distances, np.inf)
     best = np.arange(len(near)), distances.argmin(axis=-1)
-    limit = penalty * ((example[place[:, 0], place[:, 1]] - wanted) ** 2).sum(axis=-1)
-    return np.where((distances[best] <= limit)[:, None], continued[best], place)
+    limit = penalty * ((example[position[:, 0], position[:, 1]] - wanted) ** 2).sum(axis=-1)
+    return np.where((distances[best] <= limit)[:, None], continued[best], position)
 
 
-def _fronts(shape: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _fronts(shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The pixels (y, x) of each x + 3 y, in order: no two need each other in the scan.
 
     A pixel needs those up to two rows above and two columns aside, whose x + 3 y is less.

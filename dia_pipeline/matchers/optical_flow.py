@@ -1,7 +1,8 @@
-"""Optical flow: OpenCV's dense inverse search (DIS), preset medium, on grey pictures.
+"""Optical flow: OpenCV's dense inverse search (DIS), preset medium, on grey images.
 
 Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016. It is made for the frames
-of a video: one size, one look, small motion. The target is first brought to the size of the source.
+of a video: one size, one style, small motion. The target is first brought to the size of
+the source.
 """
 
 from __future__ import annotations
@@ -25,5 +26,5 @@ def _field(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     centres = (
         grid(source.shape[:2]) + 0.5 + flow_between(source, resize_image(target, tuple(shape)))
     )
-    places = np.floor(centres * (target_shape / shape))
-    return np.clip(places, 0, target_shape - 1).astype(np.int32)
+    positions = np.floor(centres * (target_shape / shape))
+    return np.clip(positions, 0, target_shape - 1).astype(np.int32)

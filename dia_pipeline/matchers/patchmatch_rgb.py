@@ -1,8 +1,8 @@
-"""PatchMatch on the pictures themselves: the most similar patch of colours, wherever it is.
+"""PatchMatch on the images themselves: the most similar patch of colours, wherever it is.
 
 Barnes et al., PatchMatch: A Randomized Correspondence Algorithm for Structural Image Editing,
 SIGGRAPH 2009. What is minimised is the mean squared difference of RGB over 7 x 7 patches, over the
-offsets inside both pictures. It starts at random and searches the whole picture; the passes are
+offsets inside both images. It starts at random and searches the whole image; the passes are
 those of `dia_pipeline.algorithm.patchmatch`.
 """
 
@@ -40,9 +40,7 @@ def _matching_maps(source: np.ndarray, target: np.ndarray) -> tuple[torch.Tensor
 
     The search maximises dot products. Colours are from -0.5 to 0.5.
     """
-    s, t = (
-        torch.from_numpy(picture / np.float32(255) - 0.5).float() for picture in (source, target)
-    )
+    s, t = (torch.from_numpy(image / np.float32(255) - 0.5).float() for image in (source, target))
     s_squared, t_squared = (colours.square().sum(dim=-1, keepdim=True) for colours in (s, t))
     one_s, one_t = torch.ones_like(s_squared), torch.ones_like(t_squared)
     return torch.cat([2 * s, -s_squared, -one_s], -1), torch.cat([t, one_t, t_squared], -1)

@@ -4,7 +4,7 @@ Liu, Yuen, Torralba, SIFT Flow: Dense Correspondence across Scenes and its Appli
 the L1 distance of dense descriptors, truncated L1 smoothness, and belief propagation on two layers
 (`belief_propagation`), coarse to fine on a pyramid of descriptors. Written anew from the paper,
 with the weights and windows of its authors' release; the distance itself is not truncated. Offsets
-are from the scaled place, so that pictures of different sizes start from the identity.
+are from the scaled place, so that images of different sizes start from the identity.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WINDOW, TOP_WINDOW = 2, 10
 ITERATIONS, TOP_ITERATIONS = 10, 60
 """Below the coarsest level, where 30, as in the release, find no more; and at it."""
 
-SMALL, SLOPE, MOST = 0.005, 2.0, 40.0
+SMALL, SLOPE, MAX_COST = 0.005, 2.0, 40.0
 """The weights of small offsets and of smoothness, and the most that a difference costs.
 
 The unit is the L1 distance of descriptors of length 1.
@@ -48,7 +48,7 @@ def match(
     """See the package `matchers`."""
     longest = max(*a.shape, *b_prime.shape)
     depth = max(0, int(np.ceil(np.log2(longest / COARSEST))))
-    pyramid_a, pyramid_b_prime = (_pyramid(dense_sift(picture), depth) for picture in (a, b_prime))
+    pyramid_a, pyramid_b_prime = (_pyramid(dense_sift(image), depth) for image in (a, b_prime))
     return _field(pyramid_a, pyramid_b_prime), _field(pyramid_b_prime, pyramid_a)
 
 
@@ -97,8 +97,9 @@ def _pyramid(descriptors: np.ndarray, depth: int) -> list[np.ndarray]:
     for _ in range(depth):
         height, width = levels[-1].shape[:2]
         even = np.pad(levels[-1], ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-        quarters = [even[y::2, x::2].astype(np.uint16) for y in (0, 1) for x in (0, 1)]
-        levels.append(((sum(quarters) + 2) // 4).astype(np.uint8))
+        quarters = [even[y::2, x::2] for y in (0, 1) for x in (0, 1)]
+        total = np.sum(quarters, axis=0, dtype=np.uint16)
+        levels.append(((total + 2) // 4).astype(np.uint8))
     return levels
 
 
@@ -113,7 +114,7 @@ def _field(source: list[np.ndarray], target: list[np.ndarray]) -> np.ndarray:
         home = nnf.identity(shape, target_shape).numpy()
         radius = TOP_WINDOW if top else WINDOW
         data = _data_cost(source[level], target[level], home + offsets, radius)
-        weights = (_UNIT * SMALL, _UNIT * SLOPE, _UNIT * MOST)
+        weights = (_UNIT * SMALL, _UNIT * SLOPE, _UNIT * MAX_COST)
         offsets = propagate(data, offsets, *weights, TOP_ITERATIONS if top else ITERATIONS)
     return np.clip(home + offsets, 0, np.array(target_shape) - 1).astype(np.int32)
 

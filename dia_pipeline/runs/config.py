@@ -5,44 +5,29 @@ Everything wrong is reported at once, before anything runs, with file, row and f
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from referencing import Registry, Resource
 
+from dia_pipeline.declarations import SettingsError
 from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
+from dia_pipeline.runs.tables import FILES, Options, in_row, missing_files, problems_of, read_rows
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
-from dia_pipeline.settings import TASK, Settings, SettingsError, resolve
-
-Options = dict[str, Any]
-"""Settings as a user writes them: presets, qualities and blend levels by name."""
+from dia_pipeline.settings import Settings, resolve, schema, stands_for
 
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
 """The settings that sequences cannot change."""
 
-MOST_PROBLEMS = 50
-"""So many are listed; one wrong column of a long table shall not hide the rest of the terminal."""
-
-STANDS_FOR = {
-    "preset": ("blend", "alphas", "ratio", "refine"),
-    "quality": ("deconvolution",),
-    "blend": ("alphas",),
-    "task": tuple(TASK["transfer"]),
-}
-"""The options that a name decides, so that it also replaces those given further out."""
-
-FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
-"""The columns of the table of pairs that name what is known of a pair by its file."""
+MAX_PROBLEMS = 50
+"""So many are listed at most: one wrong column of a long table must not flood the terminal."""
 
 
 class ConfigError(DiaError):
@@ -72,7 +57,7 @@ class Pair:
 
     @property
     def a_prime(self) -> str:
-        """The picture of the given A', empty where there is none."""
+        """The image of the given A', empty where there is none."""
         return self.truth.get("a_prime", "")
 
     @property
@@ -115,7 +100,7 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
     """
     validators = _validators(schemas)
     values = {name: value for name, value in values.items() if value is not None}
-    problems = [f"{source}, {text}" for text in _problems(values, validators["config"])]
+    problems = [f"{source}, {text}" for text in problems_of(values, validators["config"])]
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
     if not {"pairs", "synthetic", "sequences"} & values.keys():
         problems.append(f"{source}, pairs: is missing; give the path of a table, or `sequences`")
@@ -145,7 +130,7 @@ def merge(*layers: Options) -> Options:
     merged: Options = {}
     for layer in layers:
         for name in layer:
-            for decided in STANDS_FOR.get(name, ()):
+            for decided in stands_for(name):
                 merged.pop(decided, None)
         merged.update(layer)
     return merged
@@ -159,9 +144,9 @@ def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settin
 def _report(problems: list[str]) -> str:
     count = "one thing is" if len(problems) == 1 else f"{len(problems)} things are"
     lines = [f"{count} wrong with the configuration:"]
-    lines += [f"  {text}" for text in problems[:MOST_PROBLEMS]]
-    if len(problems) > MOST_PROBLEMS:
-        lines.append(f"  ... and {len(problems) - MOST_PROBLEMS} more")
+    lines += [f"  {text}" for text in problems[:MAX_PROBLEMS]]
+    if len(problems) > MAX_PROBLEMS:
+        lines.append(f"  ... and {len(problems) - MAX_PROBLEMS} more")
     return "\n".join(lines)
 
 
@@ -186,7 +171,8 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
     """What single fields do not show: options that are wrong together."""
     tried: set[str] = set()
     for variant in config.variants:
-        for pair in (*config.pairs, *config.sequences):
+        rows: list[Pair | Sequence] = [*config.pairs, *config.sequences]
+        for pair in rows:
             combination = json.dumps([variant, type(pair).__name__, pair.options])
             if combination in tried:
                 continue
@@ -209,7 +195,13 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
 def _validators(schemas: Path) -> dict[str, Validator]:
     contents = {
         name: json.loads((schemas / f"{name}.schema.json").read_text(encoding="utf-8"))
-        for name in ("config", "pairs", "sequences", "settings")
+        for name in ("config", "pairs", "sequences")
+    }
+    contents["settings"] = schema()
+    columns = contents["settings"]["properties"]
+    contents["pairs"]["properties"] |= columns
+    contents["sequences"]["properties"] |= {
+        name: columns[name] for name in columns.keys() - OF_SEQUENCES.keys() - {"task"}
     }
     registry = Registry().with_resources(
         (schema["$id"], Resource.from_contents(schema)) for schema in contents.values()
@@ -221,7 +213,7 @@ def _validators(schemas: Path) -> dict[str, Validator]:
 
 def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair], list[str]]:
     """The pairs of a table, and everything that is wrong with it."""
-    rows, problems = _read_rows(table, "pairs", validators, _missing_files)
+    rows, problems = read_rows(table, "pairs", validators, missing_files)
     options = validators["settings"].schema["properties"]
     return [Pair.of_row(row, options) for row in rows.values()], problems
 
@@ -230,7 +222,7 @@ def _read_sequences(
     table: str, validators: dict[str, Validator]
 ) -> tuple[list[Sequence], list[str]]:
     """The sequences of a table with their frames, and everything that is wrong with it."""
-    rows, problems = _read_rows(table, "sequences", validators)
+    rows, problems = read_rows(table, "sequences", validators)
     options = validators["settings"].schema["properties"]
     sequences = []
     for number, row in rows.items():
@@ -239,145 +231,5 @@ def _read_sequences(
         try:
             sequences.append(find_frames(Sequence(**row, options=own)))
         except SequenceError as error:
-            problems.append(_in_row(table, number, "sequence", row["name"], str(error)))
+            problems.append(in_row(table, number, "sequence", row["name"], str(error)))
     return sequences, problems
-
-
-def _in_row(table: str, number: int, kind: str, name: str, text: str) -> str:
-    return f"{table}, row {number} ({kind} {name!r}), {text}"
-
-
-def _read_rows(
-    table: str,
-    kind: str,
-    validators: dict[str, Validator],
-    check: Callable[[Options], Iterable[str]] = lambda row: (),
-) -> tuple[dict[int, Options], list[str]]:
-    """The valid rows of a table by number, and everything that is wrong with the others."""
-    try:
-        header, rows = _read_table(table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        return {}, [f"{table}: the table of {kind} cannot be read ({reason}); check `{kind}`"]
-    validator = validators[kind]
-    columns = validator.schema["properties"] | validators["settings"].schema["properties"]
-    problems = [f"{table}, {text}" for text in _bad_header(header, columns, validator)]
-    if problems:
-        return {}, problems
-    one = kind.removesuffix("s")
-    valid: dict[int, Options] = {}
-    seen: dict[str, int] = {}
-    for number, cells in rows.items():
-        row = {
-            name: _value(cell, columns[name])
-            for name, cell in zip(header, cells, strict=False)
-            if cell != ""
-        }
-        found = [*_bad_row(row, len(cells) - len(header), validator), *check(row)]
-        name = row.get("name", "")
-        first = seen.setdefault(name.casefold(), number) if name else number
-        if first != number:
-            found.append(f"name: row {first} has it too; give every {one} a name of its own")
-        problems += [_in_row(table, number, one, name, text) for text in found]
-        if not found:
-            valid[number] = row
-    return valid, problems
-
-
-def _read_table(table: str) -> tuple[list[str], dict[int, list[str]]]:
-    """Column names, and the cells of every row by the row's number in the file."""
-    with Path(table).open(encoding="utf-8-sig", newline="") as file:
-        rows = {
-            number: [cell.strip() for cell in cells]
-            for number, cells in enumerate(csv.reader(file, delimiter="\t"), 1)
-            if "".join(cells).strip() and not cells[0].startswith("#")
-        }
-    header = rows.pop(next(iter(rows), None), [])
-    return header, rows
-
-
-def _bad_header(header: list[str], columns: Options, validator: Validator) -> Iterator[str]:
-    for name in validator.schema["required"]:
-        if name not in header:
-            yield f"column {name!r} is missing; the first row names the columns, with tabs between"
-    for name in dict.fromkeys(header):
-        if name not in columns:
-            yield _unknown(f"column {name!r}", name, columns)
-        if header.count(name) > 1:
-            yield f"column {name!r} is there twice; keep one"
-
-
-def _bad_row(row: Options, surplus: int, validator: Validator) -> Iterator[str]:
-    if surplus > 0:
-        yield f"{surplus} cells more than there are columns; check the tabs"
-    yield from _problems(row, validator)
-
-
-def _missing_files(row: Options) -> Iterator[str]:
-    for name in ("a", "b_prime", *FILES):
-        if name in row and not Path(row[name]).is_file():
-            yield (
-                f"{name}: there is no file {row[name]!r}; "
-                "paths are as seen from the working directory"
-            )
-
-
-def _value(cell: str, schema: dict[str, Any]) -> Any:
-    """A cell as the schema's type; as the text itself where it is none, for validation to say."""
-    kind = schema.get("type") or type(schema["enum"][0]).__name__
-    if kind == "array":
-        return [_value(part.strip(), schema["items"]) for part in cell.split(",")]
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(cell.lower(), cell)
-    if kind in ("integer", "int", "number"):
-        for number in (int, float):
-            with suppress(ValueError):
-                return number(cell)
-    return cell
-
-
-def _problems(values: Options, validator: Validator) -> Iterator[str]:
-    """Every fault of `values`, as the field, what is wrong, and what it should be."""
-    for error in sorted(validator.iter_errors(values), key=lambda error: list(error.path)):
-        yield from _explain(error)
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    where = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        for name in error.instance:
-            if name not in known:
-                full = f"{where}.{name}" if where else name
-                yield _unknown(full, name, known)
-    elif error.validator == "required":
-        for name in error.validator_value:
-            if name not in error.instance:
-                full = f"{where}.{name}" if where else name
-                meaning = error.schema["properties"][name]["description"]
-                yield f"{full}: is missing; give the {meaning}"
-    else:
-        yield f"{where or 'the whole'}: {_wrong_value(error)}"
-
-
-def _wrong_value(error: ValidationError) -> str:
-    schema = error.schema
-    if error.validator == "enum":
-        allowed = ", ".join(map(str, error.validator_value))
-        near = get_close_matches(str(error.instance), map(str, error.validator_value), 1)
-        return f"{error.instance!r} is not one of {allowed}" + _did_you_mean(near)
-    meaning = f"; expected: {schema['description']}" if "description" in schema else ""
-    if error.validator in ("pattern", "not"):
-        return f"{error.instance!r} is not possible{meaning}"
-    return f"{error.message}{meaning}"
-
-
-def _unknown(full: str, name: str, known: Options) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"{full}: there is no such field" + (
-        _did_you_mean(near) or f"; known are {', '.join(known)}"
-    )
-
-
-def _did_you_mean(near: list[str]) -> str:
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -7,15 +7,25 @@ that are already running keep theirs when somebody edits the configuration.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.settings import STAGES, Settings, resolve
+from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.receipts import write_json
-from dia_pipeline.store.recipes import STAGES, digest, stage_settings
+
+CHUNKED = ("match", "frames")
+"""The stages of a sequence that are processed by chunks."""
+
+WHOLE = "all"
+"""What stands for the name of a chunk where all of a sequence is processed."""
+
+SUFFIXES = {"receipts": "json", "logs": "log", "benchmarks": "tsv"}
+"""The files of a job by kind."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,7 @@ class Plan:
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages through which every batch goes, in order; what they made can be measured."""
-        return STAGES if self.config.checkpoint == "level" else ("pair", "aggregate")
+        return tuple(STAGES) if self.config.checkpoint == "level" else ("pair", "aggregate")
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -105,8 +115,8 @@ class Plan:
         pairs = self.batches[batch]
         return sorted({self.settings(variant, pair).backbone for pair in pairs})
 
-    def pictures(self, batch: str) -> list[str]:
-        """The pictures of a batch, each once."""
+    def images(self, batch: str) -> list[str]:
+        """The images of a batch, each once."""
         paths = (path for p in self.batches[batch] for path in (p.a, p.b_prime, p.a_prime))
         return list(dict.fromkeys(filter(None, paths)))
 
@@ -119,7 +129,7 @@ class Plan:
         """What says that the synthetic benchmark is made."""
         return self.results / "receipts" / "synthetic.json"
 
-    def inputs(self, paths: list[str]) -> list[str | Path]:
+    def inputs(self, paths: list[str]) -> Collection[str | Path]:
         """Files as a job's inputs: the receipt stands for those of the synthetic benchmark."""
         if self.config.synthetic is None:
             return paths
@@ -135,15 +145,15 @@ class Plan:
         return resolve(self.config.settings)
 
     def decides(self, stage: str, variant: str, batch: str) -> str:
-        """A digest of whatever decides a stage of a batch, apart from what its inputs hold."""
+        """A digest of all that decides a stage of a batch, except the content of its inputs."""
         if stage == "measure":
             known = [[pair.name, pair.truth] for pair in self.batches[batch]]
             return digest([self.common.backbone, known])
-        stages = STAGES[:-1] if stage == "pair" else (stage,)
+        stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
         return digest(
             [
                 [pair.name, pair.a, pair.b_prime, pair.a_prime]
-                + [stage_settings(stage, self.settings(variant, pair)) for stage in stages]
+                + [self.settings(variant, pair).deciding_stage(stage) for stage in stages]
                 for pair in self.batches[batch]
             ]
         )
@@ -169,16 +179,16 @@ class Plan:
         """The receipt of a stage of a batch; that of `features` is shared by variants."""
         if stage == "features":
             variant = self.features_variant(variant, batch)
-        return self.results / "receipts" / stage / variant / f"{batch}.json"
+        return self.job_file("receipts", stage, variant, batch)
 
     def sequence_decides(self, variant: str, name: str) -> str:
-        """A digest of whatever decides a sequence, apart from what its pictures hold."""
+        """A digest of all that decides a sequence, except the content of its images."""
         sequence = self.sequences[name]
         return digest([asdict(sequence), asdict(self.settings(variant, sequence))])
 
     def sequence_receipt(self, stage: str, variant: str, name: str, chunk: str = "") -> Path:
         """The receipt of a stage of a sequence, or of one of its chunks."""
-        return self.results / "receipts" / stage / variant / name / f"{chunk or 'all'}.json"
+        return self.job_file("receipts", stage, variant, name, chunk or WHOLE)
 
     def sequence_receipts_before(
         self, stage: str, variant: str, name: str, chunk: str = ""
@@ -189,27 +199,52 @@ class Plan:
         if position == 0:
             return []
         before, chunks = sequence.stages[position - 1], [""]
-        if stage == "film":
+        if stage == "video":
             chunks = list(sequence.chunks)
         elif before == "match":
-            chunks = list(sequence.shares(sequence.chunks[chunk].start))
+            chunks = list(sequence.weights(sequence.chunks[chunk].start))
         return [self.sequence_receipt(before, variant, name, each) for each in chunks]
 
-    def log(self, stage: str, variant: str, batch: str) -> Path:
-        """What the job of a stage of a batch has printed."""
-        return self.results / "logs" / stage / variant / f"{batch}.log"
+    def job_file(self, kind: str, stage: str, variant: str, *names: str) -> Path:
+        """A file of a job: its receipt, its log (`logs`), its use of time (`benchmarks`).
+
+        Args:
+            names: of the batch; or of the sequence and, of its chunk or `WHOLE`.
+        """
+        folder = self.results / kind / stage / variant
+        return folder.joinpath(*names[:-1], f"{names[-1]}.{SUFFIXES[kind]}")
+
+    def jobs(self, variant: str, batch: str) -> list[tuple[Path, Path]]:
+        """The receipts and logs of the jobs through which a batch goes, in order."""
+        return [
+            (self.receipt(stage, variant, batch), self.job_file("logs", stage, variant, batch))
+            for stage in self.stages
+        ]
+
+    def sequence_jobs(self, variant: str, name: str, chunk: str) -> list[tuple[Path, Path]]:
+        """The receipts and logs of the jobs through which a chunk goes, in order."""
+        jobs = []
+        for stage in self.sequences[name].stages:
+            part = chunk if stage in CHUNKED else WHOLE
+            receipt = self.job_file("receipts", stage, variant, name, part)
+            jobs.append((receipt, self.job_file("logs", stage, variant, name, part)))
+        return jobs
 
     def weights(self, backbone: str) -> Path:
         """The record of which weights a backbone stands for in this run."""
         return self.results / "weights" / f"{backbone}.json"
 
     def features(self, key: str) -> Path:
-        """The features of one picture, shared by all pairs and variants that use it."""
+        """The features of one image, shared by all pairs and variants that use it."""
         return self.results / "features" / f"{key}.h5"
 
     def folder(self, variant: str, pair: Pair | Sequence) -> Path:
         """The results of one pair or sequence."""
         return self.results / variant / pair.name
+
+    def measures(self, variant: str, pair: Pair) -> Path:
+        """The measures of a pair's results."""
+        return self.folder(variant, pair) / "measures.json"
 
     def times(self, variant: str, pair: Pair) -> Path:
         """The seconds that making the fields of a pair took."""

@@ -1,4 +1,4 @@
-"""Sequences: one picture relit by many references, or a video restyled by one or by keyframes.
+"""Sequences: one image relit by many references, or a video restyled by one or by keyframes.
 
 Frames are counted from 0 here and in tables, as in a Python slice; files are numbered from 0001.
 """
@@ -10,10 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.runs.sources import SequenceError, is_picture, is_video, list_frames
-
-COHERENCE = ("independent", "warm-start", "locked", "propagated")
-"""How the frames of a sequence hang together; `docs/timelapse.md` explains each."""
+from dia_pipeline.runs.sources import SequenceError, is_image, is_video, list_frames
+from dia_pipeline.temporal.coherence import MODES, Independent
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Sequence:
     @property
     def content_moves(self) -> bool:
         """Whether the frames are those of A, and not those of B'."""
-        return not is_picture(self.a)
+        return not is_image(self.a)
 
     @property
     def references(self) -> dict[int, str]:
@@ -82,26 +80,28 @@ class Sequence:
 
     @property
     def files(self) -> list[str]:
-        """The files of all pictures, and the video if the frames are of one."""
+        """The files of all images, and the video if the frames are of one."""
         fixed = self.references.values() if self.content_moves else [self.a]
-        source = self.a if self.content_moves else self.b_prime
-        return [*fixed, *([source] if is_video(source) else self.frames)]
+        return [*fixed, *([self.source] if is_video(self.source) else self.frames)]
 
     @property
-    def moves(self) -> bool:
-        """Whether every frame depends on the one before."""
-        return self.coherence in ("warm-start", "propagated")
+    def source(self) -> str:
+        """The side that moves: where the frames come from."""
+        return self.a if self.content_moves else self.b_prime
+
+    @property
+    def mode(self) -> Independent:
+        """How the frames hang together."""
+        return MODES[self.coherence]
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of the sequence, in order; `match` and `frames` are worked by chunks."""
-        if self.coherence == "locked":
-            return "prepare", "frames", "film"
-        return "prepare", "match", "frames", "film"
+        """The stages of the sequence, in order; `match` and `frames` are processed by chunks."""
+        return self.mode.stages
 
     @cached_property
     def chunks(self) -> dict[str, Chunk]:
-        """What is worked by one job each, by name."""
+        """What is processed by one job each, by name."""
         count = len(self.frames)
         references = self.references if self.content_moves else {0: None}
         begins = [n for n in references if n < count]
@@ -116,12 +116,12 @@ class Sequence:
             end = stop
             if number + 1 < len(bounds):
                 _, next_stop, next_reference = bounds[number + 1]
-                if self.moves or next_reference != reference:
+                if self.mode.chained or next_reference != reference:
                     end = min(stop + self.overlap, next_stop)
             chunks[f"{number + 1:04d}"] = Chunk(start, stop, end, reference)
         return chunks
 
-    def shares(self, frame: int) -> dict[str, float]:
+    def weights(self, frame: int) -> dict[str, float]:
         """The chunks whose matches make a frame, and how much of it each makes."""
         names = list(self.chunks)
         own = next(i for i, c in enumerate(self.chunks.values()) if c.start <= frame < c.stop)
@@ -129,8 +129,8 @@ class Sequence:
         before = self.chunks[names[own - 1]] if own else None
         if before is None or frame >= before.end:
             return {names[own]: 1.0}
-        share = (frame - chunk.start + 1) / (before.end - before.stop + 1)
-        return {names[own - 1]: 1 - share, names[own]: share}
+        weight = (frame - chunk.start + 1) / (before.end - before.stop + 1)
+        return {names[own - 1]: 1 - weight, names[own]: weight}
 
 
 def find_frames(sequence: Sequence) -> Sequence:
@@ -149,7 +149,7 @@ def find_frames(sequence: Sequence) -> Sequence:
         for path in sequence.references.values():
             if not Path(path).is_file():
                 raise SequenceError("b_prime", f"there is no file {path!r}")
-    elif is_picture(sequence.b_prime):
+    elif is_image(sequence.b_prime):
         raise SequenceError(
             "a, b_prime",
             "one of the two must be a sequence of frames: a folder, a pattern, a "
@@ -159,12 +159,11 @@ def find_frames(sequence: Sequence) -> Sequence:
         raise SequenceError(
             "coherence",
             "'propagated' follows the motion of a content video",
-            "for one picture take 'locked' or 'warm-start'",
+            "for one image take 'locked' or 'warm-start'",
         )
     elif not Path(sequence.a).is_file():
         raise SequenceError("a", f"there is no file {sequence.a!r}")
-    source = sequence.a if sequence.content_moves else sequence.b_prime
-    frames = list_frames(source, sequence.start, sequence.stop, sequence.stride)
+    frames = list_frames(sequence.source, sequence.start, sequence.stop, sequence.stride)
     wrong = [n for n in sequence.keyframes if n >= len(frames)]
     if wrong:
         raise SequenceError("keyframes", f"{wrong} are beyond the last of {len(frames)} frames")

@@ -1,4 +1,4 @@
-"""Where the frames of a sequence come from: a folder, a pattern, a list of pictures or a video."""
+"""Where the frames of a sequence come from: a folder, a pattern, a list of images or a video."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from dia_pipeline.errors import DiaError
 
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 LIST = ".txt"
 
 
 class SequenceError(DiaError):
-    """A sequence cannot be worked as it is described; the message says what to change."""
+    """A sequence cannot be processed as it is described; the message says what to change."""
 
 
-def is_picture(source: str) -> bool:
-    """Whether a source is the path of one picture, and so no sequence."""
+def is_image(source: str) -> bool:
+    """Whether a source is the path of one image, and so no sequence."""
     path = Path(source)
-    return path.suffix.lower() in PICTURES and not path.is_dir() and not _is_pattern(source)
+    return path.suffix.lower() in IMAGES and not path.is_dir() and not _is_pattern(source)
 
 
 def is_video(source: str) -> bool:
@@ -31,7 +31,7 @@ def is_video(source: str) -> bool:
 def list_frames(source: str, start: int = 0, stop: int | None = None, stride: int = 1) -> list[str]:
     """The frames of a source, `start` to `stop` (not included) in steps, as of a Python slice.
 
-    Of a folder or pattern, the pictures in the order of the numbers in their names; a number that
+    Of a folder or pattern, the images in the order of the numbers in their names; a number that
     is missing from otherwise evenly numbered names is a frame too, and so is every line of a list
     (a text file of paths, relative to its folder): reading them then says what is missing. Frame N
     of a video is called `VIDEO#N`.
@@ -48,14 +48,14 @@ def list_frames(source: str, start: int = 0, stop: int | None = None, stride: in
         names = (
             glob(f"{source}/*") if path.is_dir() else glob(source) if _is_pattern(source) else []
         )
-        frames = _without_holes([n for n in names if Path(n).suffix.lower() in PICTURES])
+        frames = _without_holes([n for n in names if Path(n).suffix.lower() in IMAGES])
     frames = frames[start:stop:stride]
     if not frames:
         raise SequenceError(
             source,
             "there are no frames",
-            "give a folder of pictures, a pattern such as "
-            f"'day/*.jpg', a list of pictures in a {LIST} file, or a video ({' '.join(VIDEOS)}); "
+            "give a folder of images, a pattern such as "
+            f"'day/*.jpg', a list of images in a {LIST} file, or a video ({' '.join(VIDEOS)}); "
             "and check start, stop and stride",
         )
     return frames
@@ -86,8 +86,9 @@ def _listed(path: Path) -> list[str]:
 
 def _without_holes(names: list[str]) -> list[str]:
     """File names by their last numbers, with those put in that an even numbering lacks."""
-    parts = {name: re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.DOTALL) for name in names}
-    if not names or not all(parts.values()):
+    found = {name: re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.DOTALL) for name in names}
+    parts = {name: part for name, part in found.items() if part}
+    if not names or len(parts) < len(names):
         return sorted(names)
     numbers = {int(part[2]): part for part in parts.values()}
     ordered = sorted(numbers)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +20,14 @@ RECENT = 3600
 
 @dataclass(frozen=True)
 class Status:
-    """How many pairs of a variant are done, in a running job, failed, and not begun or waiting.
+    """How many pairs of a variant, or frames of a sequence, are done, in a running job, failed, and
+    not begun or waiting.
 
     `per_hour` and `hours_left` are None while too little is done to tell.
     """
 
-    pairs: int
+    unit: str
+    count: int
     done: int
     running: int
     failed: int
@@ -32,36 +36,81 @@ class Status:
     hours_left: float | None
 
 
+@dataclass(frozen=True)
+class Track:
+    """What goes through the stages together: a batch of pairs, or a chunk of a sequence.
+
+    Attributes:
+        names: the pairs or frames, as receipts call them.
+        jobs: the receipts and the logs of its jobs, in order.
+        whole: what receipts call all of these, if they fail together.
+    """
+
+    names: frozenset[str]
+    jobs: list[tuple[Path, Path]]
+    whole: str = ""
+
+    def lost(self, receipt: Path) -> int:
+        """How many have failed by the time of a receipt."""
+        failed = Receipt.read(receipt).failed.keys()
+        return len(self.names) if self.whole in failed else len(self.names & failed)
+
+
 def status(plan: Plan, now: float | None = None) -> dict[str, Status]:
-    """The status of every variant of a plan at a time (s since the epoch, by default now)."""
+    """The status at a time (s since the epoch, by default now).
+
+    Returns:
+        That of the pairs by variant, that of every sequence by VARIANT/SEQUENCE.
+    """
     now = time.time() if now is None else now
-    return {variant: _status(plan, variant, now) for variant in plan.variants}
+    found = {}
+    for variant in plan.variants:
+        if plan.batches:
+            found[variant] = _status("pairs", list(_batches(plan, variant)), now)
+        for name in plan.sequences:
+            tracks = list(_chunks(plan, variant, name))
+            found[f"{variant}/{name}"] = _status("frames", tracks, now)
+    return found
 
 
-def _status(plan: Plan, variant: str, now: float) -> Status:
-    done = running = failed = 0
-    finished: list[tuple[float, float]] = []
-    left = 0.0
+def _batches(plan: Plan, variant: str) -> Iterator[Track]:
     for batch, pairs in plan.batches.items():
-        receipts = [plan.receipt(stage, variant, batch) for stage in plan.stages]
-        made = [path for path in receipts if path.exists()]
-        share = len(pairs) / len(receipts)
-        finished += [(path.stat().st_mtime, share) for path in made]
-        left += share * (len(receipts) - len(made))
-        lost = len(Receipt.read(made[-1]).failed) if made else 0
+        yield Track(frozenset(pair.name for pair in pairs), plan.jobs(variant, batch))
+
+
+def _chunks(plan: Plan, variant: str, name: str) -> Iterator[Track]:
+    for chunk, frames in plan.sequences[name].chunks.items():
+        names = {f"{name}, frame {frame + 1}" for frame in range(frames.start, frames.stop)}
+        yield Track(frozenset(names), plan.sequence_jobs(variant, name, chunk), name)
+
+
+def _status(unit: str, tracks: list[Track], now: float) -> Status:
+    done = running = failed = 0
+    finished: dict[Path, float] = defaultdict(float)
+    left = 0.0
+    for track in tracks:
+        made = [receipt for receipt, _ in track.jobs if receipt.exists()]
+        count = len(track.names)
+        share = count / len(track.jobs)
+        for receipt in made:
+            finished[receipt] += share
+        left += share * (len(track.jobs) - len(made))
+        lost = track.lost(made[-1]) if made else 0
         failed += lost
-        if receipts[-1].exists():
-            done += len(pairs) - lost
-        elif _is_running(plan.log(plan.stages[len(made)], variant, batch), now):
-            running += len(pairs) - lost
-    per_hour = _per_hour(finished, now)
-    pairs = len(plan.config.pairs)
+        if len(made) == len(track.jobs):
+            done += count - lost
+        elif _is_running(track.jobs[len(made)][1], now):
+            running += count - lost
+    times = [(receipt.stat().st_mtime, share) for receipt, share in finished.items()]
+    per_hour = _per_hour(times, now)
+    count = sum(len(track.names) for track in tracks)
     return Status(
-        pairs=pairs,
+        unit=unit,
+        count=count,
         done=done,
         running=running,
         failed=failed,
-        remaining=pairs - done - running - failed,
+        remaining=count - done - running - failed,
         per_hour=per_hour,
         hours_left=left / per_hour if per_hour else None,
     )
@@ -72,7 +121,7 @@ def _is_running(log: Path, now: float) -> bool:
 
 
 def _per_hour(finished: list[tuple[float, float]], now: float) -> float | None:
-    """Pairs per hour from when and how many pairs' worth of stages were finished."""
+    """So many per hour, from when and how many stages' worth was finished."""
     recent = sorted(item for item in finished if item[0] > now - RECENT)
     if len(recent) < 2:
         return None

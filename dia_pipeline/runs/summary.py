@@ -27,7 +27,7 @@ def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
     for variant in plan.variants:
         receipts = [Receipt.read(plan.receipt(stage, variant, batch)) for batch in plan.batches]
         if stage == "aggregate":
-            receipts += [_film_receipt(plan, variant, name) for name in plan.sequences]
+            receipts += [_video_receipt(plan, variant, name) for name in plan.sequences]
         summary.made[variant] = {k: v for receipt in receipts for k, v in receipt.made.items()}
         summary.failed[variant] = {k: v for receipt in receipts for k, v in receipt.failed.items()}
     return summary
@@ -45,11 +45,11 @@ def forget_failures(plan: Plan) -> None:
                 if failed_before([path]):
                     path.unlink()
         for name in plan.sequences:
-            film = plan.sequence_receipt("film", variant, name)
-            if failed_before([film]):
+            video = plan.sequence_receipt("video", variant, name)
+            if failed_before([video]):
                 for path in (plan.results / "receipts").glob(f"*/{variant}/{name}/*.json"):
                     path.unlink()
 
 
-def _film_receipt(plan: Plan, variant: str, name: str) -> Receipt:
-    return Receipt.read(plan.sequence_receipt("film", variant, name))
+def _video_receipt(plan: Plan, variant: str, name: str) -> Receipt:
+    return Receipt.read(plan.sequence_receipt("video", variant, name))

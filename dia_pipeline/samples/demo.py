@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.samples.photographs import night, painted, photograph, sunset, warped
+from dia_pipeline.samples.photographs import photograph, warped
+from dia_pipeline.samples.styles import night, painted, sunset
 
 LONGEST_SIDE = 448
 COLUMNS = ("name", "a", "b_prime", "preset", "ratio")
 
 
 def demo_pairs(folder: Path) -> Path:
-    """Write the demo's pictures under `folder`/pictures and the table of pairs beside them.
+    """Write the demo's images under `folder`/images and the table of pairs beside them.
 
     Returns:
-        The table, `folder`/pairs.tsv; its pictures are named as seen from the working directory.
+        The table, `folder`/pairs.tsv; its images are named as seen from the working directory.
 
     Raises:
         FileNotFoundError: a package that carries one of the photographs is not installed.
     """
-    pictures = folder / "pictures"
-    pictures.mkdir(parents=True, exist_ok=True)
+    images = folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
     rows = [
         ("portrait", *portrait(), "photo-to-style", 0.5),
         ("temple", *temple(), "photo-to-photo", 1.0),
@@ -35,7 +36,7 @@ def demo_pairs(folder: Path) -> Path:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(COLUMNS)
         for name, a, b_prime, preset, ratio in rows:
-            paths = [pictures / f"{name}_{role}.png" for role in ("a", "b_prime")]
+            paths = [images / f"{name}_{role}.png" for role in ("a", "b_prime")]
             for path, image in zip(paths, (a, b_prime), strict=True):
                 Image.fromarray(image).save(path)
             writer.writerow((name, *map(Path.as_posix, paths), preset, ratio))
@@ -52,11 +53,11 @@ def demo_sequence(folder: Path, frames: int = 24) -> Path:
         FileNotFoundError: the package that carries the photograph is not installed.
     """
     a, references = day_to_night(frames)
-    day = folder / "pictures" / "day_to_night"
+    day = folder / "images" / "day_to_night"
     day.mkdir(parents=True, exist_ok=True)
     for number, reference in enumerate(references, 1):
         Image.fromarray(reference).save(day / f"{number:04d}.png")
-    content = folder / "pictures" / "day_to_night_a.png"
+    content = folder / "images" / "day_to_night_a.png"
     Image.fromarray(a).save(content)
     row = ("day_to_night", content.as_posix(), day.as_posix(), "locked", "photo-to-photo", 0.5)
     table = folder / "sequences.tsv"
@@ -87,13 +88,13 @@ def day_to_night(count: int) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def graded(image: np.ndarray, count: int) -> list[np.ndarray]:
-    """The picture in the light of `count` times from day over sunset to night."""
-    looks = [image, sunset(image), night(image)]
+    """The image in the light of `count` times from day over sunset to night."""
+    styles = [image, sunset(image), night(image)]
     frames = []
     for time in np.linspace(0, 2, count):
         earlier = min(int(time), 1)
-        share = time - earlier
-        mixed = (1 - share) * looks[earlier] + share * looks[earlier + 1]
+        weight = time - earlier
+        mixed = (1 - weight) * styles[earlier] + weight * styles[earlier + 1]
         frames.append(np.rint(mixed).astype(np.uint8))
     return frames
 
@@ -106,7 +107,7 @@ def cat() -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(image: np.ndarray) -> np.ndarray:
-    """The picture resized so that its longer side is the demo's."""
+    """The image resized so that its longer side is the demo's."""
     height, width = (round(side * LONGEST_SIDE / max(image.shape[:2])) for side in image.shape[:2])
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    own = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(own.resize((width, height), Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""The making of synthetic pairs: a view of a photograph in another look, with its exact truth.
+"""The making of synthetic pairs: a view of a photograph in another style, with its exact truth.
 
 The photograph is a little larger than what A shows of it, so that a view that looks past the
 border of A sees what is really there. Positions are (y, x) in pixels.
@@ -15,23 +15,15 @@ from scipy import ndimage
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import LUMA, resize_image
-from dia_pipeline.samples.photographs import (
-    mosaic,
-    night,
-    painted,
-    pencil,
-    photograph,
-    sampled,
-    swirls,
-    woodcut,
-)
+from dia_pipeline.samples.photographs import photograph, sampled
+from dia_pipeline.samples.styles import mosaic, night, painted, pencil, swirls, woodcut
 
 MARGIN, FAR_MARGIN = 0.1, 0.22
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side: in
 most views, and in the one that looks far past A."""
 
 CLOSED = 0.01
-"""Pixels within which the way to the other picture and back must end where it began."""
+"""Pixels within which the way to the other image and back must end where it began."""
 
 BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08, "far": 0.03}
 """The largest displacement by the smooth bend of a view, as a share of the longest side."""
@@ -42,18 +34,18 @@ lie from where the truth says, as shares of the longest side."""
 
 
 def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed: int) -> None:
-    """Write the pictures, flows and masks of one pair.
+    """Write the images, flows and masks of one pair.
 
     Args:
         row: as `synthetic.synthetic_pairs` gives it.
-        parts: the photograph, the view and the look that its name stands for.
+        parts: the photograph, the view and the style that its name stands for.
         side: longest side of A and B' in pixels.
         seed: decides, together with the pair's name, all that is random.
 
     Raises:
         FileNotFoundError: the package that carries the photograph is not installed.
     """
-    subject, view, look = parts
+    subject, view, style = parts
     random = np.random.default_rng([seed, zlib.crc32(row["name"].encode())])
     strokes = int(random.integers(2**31))
     source, inner = _source(subject, side, FAR_MARGIN if view == "far" else MARGIN)
@@ -70,8 +62,8 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
         seen, mask_b_prime, map_ba = seen[:, ::-1], mask_b_prime[:, ::-1], map_ba[:, ::-1]
         map_ab[..., 1] = a.shape[1] - 1 - map_ab[..., 1]
     write_image(row["a"], a)
-    write_image(row["b_prime"], in_look(look, seen, strokes))
-    write_image(row["a_prime"], in_look(look, source[inner], strokes))
+    write_image(row["b_prime"], in_style(style, seen, strokes))
+    write_image(row["a_prime"], in_style(style, source[inner], strokes))
     write_image(row["mask_a"], mask.astype(np.uint8) * 255)
     write_image(row["mask_b_prime"], mask_b_prime.astype(np.uint8) * 255)
     write_flo(row["flow_ab"], (map_ab - _grid(a.shape[:2]))[..., ::-1])
@@ -79,7 +71,7 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
 
 
 def maps(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where every pixel of either picture lies in the other.
+    """Where every pixel of either image lies in the other.
 
     Args:
         displacement: (H, W, 2) (y, x): pixel p of B' shows position p + displacement[p] of A. It
@@ -87,7 +79,7 @@ def maps(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         The maps A to B' and B' to A, (H, W, 2) float64 (y, x), exact to a fraction of a pixel;
-        NaN where a position lies outside the other picture or the way back ends elsewhere.
+        NaN where a position lies outside the other image or the way back ends elsewhere.
     """
     grid = _grid(displacement.shape[:2])
     map_ba = grid + displacement
@@ -120,7 +112,7 @@ def _at(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def foreground(image: np.ndarray) -> np.ndarray:
-    """The half of the picture that is most central and textured, (H, W) bool."""
+    """The half of the image that is most central and textured, (H, W) bool."""
     grey = image @ LUMA
     spread = max(grey.shape) / 20
     texture = ndimage.gaussian_filter(ndimage.gaussian_gradient_magnitude(grey, 1), spread)
@@ -131,7 +123,7 @@ def foreground(image: np.ndarray) -> np.ndarray:
 
 
 def another_instance(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The picture (H, W, 3) uint8 as if of another thing of its kind.
+    """The image (H, W, 3) uint8 as if of another thing of its kind.
 
     Its colours are locally others; its details are faint and have an echo elsewhere, which misleads
     whoever looks at details alone; and its parts lie a little elsewhere than the truth says, which
@@ -156,11 +148,11 @@ def _details(values: np.ndarray) -> np.ndarray:
     return values - ndimage.gaussian_filter(values, (coarsest, coarsest, 0))
 
 
-def in_look(look: str, image: np.ndarray, seed: int) -> np.ndarray:
-    """The picture (H, W, 3) uint8 in one of `synthetic.LOOKS`."""
-    if look == "night":
+def in_style(style: str, image: np.ndarray, seed: int) -> np.ndarray:
+    """The image (H, W, 3) uint8 in one of `synthetic.STYLES`."""
+    if style == "night":
         return night(image)
-    return SEEDED[look](image, seed)
+    return SEEDED[style](image, seed)
 
 
 def graded(image: np.ndarray, seed: int) -> np.ndarray:
@@ -181,7 +173,7 @@ SEEDED = {
     "mosaic": mosaic,
     "woodcut": woodcut,
 }
-"""The looks that chance has a part in."""
+"""The styles that chance has a part in."""
 
 
 def _source(subject: str, side: int, margin: float) -> tuple[np.ndarray, tuple[slice, slice]]:
@@ -195,7 +187,7 @@ def _source(subject: str, side: int, margin: float) -> tuple[np.ndarray, tuple[s
     return source, tuple(slice(s, s + part) for s, part in zip(starts, sides, strict=True))
 
 
-def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator) -> np.ndarray:
+def _displacement(view: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
     """How far from each pixel of B' lies what it shows, in A, before any mirroring: (H, W, 2).
 
     Every view is also shifted, so that matches which stay where they are count as wrong.
@@ -215,8 +207,8 @@ def _displacement(view: str, shape: tuple[int, int], random: np.random.Generator
     return bend + shift
 
 
-def _scaled(shape: tuple[int, int], grow: float) -> np.ndarray:
-    """The displacement (H, W, 2) of a picture that shows `grow` times as much, about its middle."""
+def _scaled(shape: tuple[int, ...], grow: float) -> np.ndarray:
+    """The displacement (H, W, 2) of an image that shows `grow` times as much, about its middle."""
     return (_grid(shape) - (np.array(shape) - 1) / 2) * (grow - 1)
 
 
@@ -238,7 +230,7 @@ def _smooth(shape: tuple[int, ...], spread: float, random: np.random.Generator) 
     return values / np.abs(values).max(axis=(0, 1))
 
 
-def _grid(shape: tuple[int, int]) -> np.ndarray:
+def _grid(shape: tuple[int, ...]) -> np.ndarray:
     """The position (y, x) of every pixel, (H, W, 2)."""
     return np.moveaxis(np.indices(shape, dtype=float), 0, -1)
 

@@ -1,8 +1,8 @@
 """The synthetic benchmark: pairs with exact truth, made of photographs that packages carry.
 
-A pair is named `photograph-view-look`, and the name says all: A is the middle of the photograph,
-and B' another view of it (see VIEWS) in another look (see LOOKS). Names and paths are known before
-anything is made; `scenes` makes it.
+A pair is named `photograph-view-style`, and the name says all: A is the middle of the photograph,
+and B' another view of it (see VIEWS) in another style (see STYLES). Names and paths are known
+before anything is made; `scenes` makes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "far")
 mirrored; another instance of the same: bent strongly, its colours and details others; or from
 elsewhere: much larger or smaller, far from its place and bent."""
 
-LOOKS = ("grading", "painted", "pencil", "night", "swirls", "mosaic", "woodcut")
+STYLES = ("grading", "painted", "pencil", "night", "swirls", "mosaic", "woodcut")
 """How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark;
 whirling thick strokes; stone tiles; or a print in black and white."""
 
@@ -76,12 +76,12 @@ def synthetic_pairs(options: dict[str, Any], folder: str | Path) -> list[dict[st
 
     Args:
         options: any of DEFAULTS.
-        folder: where the benchmark lies or shall lie; every pair has a folder of its own in it.
+        folder: the folder of the benchmark; every pair has a folder of its own in it.
 
     Returns:
         For every pair `name`, the paths `a`, `b_prime`, `a_prime` (the true A'), `flow_ab`,
         `flow_ba`, `mask_a` and `mask_b_prime`, whether it matches only `mirrored`, and
-        its `kinds`: view and look.
+        its `kinds`: view and style.
 
     Raises:
         SyntheticError: there is no such option or pair.
@@ -109,19 +109,19 @@ def make_benchmark(options: dict[str, Any], folder: str | Path) -> list[dict[str
 
 
 def split_name(name: str) -> tuple[str, str, str]:
-    """The photograph, the view and the look that the name of a pair stands for.
+    """The photograph, the view and the style that the name of a pair stands for.
 
     Raises:
         SyntheticError: it stands for none.
     """
     parts = tuple(name.split("-"))
-    allowed = (SUBJECTS, VIEWS, LOOKS)
+    allowed = (SUBJECTS, VIEWS, STYLES)
     if len(parts) != 3 or not all(p in known for p, known in zip(parts, allowed, strict=True)):
         raise SyntheticError(
             "synthetic",
             f"there is no pair {name!r}",
-            f"a name is photograph-view-look, of the photographs {', '.join(SUBJECTS)}, "
-            f"the views {', '.join(VIEWS)} and the looks {', '.join(LOOKS)}",
+            f"a name is photograph-view-style, of the photographs {', '.join(SUBJECTS)}, "
+            f"the views {', '.join(VIEWS)} and the styles {', '.join(STYLES)}",
         )
     return parts
 
@@ -135,7 +135,7 @@ def _complete(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(name: str, folder: Path) -> dict[str, Any]:
-    _, view, look = split_name(name)
+    _, view, style = split_name(name)
     files = {
         "a": "a.png",
         "b_prime": "b_prime.png",
@@ -146,4 +146,4 @@ def _row(name: str, folder: Path) -> dict[str, Any]:
         "mask_b_prime": "mask_b_prime.png",
     }
     paths = {column: (folder / name / file).as_posix() for column, file in files.items()}
-    return {"name": name, **paths, "mirrored": view == "mirrored", "kinds": [view, look]}
+    return {"name": name, **paths, "mirrored": view == "mirrored", "kinds": [view, style]}

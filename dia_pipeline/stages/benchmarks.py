@@ -1,4 +1,4 @@
-"""A published benchmark, worked and measured in this process."""
+"""Benchmarks: the synthetic one, and published ones, processed and measured in this process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from typing import Any
 import yaml
 
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.runs.config import ConfigError, Options
+from dia_pipeline.runs.config import ConfigError
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import find_backbone, work_batch
+from dia_pipeline.runs.tables import Options
+from dia_pipeline.samples.synthetic import make_benchmark
+from dia_pipeline.stages.batches import run_batch
+from dia_pipeline.stages.jobs import find_backbone
+from dia_pipeline.store.receipts import write_json
 
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
@@ -33,8 +37,8 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         ) from error
 
 
-def work_benchmark(plan: Plan) -> None:
-    """Work and measure all pairs in all variants; what is there and valid is not made again.
+def run_benchmark(plan: Plan) -> None:
+    """Process and measure all pairs in all variants; what is there and valid is not made again.
 
     Raises:
         SettingsError: a variant has settings that are not possible.
@@ -46,7 +50,15 @@ def work_benchmark(plan: Plan) -> None:
     plan.write()
     for variant, batch in jobs:
         for stage in (*plan.stages, "measure"):
-            work_batch(plan, stage, variant, batch)
+            run_batch(plan, stage, variant, batch)
+
+
+def make_synthetic(plan: Plan) -> None:
+    """Make the images and the truth of the plan's synthetic benchmark."""
+    options = plan.config.synthetic or {}
+    rows = make_benchmark(options, plan.config.synthetic_folder)
+    made = [row["name"] for row in rows]
+    write_json(plan.synthetic_receipt, {"options": options, "made": made})
 
 
 def write_pairs(path: Path, rows: list[dict[str, Any]]) -> None:

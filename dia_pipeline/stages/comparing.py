@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dia_pipeline.evaluation.tables import (
     ACCURACY,
@@ -19,8 +21,11 @@ from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import FEATURE_MATCHERS
-from dia_pipeline.stages.measuring import read_measures, results_by_level
-from dia_pipeline.stages.pairs import Networks, PairWork
+from dia_pipeline.stages.batches import planned_graph
+from dia_pipeline.stages.measuring import read_measures
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def compare_variants(plan: Plan, measured: Mapping[str, Collection[str]]) -> list[Table]:
@@ -63,7 +68,7 @@ def bases(plan: Plan, variants: Sequence[str]) -> dict[str, str]:
 def _measured(plan: Plan, variant: str, names: Collection[str]) -> dict[str, dict[str, float]]:
     """The measures of those pairs of a variant, by pair."""
     pairs = (pair for pair in plan.config.pairs if pair.name in names)
-    return {pair.name: read_measures(plan.folder(variant, pair)) for pair in pairs}
+    return {pair.name: read_measures(plan.measures(variant, pair)) for pair in pairs}
 
 
 def _plot(plan: Plan, measures: Measures, measured: Mapping[str, Collection[str]]) -> None:
@@ -91,14 +96,24 @@ def _known(columns: Collection[Column], measures: Measures) -> list[Column]:
 
 def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) -> None:
     """What each level of the variants makes of a pair."""
+    from dia_pipeline.analogy import aggregate
     from dia_pipeline.figures.plots import plot_pair
     from dia_pipeline.io.images import read_image
+    from dia_pipeline.store.packing import unpack_levels
 
     column = ACCURACY[-1]
-    levels, notes = {}, {}
+    images = read_image(pair.a), read_image(pair.b_prime)
+    levels: dict[str, dict[int, np.ndarray]] = {}
+    notes = {}
     for variant in variants:
-        work = PairWork(plan, variant, pair, Networks(plan.config.device))
-        levels[variant] = {n: result.a_prime for n, result in results_by_level(work).items()}
+        nnf = planned_graph(plan, variant, pair)["nnf"].ensure()
+        settings = plan.settings(variant, pair)
+        found = unpack_levels(nnf.arrays)
+        for number, level in found.items():
+            # Of the others, which only show where the matches lead, nothing is refined.
+            own = settings if number == min(found) else replace(settings, refine=False)
+            result = aggregate(*images, {number: level}, own, nnf.attributes["mirrored"])
+            levels.setdefault(variant, {})[number] = result.a_prime
         accuracy = {
             level: measures.get(f"{column.measure}_level_{level}", {}).get(variant, {})
             for level in levels[variant]
@@ -108,5 +123,4 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
             for level, values in accuracy.items()
             if pair.name in values
         }
-    pictures = map(read_image, (pair.a, pair.b_prime))
-    plot_pair(plan.results / "figures" / pair.name, *pictures, levels, notes)
+    plot_pair(plan.results / "figures" / pair.name, *images, levels, notes)

@@ -3,94 +3,131 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dia_pipeline.io.files import digest_file
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.tables import FILES
+from dia_pipeline.settings import Settings, Step
+from dia_pipeline.stages.jobs import Job
+from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, Graph
+from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import write_json
-from dia_pipeline.store.recipes import digest, stage_settings
+from dia_pipeline.store.times import Times
 
 if TYPE_CHECKING:
-    from dia_pipeline.analogy import Analogy
-    from dia_pipeline.stages.pairs import PairWork
+    import numpy as np
 
-MEASURES = "measures.json"
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.store.arrays import Content
 
 FORMAT = 2
 """Raised whenever the same results come to measure otherwise: all are then measured anew."""
 
 
-def measure_results(work: PairWork) -> str:
-    """Measure what was made of a pair, unless exactly that was measured; return the key of it.
+class Measures(Artefact):
+    """The measures of a pair by name, as JSON."""
 
-    Raises:
-        TruthError, FlowError, ImageError: what is known of the pair cannot be used.
+    def read(self) -> dict[str, float]:
+        found = _read(self.path)
+        if found.get("key") != self.key:
+            raise ArtefactError(self.path, ArtefactError.OUTDATED)
+        return found["measures"]
+
+    def write(self, value: dict[str, float]) -> dict[str, float]:
+        write_json(self.path, {"key": self.key, "measures": value})
+        return value
+
+
+def measures_of(
+    plan: Plan, variant: str, pair: Pair, graph: Graph, times: Times, job: Job
+) -> Measures:
+    """The measures of a pair, of which all variants' are taken with the same network.
+
+    Their making raises TruthError, FlowError, ImageError if what is known of the pair cannot be
+    used.
     """
-    known = {name: _digest(value) for name, value in work.pair.truth.items()}
-    common = asdict(work.common_backbone)
-    made = {"fields": work.key, **stage_settings("aggregate", work.settings)}
-    key = digest({"format": FORMAT, "made": made, "known": known, "backbone": common})
-    if _read(work.folder).get("key") != key:
-        write_json(work.folder / MEASURES, {"key": key, "measures": _measure(work)})
-    return key
+    settings = plan.settings(variant, pair)
+    common = Backbone.read(plan.weights(plan.common.backbone))
+    results = graph["results"]
+    known = {name: value for name, value in pair.truth.items() if name not in FILES}
+    files = {name: File(value) for name, value in pair.truth.items() if name in FILES}
+    return Measures(
+        plan.measures(variant, pair),
+        stage="measure",
+        name="measures",
+        settings={
+            **settings.deciding(Step.RESULTS),
+            "format": FORMAT,
+            "known": known,
+            "backbone": asdict(common),
+        },
+        inputs={**results.inputs, **{f"true_{name}": file for name, file in files.items()}},
+        make=partial(
+            _measure,
+            pair,
+            settings,
+            network=lambda: job.networks.get(common, "float32"),
+            seconds=lambda: seconds_taken(graph, times),
+        ),
+        needs=results.inputs,
+    )
 
 
-def read_measures(folder: Path) -> dict[str, float]:
-    """The measures of a pair by name; empty if there are none."""
-    return _read(folder).get("measures", {})
+def read_measures(path: Path) -> dict[str, float]:
+    """The measures of a pair by name, whatever they are made of; empty if there are none."""
+    return _read(path).get("measures", {})
 
 
-def results_by_level(work: PairWork) -> dict[int, Analogy]:
-    """By level, coarse to fine, the pictures and full fields that it gives as the finest.
-
-    The finest level's are the results of the pair. Refinement is left out at the others, whose
-    pictures show where the matches lead.
-    """
-    from dia_pipeline.analogy import aggregate
-    from dia_pipeline.io.images import read_image
-    from dia_pipeline.store.packing import unpack_levels
-
-    content = work.nnf()
-    a, b_prime = map(read_image, (work.pair.a, work.pair.b_prime))
-    settings = {number: replace(work.settings, refine=False) for number in work.settings.levels}
-    settings[work.settings.levels[-1]] = work.settings
-    mirrored = content.attributes["mirrored"]
-    return {
-        number: aggregate(a, b_prime, {number: level}, settings[number], mirrored)
-        for number, level in unpack_levels(content.arrays).items()
-    }
-
-
-def _measure(work: PairWork) -> dict[str, float]:
+def _measure(
+    pair: Pair,
+    settings: Settings,
+    network: Callable[[], Network],
+    seconds: Callable[[], float | None],
+    nnf: Content,
+    a: np.ndarray,
+    b_prime: np.ndarray,
+) -> dict[str, float]:
+    from dia_pipeline.analogy import aggregate, full_nnf
     from dia_pipeline.evaluation.evaluation import measure_pair
     from dia_pipeline.evaluation.truth import read_truth
-    from dia_pipeline.io.images import read_image
+    from dia_pipeline.store.packing import unpack_levels
 
-    pair, by_level = work.pair, results_by_level(work)
-    finest = by_level[min(by_level)]
+    levels = unpack_levels(nnf.arrays)
+    mirrored = nnf.attributes["mirrored"]
+    finest = aggregate(a, b_prime, levels, settings, mirrored)
+    fields = {
+        number: full_nnf(a, b_prime, number, level, settings, mirrored)
+        for number, level in levels.items()
+    }
     return measure_pair(
-        read_image(pair.a),
-        read_image(pair.b_prime),
+        a,
+        b_prime,
         finest.a_prime,
         finest.nnf_ab,
         finest.nnf_ba,
         b=finest.b,
         truth=read_truth({"a": pair.a, "b_prime": pair.b_prime, **pair.truth}),
-        levels={level: result.nnf_ab for level, result in by_level.items()},
-        seconds=sum(work.seconds.values()) or None,
-        network=work.common_network,
-        mirrored=finest.mirrored,
+        levels=fields,
+        seconds=seconds(),
+        network=network(),
+        mirrored=mirrored,
     )
 
 
-def _digest(value: object) -> object:
-    """That of a file's content; anything else stands for itself."""
-    return digest_file(value) if isinstance(value, str) else value
+def seconds_taken(graph: Graph, times: Times) -> float | None:
+    """What finding the fields took; None if any of it was not noted."""
+    levels = [artefact for name, artefact in graph.items() if name.startswith("level")]
+    at_once = times.total([graph["nnf"].key])
+    return times.total(level.key for level in levels) if at_once is None else at_once
 
 
-def _read(folder: Path) -> dict:
+def _read(path: Path) -> dict:
     with suppress(FileNotFoundError, ValueError):
-        return json.loads((folder / MEASURES).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     return {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dia_pipeline.io.images import ImageError
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import Networks, PairWork
+from dia_pipeline.stages.batches import made_by, planned_graph, planned_sequence
+from dia_pipeline.store.artefacts import ArtefactError, InputError
 from dia_pipeline.store.receipts import Receipt
 
 
@@ -30,8 +31,8 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
                 for reason in _faults(plan, stage, variant, batch):
                     yield Fault(reason, receipts)
         for name in plan.sequences:
-            chunks = plan.sequence_receipts_before("film", variant, name)
-            receipts = (*chunks, plan.sequence_receipt("film", variant, name))
+            chunks = plan.sequence_receipts_before("video", variant, name)
+            receipts = (*chunks, plan.sequence_receipt("video", variant, name))
             for reason in _sequence_faults(plan, variant, name):
                 yield Fault(reason, receipts)
 
@@ -57,20 +58,23 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
     for pair in plan.batches[batch]:
         if pair.name in made:
             try:
-                yield from PairWork(plan, variant, pair, Networks()).faults(stage)
-            except ImageError as error:
+                for artefact in made_by(stage, planned_graph(plan, variant, pair)):
+                    yield from artefact.faults()
+            except InputError as error:
                 yield str(error)
 
 
 def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
-    from dia_pipeline.stages.sequences import SequenceWork
-
-    receipt = plan.sequence_receipt("film", variant, name)
+    receipt = plan.sequence_receipt("video", variant, name)
     made = _made(receipt)
     if made is None:
         yield f"{receipt}: the receipt is damaged"
     elif name in made:
-        yield from SequenceWork.of_plan(plan, variant, name).faults()
+        graph = planned_sequence(plan, variant, name)
+        yield from graph.prepared.faults()
+        with suppress(ArtefactError):
+            for artefact in graph.artefacts.values():
+                yield from artefact.faults()
 
 
 def _made(receipt: Path) -> dict[str, str] | None:

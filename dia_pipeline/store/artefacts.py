@@ -1,110 +1,201 @@
-"""Artefacts: HDF5 files that are whole and of the expected recipe, or else count as absent.
+"""Artefacts: what a run makes and keeps; a graph of them leads from the images to the results.
 
-The first 512 bytes, which HDF5 leaves to the user, hold the SHA-256 of all others, so that a
-flipped bit is found wherever it is. A file is put together in memory, written at once under a
-temporary name and renamed; what is read is verified in memory before HDF5 sees it.
+An artefact knows its place, what decides its bytes, the artefacts that it is made of, and the
+function that makes it. Its key is the digest of all that decides it, down to the images and the
+weights: a whole file with the expected key need not be made again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import h5py
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import replace_file
-from dia_pipeline.store.recipes import Recipe, digest
+from dia_pipeline.io.files import digest_file
 
-_HEADER = 512
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT = 3
+"""Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
+
+Recipe = dict[str, Any]
+"""What decides the bytes of an artefact; JSON-like."""
 
 
 class ArtefactError(DiaError):
-    """A file is missing, damaged or of another recipe; the message says which."""
+    """A file is missing, damaged or made of something else; the message says which."""
+
+    MISSING = "there is no such file"
+    DAMAGED = "the file is damaged"
+    OUTDATED = "made from other inputs or with other settings"
 
 
-def write_artefact(
-    path: str | Path,
-    recipe: Recipe,
-    arrays: dict[str, np.ndarray],
-    attributes: dict[str, Any],
-) -> None:
-    """Write arrays under their names, which may contain folders, as one HDF5 file.
+def digest(value: Any) -> str:
+    """The SHA-256 of a JSON-like value in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
-    The attributes of the file are the key and, as JSON, the recipe and `attributes`. The bytes
-    depend on nothing else.
 
-    Raises:
-        OSError: the file cannot be written, on a full disk for example; nothing is left of it.
+class InputError(DiaError):
+    """A file that is given cannot be read; the message says which and why."""
+
+
+class File:
+    """A file that is given: where a graph begins. Its value is its path."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    @cached_property
+    def key(self) -> str:
+        """The SHA-256 of the file.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        try:
+            return digest_file(self.path)
+        except FileNotFoundError as error:
+            raise InputError(self.path, "there is no such file", "check the path") from error
+        except OSError as error:
+            problem = f"the file cannot be read ({error.strerror})"
+            raise InputError(self.path, problem, "check it") from error
+
+    def ensure(self) -> Any:
+        return self.path
+
+    def settle(self) -> None:
+        """It lies on the disk already."""
+
+
+class ImageFile(File):
+    """An image file that is given. Its value is the image."""
+
+    def ensure(self) -> np.ndarray:
+        """The image, (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: the file is no image.
+        """
+        from dia_pipeline.io.images import read_image  # planning needs no Pillow
+
+        return read_image(self.path)
+
+
+class Input(Protocol):
+    """What an artefact is made of: it has a key and, when it is ensured, a value."""
+
+    @property
+    def key(self) -> str: ...
+
+    def ensure(self) -> Any: ...
+
+    def settle(self) -> None:
+        """Return when it lies on the disk."""
+
+
+@dataclass(eq=False)
+class Artefact(ABC):
+    """Something that is made once and kept.
+
+    Attributes:
+        place: the file or folder, or what finds it by the key.
+        stage: the stage that makes it, unless an earlier one needs it.
+        name: what it is.
+        settings: those that decide it, given its inputs.
+        inputs: what it is made of, by name.
+        make: takes the values of the inputs by their names and returns the value.
+        needs: what `make` takes, where that is not the inputs themselves.
+        clock: a context in which the artefact of a key is made, to note how long that takes.
+        chunk: of a sequence, whose job makes it; empty for what is not made by chunks.
     """
-    content = BytesIO()
-    with h5py.File(content, "w", userblock_size=_HEADER) as file:
-        for name, value in sorted({"recipe": recipe, **attributes}.items()):
-            file.attrs[name] = json.dumps(value, sort_keys=True)
-        file.attrs["key"] = digest(recipe)
-        for name, array in arrays.items():
-            file.create_dataset(name, data=array)
-    body = content.getbuffer()[_HEADER:]
-    with replace_file(path) as temporary, temporary.open("wb") as file:
-        file.write(_header(body))
-        file.write(body)
 
+    place: Path | Callable[[str], Path]
+    stage: str
+    name: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Input]
+    make: Callable[..., Any]
+    needs: Mapping[str, Input] | None = None
+    clock: Callable[[str], AbstractContextManager] = nullcontext
+    chunk: str = ""
 
-def read_artefact(path: str | Path, recipe: Recipe) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the attributes of an artefact, as `write_artefact` took them.
-
-    Raises:
-        ArtefactError: the file is missing, damaged or not made by `recipe`.
-    """
-    arrays: dict[str, np.ndarray] = {}
-
-    def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    with _opened(path, recipe) as file:
-        file.visititems(collect)
-        attributes = {
-            name: json.loads(value) for name, value in file.attrs.items() if name != "key"
+    @cached_property
+    def recipe(self) -> Recipe:
+        """All that decides the bytes."""
+        inputs = {name: each.key for name, each in self.inputs.items()}
+        return {
+            "format": FORMAT,
+            "artefact": self.name,
+            "settings": dict(self.settings),
+            "inputs": inputs,
         }
-    del attributes["recipe"]
-    return arrays, attributes
+
+    @cached_property
+    def key(self) -> str:
+        """The digest of the recipe."""
+        return digest(self.recipe)
+
+    @cached_property
+    def path(self) -> Path:
+        return self.place if isinstance(self.place, Path) else self.place(self.key)
+
+    def ensure(self) -> Any:
+        """The value: read if it is there and valid; else made, of inputs that are ensured first."""
+        with suppress(ArtefactError):
+            return self.read()
+        values = {name: each.ensure() for name, each in self.needed.items()}
+        with self.clock(self.key):
+            value = self.make(**values)
+        return self.write(value)
+
+    @property
+    def needed(self) -> Mapping[str, Input]:
+        """What `make` takes, by name."""
+        return self.inputs if self.needs is None else self.needs
+
+    def faults(self) -> Iterator[str]:
+        """Each file of the artefact that is missing, damaged or outdated."""
+        try:
+            self.check()
+        except ArtefactError as error:
+            yield str(error)
+
+    @abstractmethod
+    def read(self) -> Any:
+        """The value.
+
+        Raises:
+            ArtefactError: it is not there or not valid.
+        """
+
+    @abstractmethod
+    def write(self, value: Any) -> Any:
+        """Keep what `make` returned; return the value.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+
+    def check(self) -> None:
+        """Check that the artefact is there and valid.
+
+        Raises:
+            ArtefactError: it is not.
+        """
+        self.read()
+
+    def settle(self) -> None:  # noqa: B027  most are written at once
+        """Return when the artefact lies on the disk."""
 
 
-def check_artefact(path: str | Path, recipe: Recipe) -> None:
-    """Check that an artefact is whole and made by `recipe`.
-
-    Raises:
-        ArtefactError: it is not.
-    """
-    with _opened(path, recipe):
-        pass
-
-
-@contextmanager
-def _opened(path: str | Path, recipe: Recipe) -> Iterator[h5py.File]:
-    with h5py.File(BytesIO(_verified(path)), "r") as file:
-        if file.attrs["key"] != digest(recipe):
-            raise ArtefactError(path, "made from other inputs or with other settings")
-        yield file
-
-
-def _verified(path: str | Path) -> bytes:
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError as error:
-        raise ArtefactError(path, "there is no such file") from error
-    if content[:_HEADER] != _header(memoryview(content)[_HEADER:]):
-        raise ArtefactError(path, "the file is damaged")
-    return content
-
-
-def _header(body: memoryview) -> bytes:
-    line = f"dia-pipeline artefact\nsha256 {hashlib.sha256(body).hexdigest()}\n"
-    return line.encode().ljust(_HEADER, b"\0")
+Graph = dict[str, Artefact]
+"""The artefacts of a pair or of a sequence by name, each after those that it is made of."""

@@ -1,4 +1,4 @@
-"""Where results come from: packages, network, device and pictures. Never times or places."""
+"""Where results come from: packages, network, device and images. Never times or places."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class Backbone:
         return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
 
 
+NO_BACKBONE = Backbone("", "", "", "")
+"""That of matchers that work on the images themselves."""
+
+
 def circumstances(backbone: Backbone, network: Network) -> dict[str, Any]:
     """What else than inputs and settings decides a result's bytes."""
     return {
@@ -68,8 +72,8 @@ def device_name(device: torch.device) -> str:
     return f"{device.type}: {platform.machine()}"
 
 
-def describe_picture(path: str | Path) -> dict[str, Any]:
-    """A picture as it lies on the disk: path, digest, width and height, Pillow's mode."""
+def describe_image(path: str | Path) -> dict[str, Any]:
+    """An image file: path, digest, width and height, Pillow's mode."""
     from PIL import Image
 
     with Image.open(path) as image:

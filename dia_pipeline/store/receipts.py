@@ -16,7 +16,7 @@ from dia_pipeline.io.files import replace_file
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a pair could not be worked, and the stage where that showed."""
+    """Why a pair could not be processed, and the stage where that showed."""
 
     stage: str
     reason: str
@@ -50,7 +50,7 @@ def failed_before(receipts: Iterable[Path]) -> dict[str, Failure]:
     A receipt may be gone: when a job begins, Snakemake takes the outputs of its rule away, also
     those that another job of the same batch has just made. What had failed is then tried again.
     """
-    failed = {}
+    failed: dict[str, Failure] = {}
     for receipt in receipts:
         with suppress(FileNotFoundError):
             failed |= Receipt.read(receipt).failed

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from dia_pipeline.store.artefacts import write_artefact
-from dia_pipeline.store.recipes import Recipe
+from dia_pipeline.store.arrays import write_arrays
+from dia_pipeline.store.artefacts import Recipe
 
-MOST_WAITING = 2
+MAX_WAITING = 2
 """So many artefacts at most wait in memory for the disk."""
 
 
@@ -34,14 +34,14 @@ class Writer:
         arrays: dict[str, np.ndarray],
         attributes: dict[str, Any],
     ) -> None:
-        """Begin to write an artefact; for the arguments see `write_artefact`.
+        """Begin to write an artefact; for the arguments see `write_arrays`.
 
         Raises:
             OSError: an earlier one could not be written.
         """
-        while len(self._waiting) >= MOST_WAITING:
+        while len(self._waiting) >= MAX_WAITING:
             self.wait(next(iter(self._waiting)))
-        self._waiting[path] = self._thread.submit(write_artefact, path, recipe, arrays, attributes)
+        self._waiting[path] = self._thread.submit(write_arrays, path, recipe, arrays, attributes)
 
     def wait(self, path: Path) -> None:
         """Return when the artefact of that path, if there is one under way, is written.

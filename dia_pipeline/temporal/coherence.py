@@ -1,149 +1,121 @@
-"""From frame to frame: how the matches of one carry over to the next."""
+"""How the frames of a sequence hang together: one class a mode, which says how a frame is matched.
+
+What needs torch is imported where it runs: a workflow is planned with these classes too.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
-import numpy as np
-import torch
+if TYPE_CHECKING:
+    import numpy as np
 
-from dia_pipeline.algorithm.aggregation import full_field, rebuild
-from dia_pipeline.algorithm.coarse_to_fine import Fields, Pyramid, work_levels
-from dia_pipeline.algorithm.network import Network
-from dia_pipeline.settings import LEVELS, Settings
-from dia_pipeline.temporal.motion import flow_between, grid, trusted
+    from dia_pipeline.algorithm.coarse_to_fine import Pyramid
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.settings import Settings
 
-LevelFields = dict[int, Fields]
-"""The fields of every level: what one frame hands to the next."""
+Fields = dict[str, "np.ndarray"]
+"""The fields of a frame as arrays for a file."""
 
 
-def match_frame(
-    features_a: Pyramid,
-    features_b_prime: Pyramid,
-    network: Network,
-    settings: Settings,
-    earlier: LevelFields | None = None,
-) -> LevelFields:
-    """Match one frame, afresh or, with fewer iterations, from the fields of the frame before."""
-    settings = fewer_iterations(settings) if earlier else settings
-    levels = work_levels(features_a, features_b_prime, network, settings, earlier=earlier)
-    return {number: (level.nnf_ab, level.nnf_ba) for number, level in levels.items()}
+class Matched(NamedTuple):
+    """A and B' of a frame that is matched: the images (H, W, 3) uint8 and their features."""
+
+    a: np.ndarray
+    b_prime: np.ndarray
+    features_a: Pyramid
+    features_b_prime: Pyramid
 
 
-def fewer_iterations(settings: Settings) -> Settings:
-    """The settings of a frame that starts from the one before."""
-    return replace(
-        settings,
-        iterations=-(-settings.iterations // 4),
-        deconvolution=settings.deconvolution // 4,
-    )
+class Before(NamedTuple):
+    """The frame before: its A (H, W, 3) uint8, and its fields."""
+
+    a: np.ndarray
+    fields: Fields
 
 
-def picture_field(
-    nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, int], settings: Settings
-) -> np.ndarray:
-    """The field (H, W, 2) float32 of A's pixels, from that of the finest level."""
-    return full_field(nnf, LEVELS[-1], own, target_shape, settings).cpu().numpy()
+class Independent:
+    """Every frame is matched afresh."""
+
+    chained = False
+    """Whether the frames of a chunk depend on each other, and are matched in order."""
+
+    stages: tuple[str, ...] = ("prepare", "match", "frames", "video")
+
+    def match(
+        self, pair: Matched, before: Before | None, network: Network, settings: Settings
+    ) -> Fields:
+        """The fields of a frame, from those of the frame before unless a scene begins."""
+        from dia_pipeline.temporal.frames import match_frame, pack_fields
+
+        levels = match_frame(pair.features_a, pair.features_b_prime, network, settings)
+        finest = min(levels)
+        return pack_fields({finest: (levels[finest][0], None)})
+
+    def field(
+        self, fields: Fields, a: np.ndarray, shape: tuple[int, ...], settings: Settings
+    ) -> np.ndarray:
+        """The field (H, W, 2) float32 of A's pixels, into a B' of `shape` (height, width)."""
+        from dia_pipeline.temporal.frames import image_field, unpack_fields
+
+        levels = unpack_fields(fields)
+        return image_field(levels[min(levels)][0], a, shape, settings)
 
 
-Part = tuple[float, np.ndarray, np.ndarray]
-"""A share of a frame, the reference (h, w, 3) uint8 it is made of, and its field (H, W, 2)."""
+class WarmStart(Independent):
+    """The search starts from the fields of the frame before, and keeps what is not much worse."""
+
+    chained = True
+
+    def match(
+        self, pair: Matched, before: Before | None, network: Network, settings: Settings
+    ) -> Fields:
+        from dia_pipeline.temporal.frames import match_frame, pack_fields, unpack_fields
+
+        earlier = unpack_fields(before.fields, network.device) if before else None
+        levels = match_frame(pair.features_a, pair.features_b_prime, network, settings, earlier)
+        return pack_fields(levels)
 
 
-def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
-    """The frame (H, W, 3) uint8 that parts, whose shares sum to 1, make of the content `own`."""
-    pictures = [
-        share * rebuild(own, reference, torch.from_numpy(_inside(field, reference.shape)), settings)
-        for share, reference, field in parts
-    ]
-    return np.rint(sum(pictures)).astype(np.uint8)
+class Propagated(Independent):
+    """The fields of the frame before are carried along the motion of the content."""
+
+    chained = True
+
+    def match(
+        self, pair: Matched, before: Before | None, network: Network, settings: Settings
+    ) -> Fields:
+        from dia_pipeline.temporal.frames import Motion, match_frame, pack_fields, unpack_fields
+
+        earlier = None
+        if before:
+            motion = Motion(before.a, pair.a)
+            earlier = motion.carry_levels(unpack_fields(before.fields, network.device))
+        levels = match_frame(pair.features_a, pair.features_b_prime, network, settings, earlier)
+        fields = pack_fields(levels)
+        field = super().field(fields, pair.a, pair.b_prime.shape[:2], settings)
+        if before:
+            field = motion.carry(before.fields["nnf_ab"], field)
+        return {**fields, "nnf_ab": field}
+
+    def field(
+        self, fields: Fields, a: np.ndarray, shape: tuple[int, ...], settings: Settings
+    ) -> np.ndarray:
+        return fields["nnf_ab"]
 
 
-class Motion:
-    """The motion of the content from the frame before, and what it carries along.
-
-    Args:
-        before, now: (H, W, 3) uint8, two neighbouring frames.
+class Locked(Independent):
+    """The content is matched once a scene, with its median or with keyframes; frames differ in
+    nothing but the light of their references.
     """
 
-    def __init__(self, before: np.ndarray, now: np.ndarray):
-        self._back = flow_between(now, before)
-        self._forth = flow_between(before, now)
-
-    def carry(self, field: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-        """The field of the frame before, carried along; what was hidden there is taken from fresh.
-
-        Args:
-            field: (H, W, 2), absolute target coordinates, of the frame before.
-            fresh: the same for this frame.
-
-        Returns:
-            (H, W, 2) float32. The part of a pixel by which the motion misses a pixel of the frame
-            before is kept in the coordinates, so that roundings do not add up.
-        """
-        there = grid(field.shape[:2]) + self._back
-        pixel = _pixels(there, field.shape[:2])
-        carried = field[pixel[..., 0], pixel[..., 1]] + (there - pixel)
-        known = trusted(self._back, self._forth)[..., None]
-        return np.where(known, carried, fresh).astype(np.float32)
-
-    def carry_levels(self, levels: LevelFields) -> LevelFields:
-        """The fields of all levels, moved along: a start for matching the frame."""
-        return {number: self._carry_fields(*fields) for number, fields in levels.items()}
-
-    def _carry_fields(self, nnf_ab: torch.Tensor, nnf_ba: torch.Tensor | None) -> Fields:
-        shape = tuple(nnf_ab.shape[:2])
-        there = _pixels(grid(shape) + _scaled(self._back, shape), shape)
-        moved = nnf_ab.cpu().numpy()[there[..., 0], there[..., 1]]
-        if nnf_ba is None:
-            return _tensor(moved, nnf_ab.device), None
-        targets = nnf_ba.cpu().numpy()
-        forth = _scaled(self._forth, shape)[targets[..., 0], targets[..., 1]]
-        moved_ba = _pixels(targets + forth, shape)
-        return _tensor(moved, nnf_ab.device), _tensor(moved_ba, nnf_ab.device)
+    stages = ("prepare", "frames", "video")
 
 
-def pack_fields(levels: LevelFields) -> dict[str, np.ndarray]:
-    """Fields as arrays for a file, `level5/nnf_ab` and so on; 16 bits hold every coordinate."""
-    return {
-        f"level{number}/{name}": nnf.cpu().numpy().astype(np.uint16)
-        for number, fields in levels.items()
-        for name, nnf in zip(("nnf_ab", "nnf_ba"), fields, strict=True)
-        if nnf is not None
-    }
-
-
-def unpack_fields(arrays: dict[str, np.ndarray], device: torch.device | str = "cpu") -> LevelFields:
-    """The inverse of `pack_fields`."""
-    numbers = {int(name[5]) for name in arrays if name.startswith("level")}
-    return {
-        number: (
-            _tensor(arrays[f"level{number}/nnf_ab"], device),
-            _tensor(arrays[f"level{number}/nnf_ba"], device)
-            if f"level{number}/nnf_ba" in arrays
-            else None,
-        )
-        for number in numbers
-    }
-
-
-def _tensor(field: np.ndarray, device: torch.device | str) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(field, np.int32)).to(device)
-
-
-def _scaled(flow: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A flow of pixels as one of the cells of a level of `shape`."""
-    height, width = shape
-    small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
-    return small * np.divide(shape, flow.shape[:2], dtype=np.float32)
-
-
-def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Places (H, W, 2) as float32, moved into a picture (h, w) or (h, w, 3)."""
-    return places.clip(0, np.array(shape[:2]) - 1).astype(np.float32)
-
-
-def _pixels(places: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The nearest pixels of a picture (h, w), (H, W, 2) int32."""
-    return _inside(np.rint(places), shape).astype(np.int32)
+MODES: dict[str, Independent] = {
+    "independent": Independent(),
+    "warm-start": WarmStart(),
+    "locked": Locked(),
+    "propagated": Propagated(),
+}
+"""The modes by name; `docs/timelapse.md` explains each."""

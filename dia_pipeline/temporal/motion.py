@@ -33,7 +33,7 @@ def sample(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def trusted(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
-    """Where going forward and back leads home, (H, W) bool: neither hidden nor out of the picture.
+    """Where going forward and back leads home, (H, W) bool: neither hidden nor out of the image.
 
     The limit is that of Sundaram et al., Dense Point Trajectories by GPU-accelerated Large
     Displacement Optical Flow, ECCV 2010: |f + b|^2 < 0.01 (|f|^2 + |b|^2) + 0.5.
@@ -45,13 +45,13 @@ def trusted(forward: np.ndarray, backward: np.ndarray) -> np.ndarray:
     return inside & (((forward + back) ** 2).sum(axis=-1) < 0.01 * length + 0.5)
 
 
-def grid(shape: tuple[int, int]) -> np.ndarray:
+def grid(shape: tuple[int, ...]) -> np.ndarray:
     """The position (y, x) of every pixel, (H, W, 2) float32."""
     return np.moveaxis(np.indices(shape, dtype=np.float32), 0, -1)
 
 
 def is_cut(image: np.ndarray, following: np.ndarray) -> bool:
-    """Whether another scene begins: what is seen, not how it is lit, has changed.
+    """Whether another scene begins: the content has changed, not the light.
 
     The details of the two, without the large gradients that the light makes, no longer correlate.
     """

@@ -1,4 +1,4 @@
-"""Deconvolution: its gradient, and how far the objective falls on real pictures."""
+"""Deconvolution: its gradient, and how far the objective falls on real images."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def double_network(network):
 def test_the_gradient_is_that_of_the_objective(double_network, level):
     """Along random directions, against central differences in float64."""
     generator = torch.Generator().manual_seed(level)
-    picture = torch.rand(3, 20, 20, generator=generator, dtype=torch.float64) * 200 - 100
-    start = double_network.forward(picture, 0, level - 2)
-    warped = double_network.forward(picture.flip(2), 0, level)
+    image = torch.rand(3, 20, 20, generator=generator, dtype=torch.float64) * 200 - 100
+    start = double_network.forward(image, 0, level - 2)
+    warped = double_network.forward(image.flip(2), 0, level)
 
     def objective(point):
         return ((double_network.forward(point, level - 2, level) - warped) ** 2).sum()
@@ -61,14 +61,14 @@ def portrait(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     demo_pairs(folder)
     return [
-        working_image(read_image(next(folder.glob(f"pictures/portrait*_{name}.png"))), 1.0, 160)
+        working_image(read_image(next(folder.glob(f"images/portrait*_{name}.png"))), 1.0, 160)
         for name in ("a", "b_prime")
     ]
 
 
 @pytest.mark.parametrize("level", [5, 4, 3, 2])
 def test_the_objective_falls_by_sixty_percent_in_twenty_iterations(network, portrait, level):
-    a, b_prime = (extract(picture, network, "float32") for picture in portrait)
+    a, b_prime = (extract(image, network, "float32") for image in portrait)
     source, target = stack(a[level]), stack(b_prime[level])
     first = identity(source.shape[:2], target.shape[:2])
     nnf, _ = search(source, target, first, PATCH[level], 6, 5, seed=0)
@@ -87,8 +87,8 @@ def test_no_iterations_push_the_first_guess_forward(network):
 
 
 def test_a_reachable_target_is_reached(network):
-    picture = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 100
-    features = network.forward(picture, 0, 2)
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 100
+    features = network.forward(image, 0, 2)
     warped = network.forward(features, 2, 4)
     found = reconstruct(warped, features * 0.9, 4, network, 60)
     assert found.values[-1] < 0.02 * found.values[0]

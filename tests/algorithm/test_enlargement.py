@@ -35,9 +35,9 @@ def test_a_shift_is_exact():
 
 
 def test_places_stay_inside_the_target():
-    places = carried(np.add(cells(), (5, 9)), target=(100, 130))
-    assert places.min() >= 0
-    assert (places.max(axis=(0, 1)) <= (99, 129)).all()
+    positions = carried(np.add(cells(), (5, 9)), target=(100, 130))
+    assert positions.min() >= 0
+    assert (positions.max(axis=(0, 1)) <= (99, 129)).all()
 
 
 def test_a_zoom_has_no_stairs():
@@ -55,14 +55,14 @@ def test_a_zoom_has_no_stairs():
     assert np.abs(smooth - truth)[inside].max() < 0.5 * CELL
 
 
-def test_jumps_follow_the_edges_of_the_picture():
-    """The picture changes at pixel 69, between the borders of cells at 64 and 72."""
+def test_jumps_follow_the_edges_of_the_image():
+    """The image changes at pixel 69, between the borders of cells at 64 and 72."""
     own = PLAIN.copy()
     own[:, 69:] = 200
     field = cells()
     field[:, 9:, 1] += 30  # cell 8, of pixels 64 to 71, is mostly left of the edge
-    places = carried(field, own)
-    shift = places[..., 1] - pixels()[..., 1]
+    positions = carried(field, own)
+    shift = positions[..., 1] - pixels()[..., 1]
     np.testing.assert_allclose(shift[:, :69], 0, atol=1e-3)
     np.testing.assert_allclose(shift[:, 69:], 30 * CELL, atol=1e-3)
 
@@ -70,8 +70,8 @@ def test_jumps_follow_the_edges_of_the_picture():
 def test_at_the_scale_of_the_cells_a_coherent_field_stays():
     nnf = torch.from_numpy(np.add(cells(), (2, 3)).astype(np.int32))
     own = np.random.default_rng(0).integers(0, 255, (*CELLS, 3)).astype(np.uint8)
-    places = enlarge(nnf, own, (1, 1), (1, 1), (50, 50))
-    np.testing.assert_allclose(places, np.add(cells(), (2, 3)), atol=1e-4)
+    positions = enlarge(nnf, own, (1, 1), (1, 1), (50, 50))
+    np.testing.assert_allclose(positions, np.add(cells(), (2, 3)), atol=1e-4)
 
 
 def test_bands_change_nothing(monkeypatch):

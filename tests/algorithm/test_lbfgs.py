@@ -9,9 +9,9 @@ import torch
 from scipy.optimize import rosen, rosen_der
 
 from dia_pipeline.algorithm import lbfgs
-from dia_pipeline.algorithm.lbfgs import cpu as lbfgs_numba
+from dia_pipeline.algorithm.lbfgs import cpu as cpu
 from dia_pipeline.algorithm.lbfgs import minimise
-from dia_pipeline.algorithm.lbfgs import reference as lbfgs_torch
+from dia_pipeline.algorithm.lbfgs import reference as reference
 
 
 def quadratic(size=40, spread=1.5):
@@ -84,32 +84,34 @@ def test_nothing_to_do_at_the_minimum():
     assert found.values == [0.0]
 
 
-FORMS = pytest.mark.parametrize("form", [lbfgs_numba, lbfgs_torch])
+BACKENDS = pytest.mark.parametrize("backend", [cpu, reference])
 
 
-@FORMS
-def test_the_sums_are_what_they_say(form):
+@BACKENDS
+def test_the_sums_are_what_they_say(backend):
     vectors = torch.randn(9, 13, 29, 17, generator=torch.Generator().manual_seed(0))
     flat = vectors.flatten(1).double().numpy()
     close = {"rtol": 0, "atol": 1e-6 * flat.shape[1]}
-    np.testing.assert_allclose(form.products(vectors, [0, 4]), flat[[0, 4]] @ flat.T, **close)
-    assert form.dot(vectors[0], vectors[1]) == pytest.approx(flat[0] @ flat[1], abs=close["atol"])
+    np.testing.assert_allclose(backend.products(vectors, [0, 4]), flat[[0, 4]] @ flat.T, **close)
+    assert backend.dot(vectors[0], vectors[1]) == pytest.approx(
+        flat[0] @ flat[1], abs=close["atol"]
+    )
     weights = np.linspace(-1, 1, 9)
-    combined = form.combine(weights, vectors)
+    combined = backend.combine(weights, vectors)
     np.testing.assert_allclose(combined.flatten(), weights @ flat, rtol=0, atol=1e-5)
     assert combined.shape == vectors.shape[1:]
 
 
-@FORMS
-def test_the_sums_do_not_depend_on_threads(form):
+@BACKENDS
+def test_the_sums_do_not_depend_on_threads(backend):
     vectors = torch.randn(9, 64, 100, 100, generator=torch.Generator().manual_seed(0))
     threads = torch.get_num_threads()
     results = []
     for count in (1, 2):
         torch.set_num_threads(count)
         numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
-        combined = form.combine(np.linspace(-1, 1, 9), vectors)
-        results.append((form.dot(*vectors[:2]), form.products(vectors, [0, 8]), combined))
+        combined = backend.combine(np.linspace(-1, 1, 9), vectors)
+        results.append((backend.dot(*vectors[:2]), backend.products(vectors, [0, 8]), combined))
     torch.set_num_threads(threads)
     assert results[0][0] == results[1][0]
     np.testing.assert_array_equal(results[0][1], results[1][1])
@@ -120,7 +122,7 @@ def test_both_forms_find_the_same_minimum(monkeypatch):
     function, _ = quadratic()
     start = torch.zeros(4, 10, dtype=torch.float64)
     found = minimise(function, start, 20)
-    monkeypatch.setattr(lbfgs, "sums", lambda device: lbfgs_torch)
+    monkeypatch.setattr(lbfgs, "sums", lambda device: reference)
     plain = minimise(function, start, 20)
     np.testing.assert_allclose(found.point, plain.point, rtol=1e-6)
     np.testing.assert_allclose(found.values, plain.values, rtol=1e-6)

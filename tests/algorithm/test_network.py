@@ -41,8 +41,8 @@ def test_the_taps_are_torchvisions(backbone):
         for layer in layers:
             if isinstance(layer, torch.nn.MaxPool2d):
                 layer.ceil_mode = True  # Caffe's convention
-    picture = np.random.default_rng(0).integers(0, 256, (53, 70, 3), dtype=np.uint8)
-    pyramid = extract(picture, ours, "float32")
+    image = np.random.default_rng(0).integers(0, 256, (53, 70, 3), dtype=np.uint8)
+    pyramid = extract(image, ours, "float32")
     values = pyramid[0][None]
     for index, layer in enumerate(layers):
         values = layer(values)
@@ -54,18 +54,18 @@ def test_the_taps_are_torchvisions(backbone):
 
 def test_preprocessing_is_torchvisions_for_vgg19():
     ours, _ = twins("vgg19")
-    picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     expected = torchvision.transforms.functional.normalize(
-        torch.from_numpy(picture).permute(2, 0, 1) / 255,
+        torch.from_numpy(image).permute(2, 0, 1) / 255,
         (0.485, 0.456, 0.406),
         (0.229, 0.224, 0.225),
     )
-    torch.testing.assert_close(ours.preprocess(picture), expected)
+    torch.testing.assert_close(ours.preprocess(image), expected)
 
 
 def test_preprocessing_is_caffes_for_vgg16(network):
-    picture = np.full((1, 1, 3), (10, 20, 30), np.uint8)
-    blue, green, red = network.preprocess(picture).flatten().tolist()
+    image = np.full((1, 1, 3), (10, 20, 30), np.uint8)
+    blue, green, red = network.preprocess(image).flatten().tolist()
     assert (blue, green, red) == pytest.approx((30 - 103.939, 20 - 116.779, 10 - 123.68), abs=1e-4)
 
 
@@ -79,8 +79,8 @@ def test_bfloat16_stays_close_to_float32(network):
     rough = Network.__new__(Network)
     rough.__dict__.update(network.__dict__, precision="bfloat16")
     rough._convolutions = {
-        place: (weight.bfloat16(), bias.bfloat16())
-        for place, (weight, bias) in network._convolutions.items()
+        position: (weight.bfloat16(), bias.bfloat16())
+        for position, (weight, bias) in network._convolutions.items()
     }
     values = torch.rand(3, 64, 64) * 200 - 100
     exact, close = network.forward(values, 0, 5), rough.forward(values, 0, 5)

@@ -57,7 +57,7 @@ def test_upsampling_clamps_to_the_target():
 
 
 def test_upsampling_by_any_ratio_keeps_an_identity():
-    """From a working size to a full one, with different ratios for the two pictures."""
+    """From a working size to a full one, with different ratios for the two images."""
     field = upsample(identity((30, 20), (30, 20)), (171, 114), (171, 114), (5.7, 5.7), (5.7, 5.7))
     assert torch.equal(field, identity((171, 114), (171, 114)))
     shape, target_shape = (90, 60), (45, 40)

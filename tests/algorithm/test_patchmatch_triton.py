@@ -14,28 +14,30 @@ triton = pytest.importorskip("triton")
 INTERPRETED = """
 import sys
 import torch
-from dia_pipeline.algorithm.patchmatch import cuda as patchmatch_triton
-from dia_pipeline.algorithm.patchmatch import reference as patchmatch_torch
+from dia_pipeline.algorithm.patchmatch import cuda
+from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.algorithm.nnf import uniform
 from dia_pipeline.algorithm.patchmatch import JUMPS, radii
 from test_patchmatch import smooth_maps
 
-patchmatch_triton.BLOCK, patchmatch_triton.CHANNELS = 64, 16
+cuda.BLOCK, cuda.CHANNELS = 64, 16
 patch, radius, *sides = map(int, sys.argv[2:])
 shape, target_shape = sides[:2], sides[2:]
 source, target = smooth_maps(shape, target_shape, channels=12)
 start = uniform(shape, target_shape, seed=3)
 arguments = source, target, start, patch, radii(radius), JUMPS, 2, 2**34 + 5, float(sys.argv[1])
-field, energy = patchmatch_triton.search(*arguments)
-expected, expected_energy = patchmatch_torch.search(*arguments)
+field, energy = cuda.search(*arguments)
+expected, expected_energy = reference.search(*arguments)
 assert (start != expected).any(dim=-1).float().mean() > 0.5
 assert field.dtype == expected.dtype and torch.equal(field, expected)
 torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
+maps = source, target, start, patch
+torch.testing.assert_close(cuda.energy(*maps), reference.energy(*maps), rtol=0, atol=1e-5)
 """
 
 
 @pytest.mark.parametrize("arguments", ["0 3 9 9 11 12 7", "0 5 2 11 8 6 13", "0.05 3 5 9 11 12 7"])
-def test_the_kernels_give_the_field_of_the_plain_form(arguments):
+def test_the_kernels_give_the_field_of_the_reference(arguments):
     folder = Path(__file__).parent
     paths = os.pathsep.join((str(folder), str(folder.parents[1])))
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": paths}
@@ -57,10 +59,10 @@ def test_the_kernels_compile_for_a_gpu(name, tmp_path, monkeypatch):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from dia_pipeline.algorithm.patchmatch import cuda as patchmatch_triton
+    from dia_pipeline.algorithm.patchmatch import cuda
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     signature = {"maps": MAPS, **KERNELS[name], "sizes": "constexpr"}
-    sizes = {(len(signature) - 1,): (128, 2, patchmatch_triton.BLOCK, patchmatch_triton.CHANNELS)}
-    source = ASTSource(getattr(patchmatch_triton, name), signature, sizes)
+    sizes = {(len(signature) - 1,): (128, 2, cuda.BLOCK, cuda.CHANNELS)}
+    source = ASTSource(getattr(cuda, name), signature, sizes)
     assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]

@@ -7,7 +7,8 @@ import pytest
 
 from dia_pipeline.algorithm import refinement
 from dia_pipeline.algorithm.refinement import refine, smooth
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def guide():
 
 def test_smoothing_minimises_its_energy(guide):
     """The dense normal equations, built from the definition, neighbour by neighbour."""
-    picture = np.random.default_rng(1).random((6, 7, 2))
+    image = np.random.default_rng(1).random((6, 7, 2))
     count = guide.size
     system = np.eye(count)
     for y in range(6):
@@ -30,11 +31,11 @@ def test_smoothing_minimises_its_energy(guide):
                     system[j, j] += weight
                     system[i, j] -= weight
                     system[j, i] -= weight
-    expected = np.linalg.solve(system, picture.reshape(count, 2)).reshape(picture.shape)
-    np.testing.assert_allclose(smooth(picture, guide), expected, atol=1e-9)
+    expected = np.linalg.solve(system, image.reshape(count, 2)).reshape(image.shape)
+    np.testing.assert_allclose(smooth(image, guide), expected, atol=1e-9)
 
 
-def test_a_constant_picture_stays_constant(guide):
+def test_a_constant_image_stays_constant(guide):
     np.testing.assert_allclose(smooth(np.full((6, 7, 1), 0.3), guide), 0.3)
 
 
@@ -61,13 +62,13 @@ def test_refinement_brings_detail_back_and_keeps_the_new_colour():
     assert detail > 0.9
 
 
-def test_pictures_too_large_to_factorise_come_close_to_the_exact_solution(monkeypatch):
+def test_images_too_large_to_factorise_come_close_to_the_exact_solution(monkeypatch):
     """On a real photograph with odd sides, in grey levels."""
     own = photograph("china")[100:301, 200:451]
     change = night(own) / 255 - own / 255
     guide = (own / 255) @ (0.299, 0.587, 0.114)
     exact = smooth(change, guide)
-    monkeypatch.setattr(refinement, "MOST_DIRECT", 10_000)
+    monkeypatch.setattr(refinement, "MAX_DIRECT", 10_000)
     error = np.abs(smooth(change, guide) - exact) * 255
     assert error.mean() < 0.5
     assert error.max() < 6

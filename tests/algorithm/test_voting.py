@@ -50,6 +50,6 @@ def test_the_identity_field_changes_nothing():
     torch.testing.assert_close(vote(source, identity((20, 17), (20, 17)), 3), source)
 
 
-def test_the_identity_field_changes_no_byte_of_a_picture():
+def test_the_identity_field_changes_no_byte_of_a_image():
     source = torch.randint(0, 256, (3, 20, 17)).float()
     assert torch.equal(vote(source, identity((20, 17), (20, 17)), 3), source)

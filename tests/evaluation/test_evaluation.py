@@ -35,8 +35,8 @@ def test_a_perfect_match_measures_perfect():
 
 def test_what_is_not_known_is_not_measured():
     found = measure_pair(A, A, A, GRID)
-    of_picture = {"ssim", "structure", "seams", "sharpness", "colour_distance"}
-    assert set(found) == {"coverage", "smoothness", *of_picture}
+    of_image = {"ssim", "structure", "seams", "sharpness", "colour_distance"}
+    assert set(found) == {"coverage", "smoothness", *of_image}
 
 
 def test_each_level_and_direction_has_its_own_field_mask_and_size():
@@ -65,7 +65,7 @@ def test_a_prime_is_compared_with_what_it_should_be():
     assert measure_pair(A, A, A, GRID, truth=truth)["ssim_truth"] < 0.5
 
 
-def test_published_pictures_of_any_size_are_compared_with_both_outputs():
+def test_published_images_of_any_size_are_compared_with_both_outputs():
     small = resize_image(A, (60, 80))
     truth = Truth(a_prime=255 - small, b=small)
     found = measure_pair(A, A, 255 - A, GRID, GRID, b=A, truth=truth)
@@ -106,7 +106,7 @@ def test_a_mirrored_pair_measures_what_it_does_the_other_way_round():
     assert turned == pytest.approx(plain) and plain["seams"] > 0 < plain["seams_b"]
 
 
-def test_pictures_of_different_sizes():
+def test_images_of_different_sizes():
     target = photograph("coffee")[:100, :300]
     nnf = np.stack([GRID[..., 0] * 100 // SHAPE[0], GRID[..., 1] * 300 // SHAPE[1]], axis=-1)
     truth = Truth((nnf - GRID)[..., ::-1] + np.float32((4, 0)))

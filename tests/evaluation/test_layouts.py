@@ -15,7 +15,7 @@ from dia_pipeline.evaluation.truth import read_truth
 from dia_pipeline.io.flow import write_flo
 
 
-def picture(path, width, height):
+def image(path, width, height):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (width, height)).save(path)
 
@@ -30,8 +30,8 @@ def tss(tmp_path):
     """A plain pair, and one in JODS that matches mirrored: (x, y) lies at (37 - x, y - 1)."""
     for group, name, flip in (("FG3DCar", "car_1", 0), ("JODS", "plane 2", 1)):
         folder = tmp_path / group / name
-        picture(folder / "image1.png", 30, 20)
-        picture(folder / "image2.png", 40, 20)
+        image(folder / "image1.png", 30, 20)
+        image(folder / "image2.png", 40, 20)
         (folder / "flip_gt.txt").write_text(f"{flip}\n")
         for number, width in ((1, 30), (2, 40)):
             flow = np.full((20, width, 2), (2.0 * number, -1.0), np.float32)
@@ -65,7 +65,7 @@ def test_tss_gives_both_directions(tss):
 
 
 def test_the_flows_of_a_mirrored_tss_pair_carry_its_keypoints(tss):
-    """The annotators' keypoints lie in both pictures as they are, and so the flows lead there."""
+    """The annotators' keypoints lie in both images as they are, and so the flows lead there."""
     rows, (_, _, there, back) = read(tss, "tss")
     points = np.array([(3, 15), (10, 7), (25, 12)])
     partners = np.array([(34, 14), (27, 6), (12, 11)])
@@ -83,7 +83,7 @@ def test_the_flows_of_a_mirrored_tss_pair_carry_its_keypoints(tss):
 def spair(tmp_path):
     pairs = ["000001-2008_1-2009_2:cat", "000002-2009_2-2008_1:cat"]
     for name in ("2008_1", "2009_2"):
-        picture(tmp_path / "JPEGImages" / "cat" / f"{name}.jpg", 60, 50)
+        image(tmp_path / "JPEGImages" / "cat" / f"{name}.jpg", 60, 50)
     (tmp_path / "Layout" / "large").mkdir(parents=True)
     (tmp_path / "Layout" / "large" / "val.txt").write_text("\n".join(pairs) + "\n")
     (tmp_path / "PairAnnotation" / "val").mkdir(parents=True)
@@ -125,7 +125,7 @@ def write_csv(path, header, *lines):
 @pytest.fixture
 def pf_pascal(tmp_path):
     for name in ("2008_1", "2009_2"):
-        picture(tmp_path / "JPEGImages" / f"{name}.jpg", 60, 50)
+        image(tmp_path / "JPEGImages" / f"{name}.jpg", 60, 50)
     write_csv(
         tmp_path / "test_pairs_pf_pascal.csv",
         ["source_image", "target_image", "class", "XA", "YA", "XB", "YB"],
@@ -163,8 +163,8 @@ def test_pf_pascal_gives_keypoints_counted_from_zero_and_boxes_where_there_are(p
 
 def test_pf_willow_gives_ten_keypoints(tmp_path):
     for name in ("a_1", "b_2"):
-        picture(tmp_path / "car(G)" / f"{name}.png", 60, 50)
-    columns = [f"{axis}{image}{n}" for image in "AB" for axis in "XY" for n in range(1, 11)]
+        image(tmp_path / "car(G)" / f"{name}.png", 60, 50)
+    columns = [f"{axis}{side}{n}" for side in "AB" for axis in "XY" for n in range(1, 11)]
     write_csv(
         tmp_path / "test_pairs.csv",
         ["imageA", "imageB", *columns],

@@ -11,7 +11,8 @@ from skimage.metrics import structural_similarity
 
 from dia_pipeline.evaluation import measures
 from dia_pipeline.pixels import LUMA, resize_image
-from dia_pipeline.samples.photographs import night, photograph
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
 
 CHELSEA = photograph("chelsea")[60:160, 100:220]
 SEARCHED = 1e-4
@@ -170,7 +171,7 @@ def test_feature_distance_is_that_of_the_gram_matrices():
     assert measures.feature_distance(features, other) == pytest.approx(math.sqrt(2))
 
 
-def test_difference_and_similarity_take_pictures_of_any_size():
+def test_difference_and_similarity_take_images_of_any_size():
     large = CHELSEA.repeat(2, axis=0).repeat(2, axis=1)
     assert measures.difference(CHELSEA, CHELSEA) == 0
     assert measures.difference(large, CHELSEA) < 0.01
@@ -216,7 +217,7 @@ def test_a_seam_across_the_rows_counts_as_one_across_the_columns():
     reference, nnf = ramps(20)
     made = reference[nnf[..., 0], nnf[..., 1]]
     flat = np.full_like(reference, 128)
-    turned = (picture.transpose(1, 0, 2) for picture in (flat, reference, made, nnf[..., ::-1]))
+    turned = (image.transpose(1, 0, 2) for image in (flat, reference, made, nnf[..., ::-1]))
     assert measures.seams(*turned) == measures.seams(flat, reference, made, nnf) > 0
 
 

@@ -69,19 +69,19 @@ def test_each_variant_is_compared_with_its_own_base(measures):
 def test_the_base_of_a_variant_is_the_first_of_its_task():
     variants = {
         "fields": {},
-        "pictures": {"task": "transfer"},
+        "images": {"task": "transfer"},
         "exact": {"search": "exact"},
         "late": {"task": "transfer", "blend_map": "sigmoid"},
     }
     plan = Plan(Config(settings={"task": "correspondence"}, variants=variants))
     assert bases(plan, list(variants)) == {
         "fields": "fields",
-        "pictures": "fields",
+        "images": "fields",
         "exact": "fields",
-        "late": "pictures",
+        "late": "images",
     }
     assert bases(plan, ["exact", "late"]) == {"exact": "exact", "late": "exact"}
-    plain = Plan(Config(variants={"one": {}, "two": {"seed": 1}, "pictures": {"task": "transfer"}}))
+    plain = Plan(Config(variants={"one": {}, "two": {"seed": 1}, "images": {"task": "transfer"}}))
     assert set(bases(plain, plain.variants).values()) == {"one"}
 
 

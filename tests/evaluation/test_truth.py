@@ -13,7 +13,7 @@ from dia_pipeline.io.images import ImageError, write_image
 
 @pytest.fixture
 def row(tmp_path):
-    """A pair of 20x10 and 30x40 pictures."""
+    """A pair of 20x10 and 30x40 images."""
     write_image(tmp_path / "a.png", np.zeros((10, 20, 3), np.uint8))
     write_image(tmp_path / "b_prime.png", np.zeros((40, 30, 3), np.uint8))
     return {"name": "pair", "a": str(tmp_path / "a.png"), "b_prime": str(tmp_path / "b_prime.png")}
@@ -65,7 +65,7 @@ def test_without_a_box_that_of_the_points_counts(row, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["flow_ba", "mask_b_prime", "a_prime"])
-def test_a_size_that_is_not_the_pictures_is_named(row, tmp_path, name):
+def test_a_size_that_is_not_the_images_is_named(row, tmp_path, name):
     row[name] = tmp_path / "wrong.file"
     if name.startswith("flow"):
         write_flo(row[name], np.zeros((10, 20, 2)))

@@ -7,15 +7,15 @@ from dia_pipeline.figures import overview
 from dia_pipeline.figures.overview import WIDTH, draw_overview, round_trip
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 30), (30, 30, 200), (120, 120, 120)
-PICTURES = {"a": RED, "a_prime": GREEN, "b": BLUE, "b_prime": GREY}
+IMAGES = {"a": RED, "a_prime": GREEN, "b": BLUE, "b_prime": GREY}
 
 
 def plain(colour, height=60, width=80):
     return np.full((height, width, 3), colour, np.uint8)
 
 
-def pictures(*names):
-    return {name: plain(PICTURES[name]) for name in names or PICTURES}
+def images(*names):
+    return {name: plain(IMAGES[name]) for name in names or IMAGES}
 
 
 def shift(x, y, height=60, width=80):
@@ -43,7 +43,7 @@ def both():
 
 def test_the_rows_show_results_matches_levels_in_order_and_nothing_twice(both):
     levels = {1: plain(BLUE), 5: plain(RED), 3: plain(GREEN)}
-    image = draw_overview("title", pictures(), both, levels)
+    image = draw_overview("title", images(), both, levels)
     assert image.dtype == np.uint8
     first, second, third, fourth = row_middles(image)
     assert runs(image[first]) == [RED, GREEN, BLUE, GREY]
@@ -55,7 +55,7 @@ def test_the_rows_show_results_matches_levels_in_order_and_nothing_twice(both):
 
 
 def test_rows_fill_the_width(both):
-    image = draw_overview("title", pictures(), both, {})
+    image = draw_overview("title", images(), both, {})
     for middle in row_middles(image)[:2]:
         shown = np.flatnonzero((image[middle] != 255).any(axis=1))
         assert shown[0] <= 24 and shown[-1] >= WIDTH - 30
@@ -63,15 +63,15 @@ def test_rows_fill_the_width(both):
 
 def test_one_direction_shows_its_field_beside_the_results():
     flows = {"flow_ab": shift(3, 0)}
-    image = draw_overview("title", pictures("a", "a_prime", "b_prime"), flows, {})
+    image = draw_overview("title", images("a", "a_prime", "b_prime"), flows, {})
     first, _ = row_middles(image)
     assert runs(image[first])[:3] == [RED, GREEN, GREY] and len(runs(image[first])) == 4
 
 
 def test_stray_matches_do_not_make_the_field_pale(both):
-    calm = draw_overview("title", pictures(), both, {})
+    calm = draw_overview("title", images(), both, {})
     both["flow_ab"][:6] = 1000  # a tenth of all
-    stray = draw_overview("title", pictures(), both, {})
+    stray = draw_overview("title", images(), both, {})
     middle = row_middles(calm)[1]
     np.testing.assert_array_equal(stray[middle, 30:100], calm[middle, 30:100])
 
@@ -86,7 +86,7 @@ def test_a_round_trip_is_the_distance_from_where_it_began():
 def test_matches_that_do_not_come_back_are_red(both):
     both["flow_ba"] = shift(-3, 0)
     both["flow_ab"][:, 40:] = (-20, 0)  # comes back 23 pixels off, more than a tenth of 80
-    image = draw_overview("title", pictures(), both, {})
+    image = draw_overview("title", images(), both, {})
     row = runs(image[row_middles(image)[1]])
     assert tuple(overview._RED) in row
 

@@ -77,7 +77,7 @@ def test_levels_run_from_coarse_to_fine_for_what_has_levels(measures, tmp_path, 
     assert axes.xaxis_inverted()
 
 
-def test_the_figure_of_a_pair_shows_the_pictures_themselves(tmp_path, drawn):
+def test_the_figure_of_a_pair_shows_the_images_themselves(tmp_path, drawn):
     a, b_prime = (np.full((30, 40, 3), value, np.uint8) for value in (60, 200))
     levels = {"alone": {5: a, 4: b_prime}, "first": {5: b_prime, 4: a}}
     plots.plot_pair(tmp_path / "pair", a, b_prime, levels, {"alone": {5: "0.5"}, "first": {}})
@@ -92,5 +92,5 @@ def test_plots_are_for_screen_and_print_and_always_the_same_bytes(measures, tmp_
     for suffix in (".png", ".pdf"):
         first, second = ((tmp_path / name).with_suffix(suffix) for name in ("one", "two"))
         assert first.read_bytes() == second.read_bytes()
-    with Image.open(tmp_path / "one.png") as picture:
-        assert picture.width > 1300  # 7 inches at 200 dots an inch
+    with Image.open(tmp_path / "one.png") as image:
+        assert image.width > 1300  # 7 inches at 200 dots an inch

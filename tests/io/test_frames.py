@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from examples import write_picture
+from examples import draw_image
 
-from dia_pipeline.io.frames import frame_fault, read_sized, write_frame
-from dia_pipeline.io.images import ImageError
+from dia_pipeline.io.frames import check_size, frame_fault, write_frame
+from dia_pipeline.io.images import ImageError, read_image
 from dia_pipeline.io.video import count_frames, decode_frames, write_video
 from dia_pipeline.runs.sources import SequenceError, list_frames
 
@@ -15,7 +15,7 @@ SIZE = (33, 47)
 
 
 @pytest.fixture
-def pictures():
+def images():
     """Six smooth frames of an odd size that differ."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     waves = [np.stack([np.sin((x + y * k) / 20 + n) for k in range(3)], -1) for n in range(6)]
@@ -28,7 +28,7 @@ def names(frames):
 
 def test_a_folder_is_in_the_order_of_its_numbers(tmp_path):
     for number in (10, 9, 8, 11):
-        write_picture(tmp_path / f"f{number}.png", 1)
+        draw_image(tmp_path / f"f{number}.png", 1)
     (tmp_path / "notes.md").touch()
     assert names(list_frames(str(tmp_path))) == ["f8.png", "f9.png", "f10.png", "f11.png"]
     assert names(list_frames(f"{tmp_path}/f?.png")) == ["f8.png", "f9.png"]
@@ -37,21 +37,21 @@ def test_a_folder_is_in_the_order_of_its_numbers(tmp_path):
 
 def test_a_hole_in_even_numbers_is_a_frame_that_lacks(tmp_path):
     for number in (0, 10, 30, 40):
-        write_picture(tmp_path / f"f{number:03d}.png", 1)
+        draw_image(tmp_path / f"f{number:03d}.png", 1)
     found = list_frames(str(tmp_path))
     assert names(found) == ["f000.png", "f010.png", "f020.png", "f030.png", "f040.png"]
     with pytest.raises(ImageError, match=r"f020.png: there is no such file"):
-        read_sized(found[2], None)
+        read_image(found[2])
 
 
 def test_uneven_numbers_have_no_holes(tmp_path):
     for number in (0, 3, 7):
-        write_picture(tmp_path / f"f{number}.png", 1)
+        draw_image(tmp_path / f"f{number}.png", 1)
     assert names(list_frames(str(tmp_path))) == ["f0.png", "f3.png", "f7.png"]
 
 
-def test_a_list_keeps_its_order_and_the_pictures_that_lack(tmp_path):
-    write_picture(tmp_path / "late.png", 1)
+def test_a_list_keeps_its_order_and_the_images_that_lack(tmp_path):
+    draw_image(tmp_path / "late.png", 1)
     (tmp_path / "day.txt").write_text("# a day\nlate.png\nnone.png\nlate.png\n")
     found = list_frames(str(tmp_path / "day.txt"))
     assert names(found) == ["late.png", "none.png", "late.png"]
@@ -64,18 +64,18 @@ def test_no_frames_are_explained(tmp_path, source):
 
 
 def test_a_frame_of_another_size_is_named(tmp_path):
-    path = write_picture(tmp_path / "small.png", 1, (20, 30))
+    path = draw_image(tmp_path / "small.png", 1, (20, 30))
     with pytest.raises(ImageError, match=r"small.png: the frame has 30x20 pixels, .* 47x33"):
-        read_sized(path, SIZE)
+        check_size(path, read_image(path), SIZE)
 
 
-def test_a_frame_says_what_it_was_made_of_and_whether_it_is_whole(tmp_path, pictures):
+def test_a_frame_says_what_it_was_made_of_and_whether_it_is_whole(tmp_path, images):
     path = tmp_path / "frame.png"
     assert "no such file" in frame_fault(path, "key")
-    write_frame(path, pictures[0], "key")
+    write_frame(path, images[0], "key")
     assert frame_fault(path, "key") is None
     assert "other settings" in frame_fault(path, "another")
-    np.testing.assert_array_equal(read_sized(path, SIZE), pictures[0])
+    np.testing.assert_array_equal(read_image(path), images[0])
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -84,11 +84,11 @@ def test_a_frame_says_what_it_was_made_of_and_whether_it_is_whole(tmp_path, pict
     assert "damaged" in frame_fault(path, "key")
 
 
-def test_a_video_plays_in_browsers_and_comes_back(tmp_path, pictures):
+def test_a_video_plays_in_browsers_and_comes_back(tmp_path, images):
     import av
 
     path = tmp_path / "video.mp4"
-    write_video(path, pictures, 12.5)
+    write_video(path, images, 12.5)
     with av.open(path) as container:
         stream = container.streams.video[0]
         assert stream.codec_context.name == "h264"
@@ -99,9 +99,9 @@ def test_a_video_plays_in_browsers_and_comes_back(tmp_path, pictures):
     content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
     found = list(decode_frames(path))
-    assert count_frames(path) == len(found) == len(pictures)
-    for frame, picture in zip(found, pictures, strict=True):
-        error = np.abs(frame[: SIZE[0], : SIZE[1]].astype(int) - picture)
+    assert count_frames(path) == len(found) == len(images)
+    for frame, image in zip(found, images, strict=True):
+        error = np.abs(frame[: SIZE[0], : SIZE[1]].astype(int) - image)
         assert error.mean() < 4  # half the resolution for colours
         np.testing.assert_allclose(frame[-1].astype(int), frame[-2], atol=12)
     assert list_frames(str(path), 4) == [f"{path}#4", f"{path}#5"]

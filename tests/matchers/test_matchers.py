@@ -1,4 +1,4 @@
-"""The matchers to compare with: known motion is found, and nothing leaves the other picture."""
+"""The matchers to compare with: known motion is found, and nothing leaves the other image."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from dia_pipeline.matchers import (
 from dia_pipeline.matchers.belief_propagation import propagate
 from dia_pipeline.matchers.sift import dense_sift
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.photographs import night, photograph, warped
+from dia_pipeline.samples.photographs import photograph, warped
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import Settings
 from dia_pipeline.temporal.motion import grid
 
 SETTINGS = Settings()
 FOLLOWERS = ["optical-flow", "patchmatch-rgb", "sift"]
-"""The matchers that follow what is seen, at least within one look."""
+"""The matchers that follow what is seen, at least within one style."""
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def cat():
     return resize_image(photograph("chelsea"), (100, 150))
 
 
-def window(picture, y, x):
-    return np.ascontiguousarray(picture[y : y + 80, x : x + 120])
+def window(image, y, x):
+    return np.ascontiguousarray(image[y : y + 80, x : x + 120])
 
 
 def distances(nnf, truth):
@@ -77,7 +78,7 @@ def test_a_warp_is_found(name, cat):
 
 @pytest.mark.parametrize("name", MATCHERS)
 @pytest.mark.parametrize("size", [(40, 75), (120, 70)])
-def test_fields_stay_inside_pictures_of_other_sizes(name, size, cat):
+def test_fields_stay_inside_images_of_other_sizes(name, size, cat):
     a, b_prime = resize_image(cat, (60, 70)), resize_image(cat, size)
     nnf_ab, nnf_ba = find_matcher(name)(a, b_prime, a, SETTINGS)
     for nnf, source, target in ((nnf_ab, a, b_prime), (nnf_ba, b_prime, a)):
@@ -85,13 +86,13 @@ def test_fields_stay_inside_pictures_of_other_sizes(name, size, cat):
         assert nnf.dtype == np.int32
         assert nnf.min() >= 0
         assert (nnf < target.shape[:2]).all()
-        if name in FOLLOWERS:  # the scaled picture matches itself at the scaled place
+        if name in FOLLOWERS:  # the scaled image matches itself at the scaled place
             truth = (grid(source.shape[:2]) + 0.5) * np.divide(target.shape, source.shape)[:2] - 0.5
             assert np.median(distances(nnf, truth)) <= 1.5
 
 
 @pytest.mark.parametrize("name", MATCHERS)
-def test_fields_depend_on_nothing_but_pictures_and_settings(name, cat):
+def test_fields_depend_on_nothing_but_images_and_settings(name, cat):
     a, b_prime = window(cat, 10, 14), resize_image(cat, (70, 90))
     fields = []
     for threads in (1, 2):
@@ -111,12 +112,12 @@ def test_rgb_matching_maps_multiply_to_the_squared_difference():
 
 def test_dense_sift_is_the_sift_of_opencv(cat):
     """Up to the Gaussian window; its orientations run the other way, y being up in its gradient."""
-    places = [(y, x) for y in range(15, 85, 6) for x in range(15, 135, 6)]
-    keypoints = [cv2.KeyPoint(float(x), float(y), 2, 0) for y, x in places]
+    positions = [(y, x) for y in range(15, 85, 6) for x in range(15, 135, 6)]
+    keypoints = [cv2.KeyPoint(float(x), float(y), 2, 0) for y, x in positions]
     unblurred = cv2.SIFT_create(sigma=0.5)
     _, theirs = unblurred.compute(cv2.cvtColor(cat, cv2.COLOR_RGB2GRAY), keypoints)
     theirs = np.roll(theirs.reshape(-1, 16, 8)[..., ::-1], 1, axis=-1).reshape(-1, 128)
-    ours = dense_sift(cat)[tuple(np.transpose(places))].astype(float)
+    ours = dense_sift(cat)[tuple(np.transpose(positions))].astype(float)
     lengths = np.linalg.norm(ours, axis=-1) * np.linalg.norm(theirs, axis=-1)
     cosines = (ours * theirs).sum(axis=-1) / lengths
     assert np.median(cosines) > 0.96
@@ -130,9 +131,9 @@ def energies(offsets, data, centre, small, slope, most):
     for axis in (1, 2):
         step = np.abs(np.diff(offsets, axis=axis))
         total += np.minimum(slope * step, most).sum(axis=(1, 2, 3))
-    place = offsets - centre + side // 2
+    position = offsets - centre + side // 2
     y, x = np.indices((height, width))
-    return total + data[y, x, place[..., 0], place[..., 1]].sum(axis=(1, 2))
+    return total + data[y, x, position[..., 0], position[..., 1]].sum(axis=(1, 2))
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (4, 1), (2, 2)])
@@ -153,7 +154,7 @@ def test_belief_propagation_finds_the_least_energy(shape):
 
 
 def test_an_image_analogy_takes_a_new_look_off_again(cat):
-    """A' and B' are by night; B must come out by day, from the right places, and both ways."""
+    """A' and B' are by night; B must come out by day, from the right positions, and both ways."""
     a, b = window(cat, 10, 14), window(cat, 13, 10)  # b[y - 3, x + 4] = a[y, x]
     nnf_ab, nnf_ba = find_matcher("image-analogies")(a, night(b), night(a), SETTINGS)
     error = np.abs(a[nnf_ba[..., 0], nnf_ba[..., 1]].astype(float) - b)

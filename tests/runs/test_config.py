@@ -10,16 +10,18 @@ from examples import PUBLISHED
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
 from dia_pipeline.matchers import MATCHERS
+from dia_pipeline.runs import config as config_module
 from dia_pipeline.runs.config import Config, ConfigError, Pair, load_config, merge, pair_settings
-from dia_pipeline.runs.sequences import COHERENCE, Sequence
-from dia_pipeline.samples.synthetic import DEFAULTS, LOOKS, PAIRS, VIEWS
+from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.samples.synthetic import DEFAULTS, PAIRS, STYLES, VIEWS
+from dia_pipeline.temporal.coherence import MODES
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    """Write a table of pairs beside two pictures; return its path."""
+    """Write a table of pairs beside two images; return its path."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.png", "b.png"):
         Path(name).touch()
@@ -103,7 +105,7 @@ def test_the_synthetic_benchmark_is_worked_beside_a_table(table):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"pairs": ["coffee-shift-nigth"]}, ["no pair 'coffee-shift-nigth'", *VIEWS, *LOOKS]),
+        ({"pairs": ["coffee-shift-nigth"]}, ["no pair 'coffee-shift-nigth'", *VIEWS, *STYLES]),
         ({"size": 300}, ["synthetic.size: there is no such field; did you mean 'side'?"]),
         ({"pairs": ["coffee-shift-night"]}, ["'coffee-shift-night'", "rename"]),
     ],
@@ -171,7 +173,7 @@ def test_a_row_overrides_the_configuration_and_a_variant_both():
     assert pair_settings(config, "v", pair) == vocabulary.resolve(
         {"ratio": 0.5, "seed": 3, "blend": 2}
     )
-    assert pair_settings(config, "w", pair).alphas == vocabulary.BLEND[1]
+    assert pair_settings(config, "w", pair).alphas == (0.7, 0.6, 0.5, 0.0)
 
 
 def test_a_name_replaces_what_it_stands_for_in_weaker_layers():
@@ -207,7 +209,7 @@ def test_correspondence_compares_wider_patches_smoothly_and_either_way_round():
 
 
 @pytest.mark.parametrize("matcher", MATCHERS)
-def test_a_matcher_of_pictures_has_no_task(matcher):
+def test_a_matcher_of_images_has_no_task(matcher):
     """It has no energies by which to orient a pair, and refuses only to be asked for that."""
     plain, asked = (
         vocabulary.resolve({"matcher": matcher, **task})
@@ -223,26 +225,56 @@ def test_an_unknown_task_is_told_the_known_ones():
         vocabulary.resolve({"task": "drift"})
 
 
-def test_the_schemas_speak_of_the_settings_there_are():
-    schema = json.loads((SCHEMAS / "settings.schema.json").read_text())["properties"]
+WRONG = {
+    "preset": "portrait",
+    "quality": "best",
+    "blend": 4,
+    "task": "drift",
+    "matcher": "magic",
+    "finest": 6,
+    "orientation": "upside-down",
+    "alphas": [1, 1, 1, 1.1],
+    "ratio": 0,
+    "max_side": 15,
+    "deconvolution": -1,
+    "blend_map": "linear",
+    "initial": "zero",
+    "search": "auto",
+    "iterations": -1,
+    "coarse_patch": 4,
+    "smoothness": 1.1,
+    "fine_smoothness": -0.1,
+    "directions": "ba",
+    "composition": "glued",
+    "seed": 2**31,
+    "backbone": "resnet",
+    "precision": "float64",
+    "feature_dtype": "int8",
+}
+"""For every option but `refine` a value just beyond what it can have."""
+
+
+def test_what_a_setting_cannot_be_is_refused_wherever_it_stands(table):
+    """By `resolve`, in the configuration and in a table: with its name and its value."""
+    assert set(WRONG) | {"refine"} == set(vocabulary.options())
+    for name, value in WRONG.items():
+        with pytest.raises(vocabulary.SettingsError, match=rf"^{name}: .* is not possible"):
+            vocabulary.resolve({name: value})
+        path = table("name|a|b_prime", "one|a.png|b.png")
+        (found,) = problems({"pairs": path, "settings": {name: value}})
+        assert f"settings.{name}" in found and str(value if name != "alphas" else 1.1) in found
+
+
+def test_the_columns_of_the_tables_are_the_settings_and_their_own():
+    validators = config_module._validators(SCHEMAS)
     names = {field.name for field in fields(vocabulary.Settings)}
-    assert set(schema) == names | {"preset", "quality", "blend", "task"}
-    choices = {
-        **vocabulary.CHOICES,
-        "preset": tuple(vocabulary.PRESET),
-        "quality": tuple(vocabulary.QUALITY),
-        "blend": tuple(vocabulary.BLEND),
-        "task": tuple(vocabulary.TASK),
-        "coarse_patch": (1, 3, 5, 7, 9),
-    }
-    del choices["matcher"]  # a new matcher shall be one function and one line
-    assert {name: tuple(s["enum"]) for name, s in schema.items() if "enum" in s} == choices
-    columns = json.loads((SCHEMAS / "pairs.schema.json").read_text())["properties"]
-    assert set(columns) == set(schema) | {"name", "a", "b_prime", "kinds", *TRUTH_COLUMNS}
-    columns = json.loads((SCHEMAS / "sequences.schema.json").read_text())["properties"]
+    names |= {"preset", "quality", "blend", "task"}
+    columns = validators["pairs"].schema["properties"]
+    assert set(columns) == names | {"name", "a", "b_prime", "kinds", *TRUTH_COLUMNS}
+    columns = validators["sequences"].schema["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
-    assert set(columns) == set(schema) - {"task", "matcher", "finest", "orientation"} | own
-    assert tuple(columns["coherence"]["enum"]) == COHERENCE
+    assert set(columns) == names - {"task", "matcher", "finest", "orientation"} | own
+    assert tuple(columns["coherence"]["enum"]) == tuple(MODES)
 
 
 def test_the_schema_states_the_defaults_of_the_configuration():
@@ -257,7 +289,7 @@ def test_the_schema_states_the_defaults_of_the_configuration():
 
 def test_the_shipped_configuration_is_explained_field_by_field():
     readme = (SCHEMAS.parents[1] / "config" / "README.md").read_text()
-    for name in ("config", "pairs", "sequences", "settings"):
+    for name in ("config", "pairs", "sequences"):
         for field in json.loads((SCHEMAS / f"{name}.schema.json").read_text())["properties"]:
             assert f"| `{field}` |" in readme
 

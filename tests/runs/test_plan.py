@@ -8,16 +8,7 @@ import pytest
 
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.settings import Settings, resolve
-from dia_pipeline.store.recipes import (
-    STAGES,
-    Sources,
-    aggregate_recipe,
-    digest,
-    features_recipe,
-    level_recipe,
-    stage_settings,
-)
+from dia_pipeline.settings import STAGES, Settings, resolve
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
@@ -25,7 +16,7 @@ PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 def affected(change: dict) -> set[str]:
     """The stages of which a changed setting changes what decides them."""
     before, after = Settings(), replace(Settings(), **change)
-    return {s for s in STAGES if stage_settings(s, before) != stage_settings(s, after)}
+    return {s for s in STAGES if before.deciding_stage(s) != after.deciding_stage(s)}
 
 
 @pytest.mark.parametrize(
@@ -49,32 +40,15 @@ def test_a_setting_decides_its_stages(change, stages):
 
 
 def test_every_setting_decides_some_stage():
-    decided = {name for stage in STAGES for name in stage_settings(stage, Settings())}
+    decided = {name for stage in STAGES for name in Settings().deciding_stage(stage)}
     assert decided - {"alpha"} == {field.name for field in fields(Settings)} - {"alphas"}
-
-
-def test_keys_change_with_pictures_weights_and_earlier_stages():
-    sources = Sources("a", "b", "weights", Settings())
-    key = digest(aggregate_recipe(sources))
-    other = {"a": "x", "b_prime": "x", "weights": "x", "settings": replace(Settings(), ratio=0.5)}
-    for name, value in other.items():
-        assert digest(aggregate_recipe(replace(sources, **{name: value}))) != key
-    late = replace(sources, settings=replace(Settings(), alphas=(0.9, 0.8, 0.7, 0.1)))
-    assert level_recipe(3, late) == level_recipe(3, sources)
-    assert level_recipe(2, late) != level_recipe(2, sources)
-    assert digest(aggregate_recipe(late)) != key
-
-
-def test_features_do_not_depend_on_how_the_backbone_was_chosen():
-    auto, named = Settings(), replace(Settings(), backbone="vgg16")
-    assert features_recipe("a", "weights", auto) == features_recipe("a", "weights", named)
 
 
 def test_pairs_are_dealt_out_in_order():
     plan = Plan(Config(PAIRS, pairs_per_job=2))
     names = {batch: [pair.name for pair in pairs] for batch, pairs in plan.batches.items()}
     assert names == {"0001": ["p1", "p2"], "0002": ["p3", "p4"], "0003": ["p5"]}
-    assert plan.pictures("0001") == ["a1.png", "b.png", "a2.png"]
+    assert plan.images("0001") == ["a1.png", "b.png", "a2.png"]
 
 
 def test_a_plan_comes_back_from_its_file(tmp_path):
@@ -146,7 +120,7 @@ def test_a_plan_resolves_settings_like_one_pair_does():
     assert plan.settings("hierarchical", PAIRS[0]) == expected
 
 
-def test_the_synthetic_benchmark_is_one_input_beside_other_pictures():
+def test_the_synthetic_benchmark_is_one_input_beside_other_images():
     plan = Plan(Config(PAIRS[:1], synthetic={}, results="r"))
     paths = ["a1.png", "r/synthetic/x/a.png", "r/synthetic/x/b.png"]
     assert plan.inputs(paths) == ["a1.png", plan.synthetic_receipt]

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from dia_pipeline.cli import app
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.runs.status import RECENT, SILENCE, status
 from dia_pipeline.store.receipts import Failure, Receipt
 
@@ -37,7 +38,7 @@ def finish(plan: Plan, stage: str, batch: str, age: float, failed: tuple[str, ..
 
 
 def log(plan: Plan, stage: str, batch: str, age: float) -> None:
-    path = plan.log(stage, "hierarchical", batch)
+    path = plan.job_file("logs", stage, "hierarchical", batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     os.utime(path, (NOW - age, NOW - age))
@@ -52,7 +53,7 @@ def test_every_pair_is_counted_once(plan):
     log(plan, "pair", "0004", age=5)
     log(plan, "pair", "0005", age=SILENCE + 1)
     found = status(plan, NOW)["hierarchical"]
-    assert (found.pairs, found.done, found.running, found.failed) == (12, 3, 3, 2)
+    assert (found.count, found.done, found.running, found.failed) == (12, 3, 3, 2)
     assert found.remaining == 4
 
 
@@ -81,6 +82,48 @@ def test_the_command_prints_a_table_or_json(plan):
     assert "hierarchical" in table.output and "remaining" in table.output
     printed = CliRunner().invoke(app, ["status", "--json", plan.config.results])
     assert json.loads(printed.output)["hierarchical"]["done"] == 2
+
+
+@pytest.fixture
+def day(tmp_path):
+    """A plan of one sequence of seven frames in chunks of three, of which nothing is made yet."""
+    frames = tuple(f"day/{number}.png" for number in range(7))
+    sequence = Sequence("day", "a.png", "day", chunk=3, frames=frames)
+    return Plan(Config(sequences=(sequence,), results=str(tmp_path)))
+
+
+def finish_sequence(plan: Plan, stage: str, chunk: str = "", **failed: Failure) -> None:
+    receipt = Receipt(stage, "hierarchical", chunk or "day", failed=failed)
+    receipt.write(plan.sequence_receipt(stage, "hierarchical", "day", chunk))
+
+
+def test_the_frames_of_a_sequence_are_counted_once(day):
+    finish_sequence(day, "prepare")
+    log_file = day.job_file("logs", "match", "hierarchical", "day", "0002")
+    log_file.parent.mkdir(parents=True)
+    log_file.touch()
+    found = status(day)["hierarchical/day"]
+    assert (found.unit, found.count, found.running, found.remaining) == ("frames", 7, 3, 4)
+    for stage in ("match", "frames"):
+        for chunk in ("0001", "0002", "0003"):
+            finish_sequence(day, stage, chunk)
+    gap = {"day, frame 2": Failure("prepare", "no such file")}
+    finish_sequence(day, "video", **gap)
+    found = status(day)["hierarchical/day"]
+    assert (found.done, found.failed, found.running, found.remaining) == (6, 1, 0, 0)
+    assert list(status(day)) == ["hierarchical/day"]
+
+
+def test_a_sequence_that_cannot_be_prepared_has_failed_as_a_whole(day):
+    finish_sequence(day, "prepare", day=Failure("prepare", "no frame can be read"))
+    assert status(day)["hierarchical/day"].failed == 7
+
+
+def test_the_table_shows_pairs_and_sequences(day):
+    day.write()
+    finish_sequence(day, "prepare")
+    shown = CliRunner().invoke(app, ["status", day.config.results]).output
+    assert "hierarchical/day" in shown and "7 frames" in shown
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

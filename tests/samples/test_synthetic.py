@@ -13,8 +13,8 @@ from dia_pipeline.io.images import read_image
 from dia_pipeline.samples.photographs import PHOTOGRAPHS
 from dia_pipeline.samples.scenes import foreground, maps
 from dia_pipeline.samples.synthetic import (
-    LOOKS,
     PAIRS,
+    STYLES,
     SUBJECTS,
     VIEWS,
     SyntheticError,
@@ -31,10 +31,10 @@ def made(folder, *names, **options):
     return rows if len(rows) > 1 else rows[0]
 
 
-def test_the_benchmark_has_every_photograph_view_and_look_of_its_names():
+def test_the_benchmark_has_every_photograph_view_and_style_of_its_names():
     assert len(set(PAIRS)) == len(PAIRS)
-    subjects, views, looks = map(set, zip(*map(split_name, PAIRS), strict=True))
-    assert len(subjects) == 6 and views == set(VIEWS) and looks == set(LOOKS)
+    subjects, views, styles = map(set, zip(*map(split_name, PAIRS), strict=True))
+    assert len(subjects) == 6 and views == set(VIEWS) and styles == set(STYLES)
     assert set(SUBJECTS) == set(PHOTOGRAPHS)
 
 

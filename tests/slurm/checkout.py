@@ -29,7 +29,7 @@ class Checkout:
         for name in ("Snakefile", "workflow", "slurm", "generic"):
             (self.folder / name).symlink_to(REPOSITORY / name)
         (self.folder / "config").mkdir()
-        pairs = write_pairs(self.folder / "pictures", PAIRS)
+        pairs = write_pairs(self.folder / "images", PAIRS)
         rows = [("name", "a", "b_prime")] + [
             (pair.name, *(str(Path(p).relative_to(self.folder)) for p in (pair.a, pair.b_prime)))
             for pair in pairs

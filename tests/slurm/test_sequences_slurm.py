@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import pytest
-from examples import write_picture
+from examples import draw_image
 
 pytestmark = pytest.mark.slurm
 
@@ -14,11 +14,11 @@ def test_two_sequences_run_in_parallel(checkout, cluster):
     checkout.configure(pairs=None, sequences="config/sequences.tsv")
     lines = ["name\ta\tb_prime\tcoherence\tchunk\toverlap"]
     for name in ("dawn", "dusk"):
-        folder = checkout.folder / "pictures" / name
+        folder = checkout.folder / "images" / name
         folder.mkdir()
         for number in range(1, 5):
-            write_picture(folder / f"{number}.png", number)
-        lines.append(f"{name}\tpictures/a1.png\tpictures/{name}\twarm-start\t2\t1")
+            draw_image(folder / f"{number}.png", number)
+        lines.append(f"{name}\timages/a1.png\timages/{name}\twarm-start\t2\t1")
     (checkout.folder / "config/sequences.tsv").write_text("\n".join(lines) + "\n")
     seen = len(cluster.trace())
     finished = checkout.run("snakemake", "--profile", "slurm")
@@ -31,7 +31,7 @@ def test_two_sequences_run_in_parallel(checkout, cluster):
     spans = defaultdict(list)
     for _, moment, job, *_ in cluster.trace()[seen:]:
         spans[job].append(float(moment))
-    assert len(spans) == 2 * (1 + 2 + 2 + 1)  # prepare, match and frames of two chunks, film
+    assert len(spans) == 2 * (1 + 2 + 2 + 1)  # prepare, match and frames of two chunks, video
     moments = [(min(times), max(times)) for times in spans.values()]
     overlapping = [
         (one, other) for one in moments for other in moments if one < other and other[0] < one[1]

@@ -85,12 +85,12 @@ def test_what_is_harmed_afterwards_is_found_and_made_again(undisturbed, local):
     assert checkout.run("dia", "verify").returncode == 0
 
 
-def test_broken_picture_cancelled_job_and_lost_daemon_in_one_run(cluster, checkout, local_results):
-    """The broken picture is in the middle of the second of three batches."""
+def test_broken_image_cancelled_job_and_lost_daemon_in_one_run(cluster, checkout, local_results):
+    """The broken image is in the middle of the second of three batches."""
     checkout.configure(pairs_per_job=3, checkpoint="pair")
-    picture = checkout.folder / "pictures/a5.png"
-    whole = picture.read_bytes()
-    picture.write_bytes(whole[:100])
+    image = checkout.folder / "images/a5.png"
+    whole = image.read_bytes()
+    image.write_bytes(whole[:100])
 
     snakemake = checkout.start(*COMMAND)
     wait_until(lambda: fields(checkout) > 0, 60)
@@ -103,12 +103,12 @@ def test_broken_picture_cancelled_job_and_lost_daemon_in_one_run(cluster, checko
 
     assert state(cluster, first) == "CANCELLED"
     assert snakemake.returncode != 0
-    assert "hierarchical/pair5: failed in pair: pictures/a5.png" in output
+    assert "hierarchical/pair5: failed in pair: images/a5.png" in output
     assert checkout.rewritten(at_fault) == set()
     others = {name: data for name, data in local_results.items() if "/pair5/" not in name}
     assert checkout.made() == others
 
-    picture.write_bytes(whole)
+    image.write_bytes(whole)
     before = times(checkout.results)
     again = checkout.run(*COMMAND)
     assert again.returncode == 0, again.stdout

@@ -19,7 +19,7 @@ from dia_pipeline.cli import app
 from dia_pipeline.io.flow import read_flo
 from dia_pipeline.runs.config import load_config, merge
 from dia_pipeline.samples.synthetic import make_benchmark
-from dia_pipeline.settings import TASK, resolve
+from dia_pipeline.settings import SHORTHANDS, resolve
 from dia_pipeline.stages.benchmarks import read_variants
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
@@ -90,8 +90,8 @@ def test_fields_are_what_a_benchmark_asks_for(tss, options, settings, task):
     assert result.exit_code == 0, result.output
     made = json.loads(Path("out/hierarchical/JODS-cat_12/provenance.json").read_text())
     expected = asdict(resolve({"task": task}))
-    assert {name: made["settings"][name] for name in TASK[task]} == {
-        name: expected[name] for name in TASK[task]
+    assert {name: made["settings"][name] for name in SHORTHANDS["task"].values[task]} == {
+        name: expected[name] for name in SHORTHANDS["task"].values[task]
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from examples import DRAFT, artefacts, make_plan, times, work, write_pairs, write_picture
+from examples import DRAFT, artefacts, draw_image, make_plan, times, work, write_pairs
 
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.errors import JobError
@@ -21,12 +21,14 @@ from dia_pipeline.io import files
 from dia_pipeline.io.images import read_image
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import forget_failures, summarise
-from dia_pipeline.settings import LEVELS, resolve
-from dia_pipeline.stages import pairs as stages
-from dia_pipeline.stages.measuring import read_measures
-from dia_pipeline.stages.pairs import Networks, PairWork, run_pair, work_batch
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages.batches import planned_graph, run_batch
+from dia_pipeline.stages.jobs import Matching
+from dia_pipeline.stages.measuring import read_measures, seconds_taken
+from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Receipt
+from dia_pipeline.store.times import Times
 
 RESULTS = Path("results")
 FOLDER = RESULTS / "hierarchical"
@@ -35,7 +37,7 @@ FOLDER = RESULTS / "hierarchical"
 @pytest.fixture
 def pairs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return write_pairs(Path("pictures"), 2)
+    return write_pairs(Path("images"), 2)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +46,14 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        plan = make_plan(RESULTS, write_pairs(Path("pictures"), 2), pairs_per_job=2)
+        plan = make_plan(RESULTS, write_pairs(Path("images"), 2), pairs_per_job=2)
         work(plan)
     return folder, plan
 
 
 @pytest.fixture
 def plan(finished, tmp_path, monkeypatch):
-    """A plan of two pairs that is worked through, in a copy that may be spoilt."""
+    """A plan of two pairs that is processed through, in a copy that may be spoilt."""
     folder, plan = finished
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
@@ -67,8 +69,8 @@ def rewritten(before: dict[str, int]) -> set[str]:
 def test_a_pair_gets_everything_promised(plan):
     names = {path.name for path in (FOLDER / "pair1").iterdir()}
     levels = {f"level{number}.h5" for number in range(1, 6)}
-    pictures = {"a_prime.png", "b.png", "overview.png"}
-    assert names == levels | pictures | {
+    images = {"a_prime.png", "b.png", "overview.png"}
+    assert names == levels | images | {
         "nnf.h5",
         "flow_ab.flo",
         "flow_ba.flo",
@@ -81,7 +83,7 @@ def test_provenance_tells_inputs_and_outputs_and_no_time_or_place(plan, tmp_path
     text = (FOLDER / "pair1" / "provenance.json").read_text()
     assert str(tmp_path) not in text
     provenance = json.loads(text)
-    assert provenance["inputs"]["a"]["path"] == "pictures/a1.png"
+    assert provenance["inputs"]["a"]["path"] == "images/a1.png"
     assert provenance["inputs"]["b_prime"]["size"] == [28, 20]
     assert provenance["backbone"]["name"] == "vgg16"
     assert provenance["settings"]["iterations"] == 2
@@ -95,10 +97,10 @@ def test_nothing_valid_is_made_again_nor_torch_imported(plan):
     code = f"""
 import sys
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import work_batch
+from dia_pipeline.stages.batches import run_batch
 plan = Plan.read({str(plan_path)!r})
 for stage in plan.stages:
-    work_batch(plan, stage, "hierarchical", "0001")
+    run_batch(plan, stage, "hierarchical", "0001")
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -121,7 +123,7 @@ def test_exactly_what_is_damaged_is_made_again_with_the_same_bytes(plan, damaged
     broken = bytearray(path.read_bytes())
     broken[len(broken) // 2] ^= 1
     path.write_bytes(broken)
-    work_batch(plan, stage, "hierarchical", "0001")
+    run_batch(plan, stage, "hierarchical", "0001")
     assert artefacts(RESULTS) == content
     new = rewritten(before)
     assert f"hierarchical/pair2/{damaged}" in new
@@ -136,13 +138,13 @@ def test_what_a_stage_needs_and_does_not_find_it_makes(plan):
         path.unlink()
     for path in (RESULTS / "features").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
-    work_batch(plan, "aggregate", "hierarchical", "0001")
+    run_batch(plan, "aggregate", "hierarchical", "0001")
     assert artefacts(FOLDER) == content
 
 
-def test_a_changed_picture_remakes_only_its_pair(plan):
+def test_a_changed_image_remakes_only_its_pair(plan):
     before = times(RESULTS)
-    write_picture(Path("pictures/a1.png"), 5)
+    draw_image(Path("images/a1.png"), 5)
     work(plan)
     new = rewritten(before)
     assert {name.split("/")[1] for name in new if name.startswith("hier")} == {"pair1"}
@@ -161,7 +163,7 @@ def test_a_changed_setting_remakes_what_it_affects(plan, change, first):
     assert levels == ({f"level{n}.h5" for n in range(1, first + 1)} if first else set())
 
 
-def test_the_refined_pictures_are_the_result(plan):
+def test_the_refined_images_are_the_result(plan):
     before = read_image(FOLDER / "pair1" / "a_prime.png")
     work(Plan(replace(plan.config, settings={**plan.config.settings, "refine": True})))
     a, b_prime = map(read_image, (plan.config.pairs[0].a, plan.config.pairs[0].b_prime))
@@ -172,46 +174,54 @@ def test_the_refined_pictures_are_the_result(plan):
     assert not np.array_equal(made["a_prime"], before)
 
 
-def test_the_refined_picture_is_what_is_measured(plan):
+def test_the_refined_image_is_what_is_measured(plan):
     """The distance of its colours from those of B' is that of the file a_prime.png."""
     b_prime = read_image(plan.config.pairs[0].b_prime)
     found = []
     for refined in (False, True):
         changed = Plan(replace(plan.config, settings=plan.config.settings | {"refine": refined}))
         work(changed)
-        work_batch(changed, "measure", "hierarchical", "0001")
-        measured = read_measures(FOLDER / "pair1")["colour_distance"]
+        run_batch(changed, "measure", "hierarchical", "0001")
+        measured = read_measures(FOLDER / "pair1" / "measures.json")["colour_distance"]
         a_prime = read_image(FOLDER / "pair1" / "a_prime.png")
         assert measured == pytest.approx(colour_distance(a_prime, b_prime))
         found.append(measured)
     assert found[0] != found[1]
 
 
-def seconds(plan: Plan) -> dict[str, float]:
+def seconds(plan: Plan) -> float | None:
     variant, pair = plan.variants[0], plan.config.pairs[0]
-    return PairWork(plan, variant, pair, Networks()).seconds
+    times = Times(plan.times(variant, pair))
+    return seconds_taken(planned_graph(plan, variant, pair), times)
+
+
+def noted(plan: Plan) -> dict[str, float]:
+    return json.loads(plan.times(plan.variants[0], plan.config.pairs[0]).read_text())
 
 
 def test_seconds_of_other_settings_are_not_added(plan):
     """After a change of `finest` those of its levels count alone; back again, the first ones."""
-    before = seconds(plan)
-    assert before.keys() == {f"level{level}" for level in LEVELS}
+    before, first = seconds(plan), noted(plan)
+    assert before == sum(first.values()) and len(first) == 5
     short = Plan(replace(plan.config, settings={**plan.config.settings, "finest": 3}))
-    assert seconds(short) == {}
+    assert seconds(short) is None
     work(short)
-    assert seconds(short).keys() == {"level5", "level4", "level3"}
+    new = noted(plan).keys() - first.keys()
+    assert seconds(short) == pytest.approx(sum(noted(plan)[key] for key in new))
+    assert len(new) == 3
     assert seconds(plan) == before
 
 
 def test_seconds_of_another_checkpoint_are_not_added(plan):
     """The fields were made level by level, and are not made again in one go."""
-    before = seconds(plan)
+    before, first = seconds(plan), noted(plan)
     whole = Plan(replace(plan.config, checkpoint="pair"))
     work(whole)
     assert seconds(whole) == before
     changed = Plan(replace(whole.config, settings={**plan.config.settings, "seed": 1}))
     work(changed)
-    assert seconds(changed).keys() == {"nnf"}
+    (new,) = noted(plan).keys() - first.keys()
+    assert seconds(changed) == noted(plan)[new]
 
 
 def test_seconds_of_which_a_part_was_not_noted_are_none(plan):
@@ -220,7 +230,8 @@ def test_seconds_of_which_a_part_was_not_noted_are_none(plan):
     folder = plan.folder(plan.variants[0], plan.config.pairs[0])
     (folder / "level1.h5").unlink()
     work(plan)
-    assert seconds(plan) == {}
+    assert len(noted(plan)) == 1
+    assert seconds(plan) is None
 
 
 def test_outputs_that_are_no_longer_asked_for_go(plan):
@@ -257,24 +268,24 @@ def test_reconstructed_latents_survive_their_files(pairs):
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
 
 
-def test_a_broken_picture_costs_its_own_pair_only(tmp_path, monkeypatch):
+def test_a_broken_image_costs_its_own_pair_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pairs = write_pairs(Path("pictures"), 3)
-    whole = Path("pictures/a2.png").read_bytes()
-    Path("pictures/a2.png").write_bytes(whole[:300])
+    pairs = write_pairs(Path("images"), 3)
+    whole = Path("images/a2.png").read_bytes()
+    Path("images/a2.png").write_bytes(whole[:300])
     plan = make_plan(RESULTS, pairs, pairs_per_job=3)
     work(plan)
     failed = summarise(plan).failed["hierarchical"]
     assert failed.keys() == {"pair2"}
     assert failed["pair2"].stage == "features"
-    assert "pictures/a2.png" in failed["pair2"].reason
+    assert "images/a2.png" in failed["pair2"].reason
     assert summarise(plan).made["hierarchical"].keys() == {"pair1", "pair3"}
     assert not (FOLDER / "pair2").exists()
 
     forget_failures(plan)
     assert not list(RESULTS.glob("receipts/**/*.json"))
     before = times(RESULTS)
-    Path("pictures/a2.png").write_bytes(whole)
+    Path("images/a2.png").write_bytes(whole)
     work(plan)
     assert summarise(plan).failed == {"hierarchical": {}}
     assert not any("pair1" in name or "pair3" in name for name in rewritten(before))
@@ -285,22 +296,23 @@ def test_a_receipt_that_another_job_takes_away_meanwhile_is_no_obstacle(pairs):
     work(plan)
     before = times(RESULTS)
     plan.receipt("level1", "hierarchical", "0001").unlink()
-    receipt = work_batch(plan, "aggregate", "hierarchical", "0001")
+    receipt = run_batch(plan, "aggregate", "hierarchical", "0001")
     assert receipt.made and not receipt.failed
     assert not rewritten(before)
 
 
 def test_a_pair_that_is_too_large_for_the_memory_is_recorded_with_what_to_do(pairs, monkeypatch):
     plan = make_plan(RESULTS, pairs, pairs_per_job=2)
-    make = stages.PairWork.make
+    extract, asked = Matching.extract, []
 
-    def exhausted(self, stage):
-        if self.pair.name == "pair1":
+    def exhausted(self, *image):
+        asked.append(image)
+        if len(asked) == 1:
             raise MemoryError("12 GB asked for")
-        return make(self, stage)
+        return extract(self, *image)
 
-    monkeypatch.setattr(stages.PairWork, "make", exhausted)
-    receipt = work_batch(plan, "features", "hierarchical", "0001")
+    monkeypatch.setattr(Matching, "extract", exhausted)
+    receipt = run_batch(plan, "features", "hierarchical", "0001")
     assert "lower its max_side or ratio" in receipt.failed["pair1"].reason
     assert receipt.made.keys() == {"pair2"}
     assert Receipt.read(plan.receipt("features", "hierarchical", "0001")) == receipt
@@ -314,7 +326,7 @@ def test_a_full_disk_ends_the_job_and_leaves_nothing_half_done(pairs, monkeypatc
 
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        work_batch(plan, "features", "hierarchical", "0001")
+        run_batch(plan, "features", "hierarchical", "0001")
     assert not plan.receipt("features", "hierarchical", "0001").exists()
     assert list((RESULTS / "features").iterdir()) == []
 
@@ -324,7 +336,7 @@ def test_a_run_never_mixes_weights(pairs):
     record = Backbone.read(plan.weights("vgg16"))
     replace(record, digest="0" * 64).write(plan.weights("vgg16"))
     with pytest.raises(JobError, match="not the vgg16 weights that this run began with"):
-        work_batch(plan, "features", "hierarchical", "0001")
+        run_batch(plan, "features", "hierarchical", "0001")
 
 
 @pytest.mark.parametrize(
@@ -340,7 +352,7 @@ def test_a_stage_killed_while_it_writes_is_made_up_for(plan, victim, files_made)
 import os, signal
 from dia_pipeline.io import files
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.pairs import work_batch
+from dia_pipeline.stages.batches import run_batch
 written, fsync = [], os.fsync
 
 def die_at_the_second(descriptor):
@@ -348,13 +360,13 @@ def die_at_the_second(descriptor):
     fsync(descriptor) if len(written) < 2 else os.kill(os.getpid(), signal.SIGKILL)
 
 files.os.fsync = die_at_the_second
-work_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
+run_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
 """
     process = subprocess.run([sys.executable, "-c", code], check=False)
     assert process.returncode == -signal.SIGKILL
     assert not receipt.exists()
     assert artefacts(RESULTS) != content
-    work_batch(plan, victim, "hierarchical", "0001")
+    run_batch(plan, victim, "hierarchical", "0001")
     left = artefacts(RESULTS)
     assert {name: left[name] for name in left if not Path(name).name.startswith(".")} == content
 

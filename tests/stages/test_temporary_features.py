@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.stages.pairs import work_batch
+from dia_pipeline.stages.batches import run_batch
 
 RESULTS = Path("results")
 VARIANTS = {"plain": {}, "half": {"ratio": 0.5}}
@@ -18,7 +18,7 @@ VARIANTS = {"plain": {}, "half": {"ratio": 0.5}}
 @pytest.fixture
 def pairs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return write_pairs(Path("pictures"), 2)
+    return write_pairs(Path("images"), 2)
 
 
 def features() -> int:
@@ -30,7 +30,7 @@ def left_after_each_job(plan) -> list[int]:
     for batch in plan.batches:
         for variant in plan.variants:
             for stage in plan.stages:
-                work_batch(plan, stage, variant, batch)
+                run_batch(plan, stage, variant, batch)
             left.append(features())
     return left
 
@@ -54,7 +54,7 @@ def test_a_pair_with_settings_of_its_own_leaves_no_features_of_others(pairs):
     assert left_after_each_job(plan) == [0, 0]
 
 
-def test_a_picture_that_is_gone_leaves_no_features_of_others(pairs):
+def test_a_image_that_is_gone_leaves_no_features_of_others(pairs):
     plan = make_plan(RESULTS, pairs, features="temporary")
     Path(pairs[1].a).unlink()
     assert left_after_each_job(plan) == [1, 0]
@@ -65,7 +65,7 @@ def test_features_that_a_later_stage_makes_again_go_too(pairs):
     work(plan)
     for path in RESULTS.glob("*/pair1/*.h5"):
         path.unlink()
-    work_batch(plan, "aggregate", *plan.variants, *plan.batches)
+    run_batch(plan, "aggregate", *plan.variants, *plan.batches)
     assert (RESULTS / "hierarchical" / "pair1" / "nnf.h5").exists()
     assert features() == 0
 
@@ -87,8 +87,8 @@ def test_removed_features_are_no_fault(pairs):
 
 
 def test_a_pair_that_fails_holds_no_features_back(pairs):
-    Path("pictures/broken.png").write_bytes(b"no picture")
-    broken = Pair("broken", "pictures/broken.png", pairs[0].b_prime)
+    Path("images/broken.png").write_bytes(b"no image")
+    broken = Pair("broken", "images/broken.png", pairs[0].b_prime)
     work(make_plan(RESULTS, (pairs[0], broken, pairs[1]), features="temporary"))
     assert features() == 0
 

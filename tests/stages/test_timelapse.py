@@ -28,9 +28,9 @@ COUNT = 6
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def images(tmp_path_factory):
     """A folder with a temple by day, a.png, and six references, from day to night, of a view."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     a, frames = day_to_night(COUNT)
     write_image(folder / "a.png", resize_image(a, SIZE))
     for number, frame in enumerate(frames, 1):
@@ -47,11 +47,11 @@ def provenance(folder):
 
 
 @pytest.fixture(scope="module")
-def made(pictures, tmp_path_factory):
+def made(images, tmp_path_factory):
     """The folders of the same sequence, by its coherence."""
     folder = tmp_path_factory.mktemp("made")
     for coherence in ("independent", "warm-start", "locked"):
-        moving = sequence(pictures, coherence=coherence)
+        moving = sequence(images, coherence=coherence)
         assert run_sequence(moving, folder / coherence, SETTINGS, "cpu") == {}
     return folder
 
@@ -63,8 +63,8 @@ def test_locked_does_not_flicker_and_warm_start_does_less(made):
     assert flicker["locked"] == 0
 
 
-def test_every_way_follows_the_light_of_the_references(made, pictures):
-    references = [read_image(path).mean() for path in sorted((pictures / "day").iterdir())]
+def test_every_way_follows_the_light_of_the_references(made, images):
+    references = [read_image(path).mean() for path in sorted((images / "day").iterdir())]
     for folder in made.iterdir():
         light = [read_image(path).mean() for path in sorted((folder / "frames").iterdir())]
         assert len(light) == COUNT
@@ -93,7 +93,7 @@ def files(folder):
 
 @pytest.mark.parametrize("coherence", ["warm-start", "locked"])
 def test_an_ended_run_is_taken_up_at_the_frame_with_the_same_bytes(
-    made, pictures, tmp_path, coherence
+    made, images, tmp_path, coherence
 ):
     whole = files(made / coherence)
     folder = tmp_path / "half"
@@ -107,7 +107,7 @@ def test_an_ended_run_is_taken_up_at_the_frame_with_the_same_bytes(
         if (stage, done) == (stage_to_stop, 3):
             raise KilledError
 
-    moving = sequence(pictures, coherence=coherence)
+    moving = sequence(images, coherence=coherence)
     with pytest.raises(KilledError):
         run_sequence(moving, folder, SETTINGS, "cpu", kill)
     before = files(folder)
@@ -122,11 +122,11 @@ def test_an_ended_run_is_taken_up_at_the_frame_with_the_same_bytes(
     assert files(folder) == after
 
 
-def test_a_damaged_frame_alone_is_made_again(made, pictures, tmp_path):
+def test_a_damaged_frame_alone_is_made_again(made, images, tmp_path):
     folder = shutil.copytree(made / "locked", tmp_path / "copy")
     before = files(folder)
     (folder / "frames/0003.png").write_bytes(b"damaged")
-    run_sequence(sequence(pictures, coherence="locked"), folder, SETTINGS, "cpu")
+    run_sequence(sequence(images, coherence="locked"), folder, SETTINGS, "cpu")
     after = files(folder)
     assert {name: content for name, (content, _) in after.items()} == {
         name: content for name, (content, _) in before.items()
@@ -134,11 +134,11 @@ def test_a_damaged_frame_alone_is_made_again(made, pictures, tmp_path):
     assert after["frames/0002.png"] == before["frames/0002.png"]
 
 
-def test_a_gap_is_named_and_shown_and_the_rest_goes_on(pictures, tmp_path, capsys):
+def test_a_gap_is_named_and_shown_and_the_rest_goes_on(images, tmp_path, capsys):
     """Missing, broken and differently sized; then repaired."""
     from typer.testing import CliRunner
 
-    shutil.copytree(pictures, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(images, tmp_path, dirs_exist_ok=True)
     day, whole = tmp_path / "day", tmp_path / "whole"
     shutil.copytree(day, whole)
     (day / "02.png").unlink()
@@ -151,7 +151,7 @@ def test_a_gap_is_named_and_shown_and_the_rest_goes_on(pictures, tmp_path, capsy
     for text in (
         "frame 2 is missing:",
         "02.png: there is no such file",
-        "04.png: the picture cannot be decoded",
+        "04.png: the image cannot be decoded",
         "05.png: the frame has 30x20 pixels, the first one 72x48",
     ):
         assert text in result.output.replace("\n", " ")
@@ -176,19 +176,19 @@ def test_a_gap_is_named_and_shown_and_the_rest_goes_on(pictures, tmp_path, capsy
     assert len(list((out / "frames").iterdir())) == COUNT
 
 
-def test_a_cut_begins_anew(pictures, tmp_path):
+def test_a_cut_begins_anew(images, tmp_path):
     """A warm start from another scene would keep matches that mean nothing."""
     cat = resize_image(photograph("chelsea"), (48, 72))
-    lines = [*sorted((pictures / "day").iterdir())[:2], tmp_path / "cat.png"]
+    lines = [*sorted((images / "day").iterdir())[:2], tmp_path / "cat.png"]
     write_image(tmp_path / "cat.png", cat)
     (tmp_path / "list.txt").write_text("\n".join(map(str, lines)))
-    moving = find_frames(Sequence("cut", f"{pictures}/a.png", str(tmp_path / "list.txt")))
+    moving = find_frames(Sequence("cut", f"{images}/a.png", str(tmp_path / "list.txt")))
     run_sequence(moving, tmp_path / "warm", SETTINGS, "cpu")
     found = provenance(tmp_path / "warm")
     assert found["scenes"] == [1, 3]
     assert found["measures"]["flicker"][2] is None
     (tmp_path / "list.txt").write_text(str(lines[2]))
-    alone = find_frames(Sequence("cut", f"{pictures}/a.png", str(tmp_path / "list.txt")))
+    alone = find_frames(Sequence("cut", f"{images}/a.png", str(tmp_path / "list.txt")))
     run_sequence(alone, tmp_path / "alone", SETTINGS, "cpu")
     np.testing.assert_array_equal(
         read_image(tmp_path / "warm/frames/0003.png"),
@@ -196,10 +196,10 @@ def test_a_cut_begins_anew(pictures, tmp_path):
     )
 
 
-def test_chunks_are_blended_where_they_overlap(pictures, made, tmp_path):
-    moving = sequence(pictures, chunk=3, overlap=1)
-    assert moving.shares(2) == {"0001": 1.0}
-    assert moving.shares(3) == {"0001": 0.5, "0002": 0.5}
+def test_chunks_are_blended_where_they_overlap(images, made, tmp_path):
+    moving = sequence(images, chunk=3, overlap=1)
+    assert moving.weights(2) == {"0001": 1.0}
+    assert moving.weights(3) == {"0001": 0.5, "0002": 0.5}
     run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
     frames = {
         name: [read_image(folder / f"frames/{n:04d}.png").astype(int) for n in range(1, 7)]
@@ -215,9 +215,9 @@ def test_chunks_are_blended_where_they_overlap(pictures, made, tmp_path):
     np.testing.assert_allclose(frames["chunks"][3], mean, atol=1)
 
 
-def test_locked_on_keyframes_passes_from_one_to_the_next(pictures, tmp_path):
+def test_locked_on_keyframes_passes_from_one_to_the_next(images, tmp_path):
     run_sequence(
-        sequence(pictures, coherence="locked", keyframes=(0, 4)), tmp_path / "out", SETTINGS, "cpu"
+        sequence(images, coherence="locked", keyframes=(0, 4)), tmp_path / "out", SETTINGS, "cpu"
     )
     assert {path.name for path in (tmp_path / "out/fields/locked").iterdir()} == {
         "0001.h5",

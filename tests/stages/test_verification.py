@@ -20,10 +20,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(folder):
-    """The plan, and the files, of three pairs that are worked through."""
+    """The plan, and the files, of three pairs that are processed through."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        plan = make_plan(RESULTS, write_pairs(Path("pictures"), 3))
+        plan = make_plan(RESULTS, write_pairs(Path("images"), 3))
         work(plan)
         plan.write()
         return plan, artefacts(RESULTS)
@@ -46,12 +46,12 @@ def verify() -> tuple[int, str]:
 
 def work_without_receipts(plan: Plan) -> None:
     """What Snakemake does: work what has no receipt."""
-    from dia_pipeline.stages.pairs import work_batch
+    from dia_pipeline.stages.batches import run_batch
 
     for batch in plan.batches:
         for stage in plan.stages:
             if not plan.receipt(stage, "hierarchical", batch).exists():
-                work_batch(plan, stage, "hierarchical", batch)
+                run_batch(plan, stage, "hierarchical", batch)
 
 
 def test_what_is_whole_is_left_alone(plan):
@@ -107,12 +107,12 @@ def test_a_harmed_result_brings_its_folder_back(plan, made, name):
     assert artefacts(RESULTS) == made[1]
 
 
-def test_a_picture_that_has_changed_is_noticed(plan):
-    Path("pictures/a2.png").write_bytes(Path("pictures/a1.png").read_bytes())
+def test_a_image_that_has_changed_is_noticed(plan):
+    Path("images/a2.png").write_bytes(Path("images/a1.png").read_bytes())
     try:
         status, printed = verify()
     finally:
-        write_pairs(Path("pictures"), 3)
+        write_pairs(Path("images"), 3)
     assert status == 1
     assert f"{ANY_PAIR / 'level5.h5'}: made from other inputs" in printed
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dia_pipeline.store import writer as writing
-from dia_pipeline.store.artefacts import read_artefact
-from dia_pipeline.store.writer import MOST_WAITING, Writer
+from dia_pipeline.store.arrays import read_arrays
+from dia_pipeline.store.writer import MAX_WAITING, Writer
 
 RECIPE = {"stage": "test"}
 
@@ -17,15 +17,15 @@ def test_everything_is_written_when_the_writer_is_left(tmp_path):
         for number in range(5):
             writer.write(tmp_path / f"{number}.h5", RECIPE, {"x": np.array([number])}, {})
     for number in range(5):
-        arrays, _ = read_artefact(tmp_path / f"{number}.h5", RECIPE)
+        arrays, _ = read_arrays(tmp_path / f"{number}.h5", RECIPE)
         assert arrays["x"].tolist() == [number]
 
 
 def test_the_next_is_computed_meanwhile_but_few_wait_in_memory(tmp_path, monkeypatch):
     disk = threading.Event()
-    monkeypatch.setattr(writing, "write_artefact", lambda *arguments: disk.wait())
+    monkeypatch.setattr(writing, "write_arrays", lambda *arguments: disk.wait())
     with Writer() as writer:
-        for number in range(MOST_WAITING):
+        for number in range(MAX_WAITING):
             writer.write(tmp_path / str(number), RECIPE, {}, {})  # returns: nothing is written yet
         one_more = threading.Thread(
             target=writer.write, args=(tmp_path / "one more", RECIPE, {}, {})

@@ -64,7 +64,7 @@ def first_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("ablation"))
         Path("config").mkdir()
-        (pair,) = write_pairs(Path("pictures"), 1)
+        (pair,) = write_pairs(Path("images"), 1)
         Path("config/pairs.tsv").write_text(f"name\ta\tb_prime\nplain\t{pair.a}\t{pair.b_prime}\n")
         Path("config/empty.tsv").write_text("name\ta\tb_prime\n")
         Path("config/config.yaml").write_text("pairs: config/empty.tsv\n")
@@ -115,8 +115,8 @@ def test_the_numbers_are_those_of_the_truth(first_run):
 def test_there_are_figures_of_all_and_of_every_pair(first_run):
     names = ("accuracy", "time", "levels", f"figures/{SYNTHETIC}", "figures/plain")
     for name in names:
-        with Image.open(RESULTS / f"{name}.png") as picture:
-            assert min(picture.size) > 100
+        with Image.open(RESULTS / f"{name}.png") as image:
+            assert min(image.size) > 100
         assert (RESULTS / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 

@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """Two pairs in one batch, worked in two variants that share features and one that does not."""
+    """Two pairs in one batch, in two variants that share features and one that does not."""
     monkeypatch.chdir(tmp_path)
     for name in ("Snakefile", "workflow", "generic"):
         Path(name).symlink_to(ROOT / name)
     Path("config").mkdir()
-    rows = [(pair.name, pair.a, pair.b_prime) for pair in write_pairs(Path("pictures"), 2)]
+    rows = [(pair.name, pair.a, pair.b_prime) for pair in write_pairs(Path("images"), 2)]
     table = "".join("\t".join(row) + "\n" for row in [("name", "a", "b_prime"), *rows])
     Path("config/pairs.tsv").write_text(table)
     variants = {"plain": {}, "other": {"seed": 1}, "half": {"ratio": 0.5}}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from examples import DRAFT, times, write_pairs, write_picture
+from examples import DRAFT, draw_image, times, write_pairs
 from test_workflow import RESULTS, snakemake
 
 from dia_pipeline.io.images import read_image, write_image
@@ -35,15 +35,15 @@ def day(tmp_path, monkeypatch):
     """A working directory with a.png and the four references of a day."""
     monkeypatch.chdir(tmp_path)
     Path("day").mkdir()
-    write_picture(Path("a.png"), 1)
+    draw_image(Path("a.png"), 1)
     for number in range(1, 5):
-        picture = read_image(write_picture(Path(f"day/{number}.png"), 2))
-        write_image(f"day/{number}.png", (picture * (1 - number / 10)).astype(np.uint8))
+        image = read_image(draw_image(Path(f"day/{number}.png"), 2))
+        write_image(f"day/{number}.png", (image * (1 - number / 10)).astype(np.uint8))
     return tmp_path
 
 
 def test_pairs_and_sequences_run_together_and_a_gap_is_named_and_filled(day):
-    pairs = write_pairs(Path("pictures"), 1)
+    pairs = write_pairs(Path("images"), 1)
     Path("pairs.tsv").write_text(f"name\ta\tb_prime\nx\t{pairs[0].a}\t{pairs[0].b_prime}\n")
     write_config(
         [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from examples import DRAFT, PUBLISHED, artefacts, times, write_pairs, write_picture
+from examples import DRAFT, PUBLISHED, artefacts, draw_image, times, write_pairs
 
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import resolve
@@ -63,7 +63,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        pairs = write_pairs(Path("pictures"), 2)
+        pairs = write_pairs(Path("images"), 2)
         write_config(pairs)
         result = snakemake()
     assert result.returncode == 0, result.stdout
@@ -126,7 +126,7 @@ def test_a_changed_row_reruns_its_own_pair(pairs):
 
 
 def test_a_new_row_runs_its_own_pair(pairs):
-    new = Pair("new", write_picture(Path("pictures/new.png"), 7), pairs[0].b_prime)
+    new = Pair("new", draw_image(Path("images/new.png"), 7), pairs[0].b_prime)
     write_config((*pairs, new))
     assert would_run() == {(stage, "0003") for stage in STAGES}
 
@@ -137,12 +137,12 @@ def test_a_new_variant_shares_the_features(pairs):
     assert would_run() == new
 
 
-def test_a_changed_picture_reruns_its_own_pair(pairs):
-    write_picture(Path(pairs[0].a), 5)
+def test_a_changed_image_reruns_its_own_pair(pairs):
+    draw_image(Path(pairs[0].a), 5)
     assert would_run() == {(stage, "0001") for stage in STAGES}
 
 
-def test_a_picture_that_was_only_touched_reruns_nothing(pairs):
+def test_a_image_that_was_only_touched_reruns_nothing(pairs):
     os.utime(pairs[0].a)
     assert would_run() == set()
 
@@ -158,13 +158,13 @@ def test_a_wrong_configuration_is_explained_without_a_traceback(pairs):
 
 def test_a_failed_pair_is_named_and_tried_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    pairs = write_pairs(Path("pictures"), 3)
+    pairs = write_pairs(Path("images"), 3)
     whole = Path(pairs[1].a).read_bytes()
     Path(pairs[1].a).write_bytes(whole[:200])
     write_config(pairs, pairs_per_job=3, checkpoint="pair")
     result = snakemake()
     assert result.returncode != 0
-    assert "hierarchical/pair2: failed in pair: pictures/a2.png: " in result.stdout
+    assert "hierarchical/pair2: failed in pair: images/a2.png: " in result.stdout
     assert not (RESULTS / "summary.json").exists()
     before = times(RESULTS / "hierarchical")
     assert {name.split("/")[0] for name in before} == {"pair1", "pair3"}
@@ -180,7 +180,7 @@ def test_a_failed_pair_is_named_and_tried_again(tmp_path, monkeypatch):
 def test_a_killed_run_is_taken_up_again_with_the_same_bytes(finished, tmp_path, monkeypatch):
     folder, pairs = finished
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(folder / "pictures", "pictures")
+    shutil.copytree(folder / "images", "images")
     write_config(pairs[:1])
     process = subprocess.Popen(
         command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

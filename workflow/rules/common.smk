@@ -41,8 +41,13 @@ wildcard_constraints:
     level="[1-5]",
 
 
-def pictures(wildcards):
-    return PLAN.inputs(PLAN.pictures(wildcards.batch))
+def job_file(kind, stage, *names):
+    """The pattern of a file of the jobs of a stage."""
+    return str(PLAN.job_file(kind, stage, "{variant}", *(names or ["{batch}"])))
+
+
+def images(wildcards):
+    return PLAN.inputs(PLAN.images(wildcards.batch))
 
 
 def weights(wildcards):

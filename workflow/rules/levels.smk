@@ -1,17 +1,17 @@
-# From the pictures to the nearest-neighbour fields. The declared outputs are receipts only: what
+# From the images to the nearest-neighbour fields. The declared outputs are receipts only: what
 # a failed or killed job has finished is never deleted, and is skipped when the job runs again.
 
 
 rule features:
     input:
         weights=weights,
-        pictures=pictures,
+        images=images,
     output:
-        f"{PLAN.results}/receipts/features/{{variant}}/{{batch}}.json",
+        job_file("receipts", "features"),
     log:
-        f"{PLAN.results}/logs/features/{{variant}}/{{batch}}.log",
+        job_file("logs", "features"),
     benchmark:
-        f"{PLAN.results}/benchmarks/features/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "features")
     threads: 2
     resources:
         gpu=GPU,
@@ -21,7 +21,7 @@ rule features:
         plan=plan,
         settings=settings("features"),
     shell:
-        "dia features --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage features --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -30,11 +30,11 @@ rule level:
         weights=weights,
         previous=previous("level{level}"),
     output:
-        f"{PLAN.results}/receipts/level{{level}}/{{variant}}/{{batch}}.json",
+        job_file("receipts", "level{level}"),
     log:
-        f"{PLAN.results}/logs/level{{level}}/{{variant}}/{{batch}}.log",
+        job_file("logs", "level{level}"),
     benchmark:
-        f"{PLAN.results}/benchmarks/level{{level}}/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "level{level}")
     threads: 2
     resources:
         gpu=GPU,
@@ -44,7 +44,7 @@ rule level:
         plan=plan,
         settings=settings("level{level}"),
     shell:
-        "dia level {wildcards.level} --plan {params.plan} --variant {wildcards.variant}"
+        "dia stage level{wildcards.level} --plan {params.plan} --variant {wildcards.variant}"
         " --batch {wildcards.batch} --threads {threads} 2>&1 | tee {log}"
 
 
@@ -52,13 +52,13 @@ rule level:
 rule pair:
     input:
         weights=weights,
-        pictures=pictures,
+        images=images,
     output:
-        f"{PLAN.results}/receipts/pair/{{variant}}/{{batch}}.json",
+        job_file("receipts", "pair"),
     log:
-        f"{PLAN.results}/logs/pair/{{variant}}/{{batch}}.log",
+        job_file("logs", "pair"),
     benchmark:
-        f"{PLAN.results}/benchmarks/pair/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "pair")
     threads: 2
     resources:
         gpu=GPU,
@@ -68,5 +68,5 @@ rule pair:
         plan=plan,
         settings=settings("pair"),
     shell:
-        "dia pair --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage pair --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"

@@ -11,7 +11,7 @@ if PLAN.config.synthetic is not None:
             plan=plan,
             options=PLAN.config.synthetic,
         shell:
-            "dia synthetic --plan {params.plan}"
+            "dia stage synthetic --plan {params.plan}"
 
 
 rule measure:
@@ -20,11 +20,11 @@ rule measure:
         previous=previous("measure"),
         truth=lambda wildcards: PLAN.inputs(PLAN.truth_files(wildcards.batch)),
     output:
-        f"{PLAN.results}/receipts/measure/{{variant}}/{{batch}}.json",
+        job_file("receipts", "measure"),
     log:
-        f"{PLAN.results}/logs/measure/{{variant}}/{{batch}}.log",
+        job_file("logs", "measure"),
     benchmark:
-        f"{PLAN.results}/benchmarks/measure/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "measure")
     threads: 1
     resources:
         gpu=0,
@@ -34,7 +34,7 @@ rule measure:
         plan=plan,
         settings=settings("measure"),
     shell:
-        "dia measure --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage measure --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -52,4 +52,4 @@ rule compare:
     params:
         plan=plan,
     shell:
-        "dia compare --plan {params.plan}"
+        "dia stage compare --plan {params.plan}"

@@ -1,15 +1,15 @@
-# From the fields to the pictures, and the end of a run.
+# From the fields to the images, and the end of a run.
 
 
 rule aggregate:
     input:
         previous=previous("aggregate"),
     output:
-        f"{PLAN.results}/receipts/aggregate/{{variant}}/{{batch}}.json",
+        job_file("receipts", "aggregate"),
     log:
-        f"{PLAN.results}/logs/aggregate/{{variant}}/{{batch}}.log",
+        job_file("logs", "aggregate"),
     benchmark:
-        f"{PLAN.results}/benchmarks/aggregate/{{variant}}/{{batch}}.tsv"
+        job_file("benchmarks", "aggregate")
     threads: 1
     resources:
         gpu=0,
@@ -19,7 +19,7 @@ rule aggregate:
         plan=plan,
         settings=settings("aggregate"),
     shell:
-        "dia aggregate --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
+        "dia stage aggregate --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log}"
 
 
@@ -32,7 +32,7 @@ rule summary:
             for batch in PLAN.batches
         ],
         [
-            PLAN.sequence_receipt("film", variant, sequence)
+            PLAN.sequence_receipt("video", variant, sequence)
             for variant in PLAN.variants
             for sequence in PLAN.sequences
         ],
@@ -42,4 +42,4 @@ rule summary:
     params:
         plan=plan,
     shell:
-        "dia summary --plan {params.plan}"
+        "dia stage summary --plan {params.plan}"

@@ -1,10 +1,9 @@
 # Sequences of frames: every stage of a sequence, or of one of its chunks, leaves one receipt.
 
-RECEIPT = f"{PLAN.results}/receipts/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.json"
-LOG = f"{PLAN.results}/logs/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.log"
-BENCHMARK = f"{PLAN.results}/benchmarks/{{stage}}/{{{{variant}}}}/{{{{sequence}}}}/{{chunk}}.tsv"
+from dia_pipeline.runs.plan import WHOLE
+
 DIA_SEQUENCE = (
-    "dia sequence {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
+    "dia stage {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
     " --sequence {{wildcards.sequence}} --threads {{threads}}"
 )
 
@@ -14,8 +13,13 @@ wildcard_constraints:
     chunk=r"\d+",
 
 
-def sequence_pictures(wildcards):
-    """What of a sequence's pictures there is; what lacks is a gap in the film."""
+def sequence_file(kind, stage, chunk=WHOLE):
+    """The pattern of a file of the jobs of a stage of sequences, or of their chunks."""
+    return job_file(kind, stage, "{sequence}", chunk)
+
+
+def sequence_images(wildcards):
+    """What of a sequence's images there is; what lacks is a gap in the video."""
     return [path for path in PLAN.sequences[wildcards.sequence].files if os.path.exists(path)]
 
 
@@ -56,13 +60,13 @@ def sequence_minutes(per_frame):
 rule prepare:
     input:
         weights=sequence_weights,
-        pictures=sequence_pictures,
+        images=sequence_images,
     output:
-        RECEIPT.format(stage="prepare", chunk="all"),
+        sequence_file("receipts", "prepare"),
     log:
-        LOG.format(stage="prepare", chunk="all"),
+        sequence_file("logs", "prepare"),
     benchmark:
-        BENCHMARK.format(stage="prepare", chunk="all")
+        sequence_file("benchmarks", "prepare")
     threads: 2
     resources:
         gpu=GPU,
@@ -79,11 +83,11 @@ rule match:
     input:
         previous=sequence_before("match"),
     output:
-        RECEIPT.format(stage="match", chunk="{chunk}"),
+        sequence_file("receipts", "match", "{chunk}"),
     log:
-        LOG.format(stage="match", chunk="{chunk}"),
+        sequence_file("logs", "match", "{chunk}"),
     benchmark:
-        BENCHMARK.format(stage="match", chunk="{chunk}")
+        sequence_file("benchmarks", "match", "{chunk}")
     threads: 2
     resources:
         gpu=GPU,
@@ -100,11 +104,11 @@ rule frames:
     input:
         previous=sequence_before("frames"),
     output:
-        RECEIPT.format(stage="frames", chunk="{chunk}"),
+        sequence_file("receipts", "frames", "{chunk}"),
     log:
-        LOG.format(stage="frames", chunk="{chunk}"),
+        sequence_file("logs", "frames", "{chunk}"),
     benchmark:
-        BENCHMARK.format(stage="frames", chunk="{chunk}")
+        sequence_file("benchmarks", "frames", "{chunk}")
     threads: 1
     resources:
         gpu=0,
@@ -117,15 +121,15 @@ rule frames:
         DIA_SEQUENCE.format(stage="frames") + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
 
 
-rule film:
+rule video:
     input:
-        previous=sequence_before("film"),
+        previous=sequence_before("video"),
     output:
-        RECEIPT.format(stage="film", chunk="all"),
+        sequence_file("receipts", "video"),
     log:
-        LOG.format(stage="film", chunk="all"),
+        sequence_file("logs", "video"),
     benchmark:
-        BENCHMARK.format(stage="film", chunk="all")
+        sequence_file("benchmarks", "video")
     threads: 1
     resources:
         gpu=0,
@@ -135,4 +139,4 @@ rule film:
         plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE.format(stage="film") + " 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="video") + " 2>&1 | tee {log}"

@@ -17,15 +17,15 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.lbfgs import cpu as lbfgs_numba
-from dia_pipeline.algorithm.lbfgs import reference as lbfgs_torch
+from dia_pipeline.algorithm.lbfgs import cpu as cpu
+from dia_pipeline.algorithm.lbfgs import reference as reference
 
 Function = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
 """Value and gradient at a point; both contiguous, of the same shape, with at least 2 axes."""
 
 DECREASE = 1e-4
 CURVATURE = 0.9
-MOST_STEPS = 20
+MAX_STEPS = 20
 
 
 @dataclass
@@ -63,7 +63,7 @@ def minimise(
         history: pairs of steps and gradient changes remembered.
         tolerance: stop when the gradient's norm has fallen to this share of the first one's.
     """
-    form = sums(start.device)
+    backend = sums(start.device)
     value, gradient = function(start)
     trial = _Trial(0.0, value, 0.0, start, gradient)
     values = [value]
@@ -74,7 +74,7 @@ def minimise(
     enough = 0.0
     for iteration in range(iterations):
         memory[last] = trial.gradient
-        gram[new] = form.products(memory, new)
+        gram[new] = backend.products(memory, new)
         gram[:, new] = gram[new].T
         norm = math.sqrt(gram[last, last])
         enough = enough or tolerance * norm
@@ -84,7 +84,7 @@ def minimise(
         used = [step for step in newest if gram[step, history + step] > 0]
         weights = _direction(gram, used, history)
         slope = float(gram[last] @ weights)
-        direction = form.combine(weights, memory)
+        direction = backend.combine(weights, memory)
         first = 1.0 if used else 2 * trial.value / norm**2  # exact if the minimum is 0
         found = _line_search(function, trial, direction, slope, first)
         if found is None:
@@ -99,8 +99,8 @@ def minimise(
 
 
 def sums(device: torch.device) -> ModuleType:
-    """The form of `products`, `combine` and `dot` for a device; see `lbfgs_torch`."""
-    return lbfgs_numba if device.type == "cpu" else lbfgs_torch
+    """The backend of `products`, `combine` and `dot` for a device; see `reference`."""
+    return cpu if device.type == "cpu" else reference
 
 
 def _direction(gram: np.ndarray, newest: list[int], history: int) -> np.ndarray:
@@ -137,7 +137,7 @@ def _line_search(
     low = _Trial(0.0, start.value, slope, start.point, start.gradient)
     dot = sums(direction.device).dot
     high: _Trial | None = None  # the other end of the interval, once there is one
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         point = torch.add(start.point, direction, alpha=step)
         value, gradient = function(point)
         trial = _Trial(step, value, dot(gradient, direction), point, gradient)

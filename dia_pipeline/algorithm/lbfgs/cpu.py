@@ -1,6 +1,6 @@
 """The sums of L-BFGS for the CPU: one pass over memory each.
 
-Sums are taken block by block, and then of the blocks in their order: they are the same whatever the
+Sums are taken block by block, then over the blocks in their order: they are the same for any
 number of threads.
 """
 
@@ -18,18 +18,18 @@ REORDER = {"reassoc", "contract"}
 
 
 def products(vectors, rows):
-    """See `lbfgs_torch.products`; on the CPU."""
+    """See `reference.products`; on the CPU."""
     return _products(vectors.flatten(1).numpy(), np.array(rows)).sum(axis=0)
 
 
 def combine(weights, vectors):
-    """See `lbfgs_torch.combine`; on the CPU."""
+    """See `reference.combine`; on the CPU."""
     combined = _combine(weights, vectors.flatten(1).numpy())
     return torch.from_numpy(combined).view(vectors.shape[1:])
 
 
 def dot(a, b):
-    """See `lbfgs_torch.dot`; on the CPU."""
+    """See `reference.dot`; on the CPU."""
     return _dots(a.flatten().numpy(), b.flatten().numpy()).sum().item()
 
 

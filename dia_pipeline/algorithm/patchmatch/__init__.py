@@ -1,7 +1,7 @@
 """PatchMatch on deep features (section 4.2): the energy, its maps, and the search.
 
 The energy of matching patch p of A to patch q of B' is minus the mean, over the patch offsets
-inside both pictures, of  F_A(p).F_B(q) + F_A'(p).F_B'(q)  on channel-normalised features. Stacking
+inside both images, of  F_A(p).F_B(q) + F_A'(p).F_B'(q)  on channel-normalised features. Stacking
 the two features of a pixel makes this the one dot product of a *source* and a *target* map.
 
 Each iteration propagates from the four neighbours at jumps 8, 4, 2, 1 and then searches at random
@@ -17,14 +17,13 @@ from types import ModuleType
 
 import torch
 
-from dia_pipeline.algorithm.patchmatch import cpu as patchmatch_numba
-from dia_pipeline.algorithm.patchmatch import reference as patchmatch_torch
+from dia_pipeline.algorithm.patchmatch import cpu, reference
 
 JUMPS = (8, 4, 2, 1)
 
 
 def stack(*features: torch.Tensor) -> torch.Tensor:
-    """The matching map of one picture: its features, normalised and stacked.
+    """The matching map of one image: its features, normalised and stacked.
 
     Args:
         features: maps (C, H, W) float32 of the same shape, own and latent.
@@ -68,21 +67,27 @@ def search(
     Returns:
         The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
     """
-    form = _form(source.device)
-    return form.search(
+    return _backend(source.device).search(
         source, target, nnf, patch, radii(radius), JUMPS, iterations, seed, smoothness
     )
 
 
-def _form(device: torch.device) -> ModuleType:
-    """The fastest form of the search there is for a device."""
-    if device.type == "cpu":
-        return patchmatch_numba
-    if device.type == "cuda" and find_spec("triton"):
-        from dia_pipeline.algorithm.patchmatch import cuda as patchmatch_triton
+def energy(
+    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
+) -> torch.Tensor:
+    """The energy (H, W) float32 of the matches of a field; for the arguments see `search`."""
+    return _backend(source.device).energy(source, target, nnf, patch)
 
-        return patchmatch_triton
-    return patchmatch_torch
+
+def _backend(device: torch.device) -> ModuleType:
+    """The fastest backend that there is for a device."""
+    if device.type == "cpu":
+        return cpu
+    if device.type == "cuda" and find_spec("triton"):
+        from dia_pipeline.algorithm.patchmatch import cuda
+
+        return cuda
+    return reference
 
 
 def radii(radius: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.patchmatch.reference import MOST
+from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
 
 MASK = np.uint64(0xFFFFFFFF)
 WORST = np.float32(-1e30)
@@ -21,16 +21,12 @@ MEMORY = 4
 """A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most its
 similarity can be."""
 TILE = 16
-"""Side of the squares of pixels that are worked one after another, while their patches are near."""
+"""Side of the squares of pixels visited one after another, while their patches are near."""
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on the CPU."""
-    longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
-    scale = _scale(longest, patch)
-    bound = np.float32((longest * scale) ** 2 * 1.01)
-    sides = (*source.shape, *target.shape[:2], patch // 2)
-    maps = (*(_quantised(map_.numpy().ravel(), scale) for map_ in (source, target)), bound)
+    maps, sides, scale = _prepared(source, target, patch)
     field = nnf.numpy()
     best = evaluate(maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
@@ -50,6 +46,21 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
             (windows, seed, iteration * len(radii)),
         )
     return torch.from_numpy(field.copy()), torch.from_numpy(best / np.float32(-(scale**2)))
+
+
+def energy(source, target, nnf, patch):
+    """See `patchmatch.energy`; tensors on the CPU."""
+    maps, sides, scale = _prepared(source, target, patch)
+    return torch.from_numpy(evaluate(maps, sides, nnf.numpy()) / np.float32(-(scale**2)))
+
+
+def _prepared(source, target, patch):
+    """The maps as integers with the largest dot product there can be, their sides, their scale."""
+    longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
+    scale = _scale(longest, patch)
+    bound = np.float32((longest * scale) ** 2 * 1.01)
+    maps = (*(_quantised(map_.numpy().ravel(), scale) for map_ in (source, target)), bound)
+    return maps, (*source.shape, *target.shape[:2], patch // 2), scale
 
 
 def _scale(longest, patch):
@@ -135,7 +146,7 @@ def _roughness(before, y, x, ty, tx):
         if 0 <= y + dy < before.shape[0] and 0 <= x + dx < before.shape[1]:
             along_y = abs(before[y + dy, x + dx, 0] - dy - ty)
             along_x = abs(before[y + dy, x + dx, 1] - dx - tx)
-            total += min(along_y + along_x, MOST)
+            total += min(along_y + along_x, MAX_ROUGHNESS)
     return total
 
 

@@ -1,4 +1,4 @@
-"""PatchMatch for CUDA: the passes of `patchmatch_numba`, as Triton kernels.
+"""PatchMatch for CUDA: the passes of the CPU, as Triton kernels.
 
 A program works on BLOCK pixels, and on up to CHANNELS neighbouring channels of each at a time. The
 sums are float32, every pass reads the field of the pass before, and all passes are queued without
@@ -15,20 +15,18 @@ import torch
 import triton
 import triton.language as tl
 
-from dia_pipeline.algorithm.patchmatch import reference as patchmatch_torch
+from dia_pipeline.algorithm.patchmatch import reference
 
 BLOCK = 16
 CHANNELS = 128
-MOST = tl.constexpr(patchmatch_torch.MOST)
+MAX_ROUGHNESS = tl.constexpr(reference.MAX_ROUGHNESS)
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on a CUDA device."""
-    height, width, depth = source.shape
-    maps = source, target, height, width, *target.shape[:2], smoothness
-    sizes = depth, patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
-    grid = (triton.cdiv(height * width, BLOCK),)
-    field, best = nnf.clone(memory_format=torch.contiguous_format), source.new_empty(height, width)
+    maps, sizes, grid = _prepared(source, target, patch, smoothness)
+    field = nnf.clone(memory_format=torch.contiguous_format)
+    best = source.new_empty(field.shape[:2])
     new_field, new_best = torch.empty_like(field), torch.empty_like(best)
     with torch.cuda.device_of(source):
         _evaluate[grid](maps, field, best, sizes)
@@ -42,9 +40,26 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
     return field, -best
 
 
+def energy(source, target, nnf, patch):
+    """See `patchmatch.energy`; tensors on a CUDA device."""
+    maps, sizes, grid = _prepared(source, target, patch, 0.0)
+    best = source.new_empty(nnf.shape[:2])
+    with torch.cuda.device_of(source):
+        _evaluate[grid](maps, nnf.contiguous(), best, sizes)
+    return -best
+
+
+def _prepared(source, target, patch, smoothness):
+    """What all kernels are told, and how many programs run them."""
+    height, width, depth = source.shape
+    maps = source, target, height, width, *target.shape[:2], smoothness
+    sizes = depth, patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
+    return maps, sizes, (triton.cdiv(height * width, BLOCK),)
+
+
 def _key(seed, step):
     """What makes a pass random: 32 bits, as a signed number."""
-    key = patchmatch_torch._hash(step ^ patchmatch_torch._hash(seed))
+    key = reference._hash(step ^ reference._hash(seed))
     return key - (key >> 31 << 32)
 
 
@@ -148,7 +163,7 @@ def _difference(maps, before, y, x, ty, tx, active, dy, dx):
     neighbour = (y + dy) * maps[3] + x + dx
     along_y = tl.abs(tl.load(before + 2 * neighbour, beside, 0) - dy - ty)
     along_x = tl.abs(tl.load(before + 2 * neighbour + 1, beside, 0) - dx - tx)
-    return tl.where(beside, tl.minimum(along_y + along_x, MOST), 0)
+    return tl.where(beside, tl.minimum(along_y + along_x, MAX_ROUGHNESS), 0)
 
 
 @triton.jit
@@ -181,7 +196,7 @@ def _similarity(maps, y, x, ty, tx, active, sizes: tl.constexpr):
 
 @triton.jit
 def _mixed(value):
-    """32-bit integers mixed to look random; `_hash` of `patchmatch_torch`."""
+    """32-bit integers mixed to look random; `_hash` of `reference`."""
     value = (value ^ (value >> 16)) * 0x7FEB352D
     value = (value ^ (value >> 15)) * 0x846CA68B
     return value ^ (value >> 16)

@@ -1,7 +1,7 @@
 """Exact search: every patch is compared with every other, by matrix products.
 
 The energy is that of `patchmatch`, and the field its true minimum. The work grows with the product
-of the two pictures' pixels, the memory does not: exact search is for the coarse levels.
+of the two images' pixels, the memory does not: exact search is for the coarse levels.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _widened(axis, radius):
 
 
 def _box_sum(values, radius, axis):
-    """Sums over offsets of at most `radius` along an axis (0 or 1) of both pictures at once."""
+    """Sums over offsets of at most `radius` along an axis (0 or 1) of both images at once."""
     total = values.clone()
     for offset in range(1, radius + 1):
         low, high = [slice(None)] * 4, [slice(None)] * 4

@@ -1,4 +1,4 @@
-"""PatchMatch for any torch device: the same passes as `patchmatch_numba`, a picture at a time.
+"""PatchMatch for any torch device: the same passes as on the CPU, an image at a time.
 
 This is the plain float32 form, which the others are tested against.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 MASK = 0xFFFFFFFF
-MOST = 8
+MAX_ROUGHNESS = 8
 """By how many pixels an offset differs from a neighbour's at most, as far as that counts."""
 
 
@@ -26,6 +26,11 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
             candidate = _random_candidates(field, target.shape, radius, seed, step)
             field, best = _keep_better(maps, before, field, best, candidate)
     return field.int(), -best
+
+
+def energy(source, target, nnf, patch):
+    """See `patchmatch.energy`; tensors on any device."""
+    return -evaluate(source, target, nnf.long(), patch)
 
 
 def evaluate(source, target, field, patch):
@@ -51,16 +56,16 @@ def evaluate(source, target, field, patch):
 
 
 def _beside(shape, dy, dx):
-    """The pixels that have another at (dy, dx) from them inside the picture, and those others."""
+    """The pixels that have another at (dy, dx) from them inside the image, and those others."""
     height, width = shape
     at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
     moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
     return at, moved
 
 
-def _index(places, shape):
-    """The row of each place (..., 2) in the flattened map, and whether it is inside the map."""
-    y, x = places[..., 0], places[..., 1]
+def _index(positions, shape):
+    """The row of each position (..., 2) in the flattened map, and whether it is inside the map."""
+    y, x = positions[..., 0], positions[..., 1]
     inside = (y >= 0) & (y < shape[0]) & (x >= 0) & (x < shape[1])
     return y.clamp(0, shape[0] - 1) * shape[1] + x.clamp(0, shape[1] - 1), inside
 
@@ -84,7 +89,7 @@ def roughness(field, before):
     total = torch.zeros_like(field[..., 0])
     for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         at, moved = _beside((height, width), dy, dx)
-        total[at] += (offset[at] - others[moved]).abs().sum(dim=-1).clamp(max=MOST)
+        total[at] += (offset[at] - others[moved]).abs().sum(dim=-1).clamp(max=MAX_ROUGHNESS)
     return total
 
 
@@ -106,16 +111,16 @@ def _random_candidates(field, target_shape, window, seed, step):
     key = _hash(torch.tensor(step) ^ _hash(torch.tensor(seed))).to(field.device)
     pixels = torch.arange(height * width, device=field.device).reshape(height, width)
     random_y = _hash(pixels ^ key)
-    places = []
+    positions = []
     for axis, random in enumerate((random_y, _hash(random_y))):
         low = (field[..., axis] - window).clamp(min=0)
         high = (field[..., axis] + window).clamp(max=target_shape[axis] - 1)
-        places.append(low + ((random * (high - low + 1)) >> 32))
-    return torch.stack(places, dim=-1)
+        positions.append(low + ((random * (high - low + 1)) >> 32))
+    return torch.stack(positions, dim=-1)
 
 
 def _hash(value):
-    """32-bit integers mixed to look random; the same as in `patchmatch_numba`."""
+    """32-bit integers mixed to look random; the same as in `cpu`."""
     value = ((value ^ (value >> 16)) * 0x7FEB352D) & MASK
     value = ((value ^ (value >> 15)) * 0x846CA68B) & MASK
     return value ^ (value >> 16)

@@ -1,13 +1,16 @@
-"""Average voting: rebuild a map from the patches that a field points to (section 4.3)."""
+"""Average voting: rebuild a map from the patches that a field phi points to (section 4.3).
+
+V(p) = mean over patch offsets o of S(phi(p - o) + o)
+"""
 
 from __future__ import annotations
 
 import torch
 
-from dia_pipeline.algorithm.voting import cpu as voting_numba
+from dia_pipeline.algorithm.voting import cpu as cpu
 
 BAND = 2**25
-"""Values worked at a time by the plain form, so that large pictures need little more memory."""
+"""Values processed at a time by the reference, so that large images need little more memory."""
 
 
 def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
@@ -25,12 +28,12 @@ def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
     Returns:
         (C, H, W) map, same dtype as `source`; the values of a pixel lie side by side.
     """
-    form = voting_numba.vote if source.device.type == "cpu" else vote_in_bands
-    return form(source.permute(1, 2, 0).contiguous(), nnf, patch // 2).permute(2, 0, 1)
+    backend = cpu.vote if source.device.type == "cpu" else vote_in_bands
+    return backend(source.permute(1, 2, 0).contiguous(), nnf, patch // 2).permute(2, 0, 1)
 
 
 def vote_in_bands(source: torch.Tensor, nnf: torch.Tensor, radius: int) -> torch.Tensor:
-    """The plain form of `vote`, for any device, of maps (h, w, C) and (H, W, C)."""
+    """`vote` for any device, of maps (h, w, C) and (H, W, C)."""
     height, width = nnf.shape[:2]
     channels = source.shape[2]
     result = source.new_empty(height, width, channels)

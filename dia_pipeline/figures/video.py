@@ -28,8 +28,8 @@ _LABEL = 18
 _GAP = 6
 
 
-def slate(size: tuple[int, int], text: str) -> np.ndarray:
-    """A picture (H, W, 3) uint8 of `size` that stands for a missing frame and says so."""
+def slate(size: tuple[int, ...], text: str) -> np.ndarray:
+    """An image (H, W, 3) uint8 of `size` that stands for a missing frame and says so."""
     height, width = size
     letter = max(8, width // 28)
     image = Image.new("RGB", (width, height), (40, 40, 40))
@@ -60,7 +60,7 @@ def write_preview(path: Path, frames: Iterable[np.ndarray], count: int, frame_ra
 
 
 def picked(count: int) -> list[int]:
-    """The frames that the contact sheet shows of so many."""
+    """The numbers of the frames, of so many, that the contact sheet shows."""
     return sorted({round(n) for n in np.linspace(0, count - 1, min(count, SHEET_FRAMES))})
 
 

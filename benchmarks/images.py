@@ -1,9 +1,9 @@
-"""How good the pictures are by every setting of `transfer`: `python -m benchmarks.pictures TABLE`.
+"""How good the images are by every setting of `transfer`: `python -m benchmarks.images TABLE`.
 
 TABLE is a table of pairs as config/pairs.tsv is, best with published or true A' and B in its
-columns `a_prime` and `b`. Every pair is worked with every variant below and measured; the same
+columns `a_prime` and `b`. Every pair is processed with every variant below and measured; the same
 command takes up a run that was ended. The folder of results holds what an ablation leaves, and
-pictures.json: the means of every variant, with the machine, the versions and the commit.
+images.json: the means of every variant, with the machine, the versions and the commit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dia_pipeline.evaluation.tables import PICTURES
+from dia_pipeline.evaluation.tables import IMAGES
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import summarise
-from dia_pipeline.stages.benchmarks import work_benchmark
+from dia_pipeline.stages.benchmarks import run_benchmark
 from dia_pipeline.stages.comparing import compare_variants
 from dia_pipeline.stages.measuring import read_measures
 from dia_pipeline.store.provenance import versions
@@ -50,11 +50,11 @@ VARIANTS = {
 
 def main(
     table: Annotated[Path, typer.Argument(help="The pairs.")],
-    output: Annotated[Path, typer.Option("--output", "-o")] = Path("results/pictures"),
+    output: Annotated[Path, typer.Option("--output", "-o")] = Path("results/images"),
     variant: Annotated[list[str] | None, typer.Option(help="Of the variants, only these.")] = None,
     quality: str = "standard",
 ) -> None:
-    """Print the mean of every measure of pictures for every variant, and file them as JSON."""
+    """Print the mean of every measure of images for every variant, and file them as JSON."""
     config = {
         "pairs": str(table),
         "results": str(output),
@@ -64,12 +64,12 @@ def main(
         "variants": {name: VARIANTS[name] for name in variant or VARIANTS},
     }
     plan = Plan(load_config(config, schemas=ROOT / "workflow" / "schemas", source=str(table)))
-    work_benchmark(plan)
+    run_benchmark(plan)
     outcome = summarise(plan, "measure")
     compare_variants(plan, outcome.made)
     means = {name: mean_measures(plan, name, outcome.made[name]) for name in plan.variants}
     record = {"machine": benchmarks.describe("auto"), "commit": commit(), "versions": versions()}
-    with replace_file(output / "pictures.json") as temporary:
+    with replace_file(output / "images.json") as temporary:
         temporary.write_text(json.dumps({**record, "means": means}, indent=2) + "\n")
     Console(width=140).print(drawn(means))
     if any(outcome.failed.values()):
@@ -78,10 +78,10 @@ def main(
 
 
 def mean_measures(plan: Plan, variant: str, measured: Collection[str]) -> dict[str, float]:
-    """The means of the measures of pictures over the pairs that were measured, and their number."""
+    """The means of the measures of images over the pairs that were measured, and their number."""
     pairs = [pair for pair in plan.config.pairs if pair.name in measured]
-    found = [read_measures(plan.folder(variant, pair)) for pair in pairs]
-    names = [column.measure for column in PICTURES]
+    found = [read_measures(plan.measures(variant, pair)) for pair in pairs]
+    names = [column.measure for column in IMAGES]
     known = {name: [each[name] for each in found if name in each] for name in names}
     means = {name: float(np.mean(values)) for name, values in known.items() if values}
     return {"pairs": len(pairs), **means}
@@ -89,7 +89,7 @@ def mean_measures(plan: Plan, variant: str, measured: Collection[str]) -> dict[s
 
 def drawn(means: dict[str, dict[str, float]]) -> Table:
     """The means as a table with a row for every variant."""
-    columns = [each for each in PICTURES if any(each.measure in row for row in means.values())]
+    columns = [each for each in IMAGES if any(each.measure in row for row in means.values())]
     table = Table("variant", "pairs", *(column.heading for column in columns))
     for name, row in means.items():
         values = (f"{row.get(c.measure, np.nan):.{c.digits}f}" for c in columns)

@@ -1,0 +1,116 @@
+"""Comparisons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
+
+if TYPE_CHECKING:
+    from dia_pipeline.evaluation.tables import Table as Comparison
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.summary import Summary
+
+PAIRS_AT_ONCE = 50
+"""Pairs of a benchmark that go through a stage together and share one loading of the network."""
+
+
+@app.command(rich_help_panel="Comparisons")
+@takes_settings("task", "quality", "max_side", task="correspondence")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="The benchmark, as unpacked.")],
+    layout: Annotated[str, typer.Option(help="tss, spair-71k, pf-pascal or pf-willow.")],
+    output: Output,
+    variants: Annotated[
+        Path | None,
+        typer.Option(help="File with settings and variants, such as config/ablation.yaml."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")] = "test",
+    device: Device = "auto",
+    threads: Threads = None,
+    **options: Any,
+):
+    """Process and score a published benchmark; the same command takes up a run that was ended.
+
+    The task is correspondence unless this command or the file of variants says otherwise.
+    """
+    limit_threads(threads)
+    from dia_pipeline.evaluation.layouts import read_layout
+    from dia_pipeline.runs.config import Config, Pair, merge
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.stages.benchmarks import read_variants, run_benchmark, write_pairs
+
+    rows = read_layout(folder, layout, output / "derived", split)
+    write_pairs(output / "pairs.tsv", rows)
+    shared, named = read_variants(variants) if variants else ({}, {"hierarchical": {}})
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = merge({"task": "correspondence"}, shared, given)
+    plan = Plan(
+        Config(
+            tuple(map(Pair.of_row, rows)),
+            results=str(output),
+            pairs_per_job=PAIRS_AT_ONCE,
+            checkpoint="pair",
+            device=device,
+            settings=settings,
+            variants=named,
+        )
+    )
+    run_benchmark(plan)
+    compare(plan)
+
+
+def compare(plan: Plan) -> None:
+    """Compare the variants by their measures: tables, plots, and figures of the pairs."""
+    from dia_pipeline.runs.summary import summarise
+    from dia_pipeline.stages.comparing import compare_variants
+
+    outcome = summarise(plan, "measure")
+    for table in compare_variants(plan, outcome.made)[:1]:
+        console.print(_means(table))
+    console.print(f"All tables and figures: {plan.results}/table.md and beside it")
+    conclude(plan, outcome, plan.comparison)
+
+
+def _means(table: Comparison) -> Table:
+    shown = Table("variant", box=SIMPLE_HEAD, collapse_padding=True)
+    for heading in table.headings:
+        shown.add_column(heading, justify="right")
+    for variant, cells in table.rows.items():
+        shown.add_row(
+            variant, *(f"[b]{cell.text}[/b]" if cell.bold else cell.text for cell in cells)
+        )
+    return shown
+
+
+def conclude(plan: Plan, outcome: Summary, path: Path) -> None:
+    """Say what was made, and name what failed; a run without failures is filed under `path`."""
+    from dia_pipeline.runs.summary import forget_failures
+
+    console.print(_table(plan, outcome))
+    failures = [
+        f"{variant}/{name}: failed in {failure.stage}: {failure.reason}"
+        for variant, failed in outcome.failed.items()
+        for name, failure in failed.items()
+    ]
+    if failures:
+        forget_failures(plan)
+        for line in failures:
+            typer.secho(line, fg="red", err=True)
+        typer.secho("The same command tries these again; the others are kept.", err=True)
+        raise typer.Exit(1)
+    outcome.write(path)
+
+
+def _table(plan: Plan, outcome: Summary) -> Table:
+    table = Table("variant", "made", "failed", "results")
+    for variant in plan.variants:
+        made, failed = outcome.made[variant], outcome.failed[variant]
+        table.add_row(variant, str(len(made)), str(len(failed)), f"{plan.results / variant}")
+    return table

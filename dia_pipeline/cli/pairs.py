@@ -1,0 +1,95 @@
+"""One pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
+from dia_pipeline.settings import options as known
+from dia_pipeline.settings import resolve
+
+if TYPE_CHECKING:
+    from dia_pipeline.algorithm.coarse_to_fine import Progress
+
+PANEL = "One pair"
+
+
+@app.command(rich_help_panel=PANEL)
+@takes_settings()
+def run(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
+    b_prime: Annotated[
+        Path, typer.Argument(metavar="B_PRIME", help="The image whose style is taken.")
+    ],
+    output: Output,
+    device: Device = "auto",
+    threads: Threads = None,
+    **options: Any,
+):
+    """Process one pair: A' has the structure of A and the style of B', B the reverse."""
+    settings = resolve(options)
+    limit_threads(threads)
+    from dia_pipeline.stages.pairs import run_pair
+
+    with _level_display() as progress:
+        run_pair(str(a), str(b_prime), output, settings, device, progress)
+    console.print(f"The results: {output}/a_prime.png, {output}/overview.png and others")
+
+
+@app.command(rich_help_panel=PANEL)
+def weights(
+    backbone: Annotated[
+        one_of(known()["backbone"].choices),  # type: ignore[valid-type]
+        typer.Option(help="Network that is wanted."),
+    ] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also record it in this file.")
+    ] = None,
+):
+    """Find or fetch the network weights; say which, where from, under what licence."""
+    from dia_pipeline.stages.jobs import find_backbone
+
+    record, found = find_backbone(backbone)
+    console.print(f"backbone  {record.name}")
+    console.print(f"file      {found.path}")
+    console.print(f"source    {record.source}")
+    console.print(f"licence   {record.licence}")
+    console.print(f"SHA-256   {record.digest}")
+    if output:
+        record.write(output)
+
+
+@app.command(rich_help_panel=PANEL)
+def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
+    """Write example pairs and a sequence, made from photographs that installed packages carry."""
+    from dia_pipeline.samples.demo import demo_pairs, demo_sequence
+
+    console.print(f"The table of pairs: {demo_pairs(folder)}")
+    console.print(f"The table of sequences: {demo_sequence(folder)}")
+
+
+@contextmanager
+def _level_display() -> Iterator[Progress]:
+    """A line for every step of every level, with its time."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}")
+    with Progress(*columns, TimeElapsedColumn(), console=console) as display:
+
+        def finish() -> None:
+            for task in display.task_ids:
+                display.update(task, completed=1)
+
+        def begin(level: int, step: str) -> None:
+            finish()
+            display.add_task(f"level {level}: {step}", total=1)
+
+        display.add_task("weights and features", total=1)
+        yield begin
+        finish()

@@ -1,0 +1,84 @@
+"""Runs of the workflow."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.options import Results
+
+if TYPE_CHECKING:
+    from dia_pipeline.runs.status import Status
+
+PANEL = "Runs of the workflow"
+
+REFRESH = 2
+"""Seconds between two looks at a run."""
+
+
+@app.command(rich_help_panel=PANEL)
+def status(
+    results: Results = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, once.")] = False,
+):
+    """Show how far a run is; in a terminal again and again until it is done or Ctrl-C."""
+    import json
+    from dataclasses import asdict
+
+    from rich.live import Live
+
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.status import status
+
+    the_plan = Plan.latest(results)
+    found = status(the_plan)
+    if as_json:
+        console.print_json(json.dumps({name: asdict(one) for name, one in found.items()}))
+    elif not console.is_terminal:
+        console.print(_status_table(found))
+    else:
+        with suppress(KeyboardInterrupt), Live(_status_table(found), console=console) as live:
+            while any(one.running or one.remaining for one in found.values()):
+                time.sleep(REFRESH)
+                found = status(the_plan)
+                live.update(_status_table(found))
+
+
+def _status_table(found: dict[str, Status]) -> Table:
+    numbers = ("", "done", "running", "failed", "remaining", "per hour", "left")
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    table.add_column("variant", overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    for variant, one in found.items():
+        counts = (f"{one.count} {one.unit}", one.done, one.running, one.failed, one.remaining)
+        rate = "" if one.per_hour is None else f"{one.per_hour:.1f}"
+        left = "" if one.hours_left is None else str(timedelta(minutes=round(one.hours_left * 60)))
+        table.add_row(variant, *map(str, counts), rate, left)
+    return table
+
+
+@app.command(rich_help_panel=PANEL)
+def verify(results: Results = Path("results")):
+    """Open everything that was made; name what is missing or damaged, for the next run to mend."""
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.stages.verification import find_faults, withdraw_receipts
+
+    the_plan = Plan.latest(results)
+    faults = list(find_faults(the_plan))
+    withdraw_receipts(the_plan, faults)
+    reasons = list(dict.fromkeys(fault.reason for fault in faults))
+    for reason in reasons:
+        typer.secho(reason, fg="red", err=True)
+    if reasons:
+        typer.secho(f"{len(reasons)} to be made again; the next run of snakemake does.", err=True)
+        raise typer.Exit(1)
+    console.print("Everything that was made is there and whole.")

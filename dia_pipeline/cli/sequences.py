@@ -1,0 +1,91 @@
+"""One sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
+from dia_pipeline.settings import resolve
+from dia_pipeline.temporal.coherence import MODES
+
+if TYPE_CHECKING:
+    from dia_pipeline.stages.given import FrameProgress
+
+PRESET = "photo-to-photo"
+"""That of a sequence, unless it is given."""
+
+
+@app.command(rich_help_panel="One sequence")
+@takes_settings(
+    "preset", "quality", "blend", "ratio", "max_side", "refine", "backbone", preset=PRESET
+)
+def timelapse(
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="The image, or the video, whose structure is kept."),
+    ],
+    b_prime: Annotated[
+        str,
+        typer.Argument(
+            metavar="B_PRIME",
+            help="Whose look is taken: frames in a folder, a 'pattern*.jpg', a list.txt or a "
+            "video; for a content video an image, or keyframes 0=FILE,60=FILE.",
+        ),
+    ],
+    output: Output,
+    start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
+    stop: Annotated[int | None, typer.Option(min=1, help="Frame before which to stop.")] = None,
+    stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
+    frame_rate: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 24,
+    coherence: Annotated[
+        one_of(MODES),  # type: ignore[valid-type]
+        typer.Option(help="How the frames hang together."),
+    ] = "warm-start",
+    keyframe: Annotated[
+        list[int] | None, typer.Option(help="locked: match this frame, not the median.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    **options: Any,
+):
+    """Relight an image by many references, or restyle a video: frame by frame, and as a video.
+
+    The same command takes up a run that was ended, and makes what is missing.
+    """
+    settings = resolve({**options, "preset": options["preset"] or PRESET})
+    limit_threads(threads)
+    from dia_pipeline.runs.sequences import Sequence, find_frames
+    from dia_pipeline.stages.sequences import run_sequence
+
+    keyframes = tuple(sorted(keyframe or ()))
+    moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
+    with _frame_display() as progress:
+        gaps = run_sequence(find_frames(moving), output, settings, device, progress)
+    console.print(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
+    if gaps:
+        for frame, reason in gaps.items():
+            typer.secho(f"frame {frame + 1} is missing: {reason}", fg="red", err=True)
+        typer.secho("The same command fills the gaps once these can be read.", err=True)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _frame_display() -> Iterator[FrameProgress]:
+    """A bar for every stage of a sequence, with the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console) as display:
+        bars: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, count: int) -> None:
+            if stage not in bars:
+                bars[stage] = display.add_task(stage, total=count)
+            display.update(bars[stage], completed=done, total=count)
+
+        yield advance

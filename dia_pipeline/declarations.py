@@ -1,0 +1,128 @@
+"""What a setting is: its default, its meaning and the values that it can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Any
+
+from dia_pipeline.errors import DiaError
+
+
+class SettingsError(DiaError):
+    """A setting has a name or a value that does not exist; the message says what is allowed."""
+
+
+class Step(Flag):
+    """The steps of which a setting decides the results."""
+
+    FEATURES = auto()
+    MATCHED_FEATURES = auto()  # of which images, by which network
+    LEVELS = auto()
+    COARSE_LEVELS = auto()
+    FINE_LEVELS = auto()
+    FIRST_LEVEL = auto()
+    RECONSTRUCTION = auto()
+    RESULTS = auto()
+
+
+NO_STEP = Step(0)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is declared of a setting.
+
+    Attributes:
+        meaning: what it does, for `--help` and the documentation.
+        decides: the steps whose results depend on it, see `Settings.deciding`.
+        choices: all values that it can have, if they can be counted.
+        least, most: bounds of a number, or of each of several.
+        above: a bound that the number itself must not have.
+        usual: whether most users may want to change it.
+    """
+
+    name: str
+    default: Any
+    meaning: str
+    decides: Step = NO_STEP
+    choices: tuple = ()
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    usual: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The values that it can have, in words."""
+        if self.choices:
+            return either(self.choices)
+        if isinstance(self.default, bool):
+            return "true or false"
+        if isinstance(self.default, tuple):
+            return f"{len(self.default)} numbers, each from {self.least} to {self.most}"
+        if self.most is None:
+            return f"{self.least} or more"
+        if self.above is not None:
+            return f"above {self.above} and at most {self.most}"
+        return f"from {self.least} to {self.most}"
+
+    def check(self, value: Any) -> None:
+        """Check a value.
+
+        Raises:
+            SettingsError: it is not possible.
+        """
+        if not self._permits(value):
+            raise SettingsError(
+                self.name, f"{value!r} is not possible", f"it must be {self.allowed}"
+            )
+
+    def _permits(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
+        if isinstance(self.default, tuple):
+            return len(value) == len(self.default) and all(map(self._inside, value))
+        return isinstance(self.default, bool) or self._inside(value)
+
+    def _inside(self, number: float) -> bool:
+        return (
+            (self.least is None or number >= self.least)
+            and (self.most is None or number <= self.most)
+            and (self.above is None or number > self.above)
+        )
+
+    @property
+    def shown(self) -> str:
+        """The default as it is written in a table."""
+        if isinstance(self.default, tuple):
+            return ",".join(map(str, self.default))
+        return str(self.default).lower()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of its values."""
+        about = {"description": self.meaning}
+        if self.choices:
+            return {**about, "enum": list(self.choices)}
+        bounds = {"minimum": self.least, "maximum": self.most, "exclusiveMinimum": self.above}
+        bounds = {name: bound for name, bound in bounds.items() if bound is not None}
+        if isinstance(self.default, tuple):
+            count = len(self.default)
+            items = {"type": "number", **bounds}
+            return {**about, "type": "array", "items": items, "minItems": count, "maxItems": count}
+        kinds = {bool: "boolean", int: "integer", float: "number"}
+        return {**about, "type": kinds[type(self.default)], **bounds}
+
+
+@dataclass(frozen=True)
+class Shorthand(Setting):
+    """A name for values of several settings: each choice decides some."""
+
+    values: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+
+def either(values: Iterable) -> str:
+    """Values to choose from, in words."""
+    return "one of " + ", ".join(map(str, values))

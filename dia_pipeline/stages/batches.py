@@ -1,0 +1,189 @@
+"""The stages of pairs and sequences: each makes what is missing of its own and leaves a receipt.
+
+A stage ensures the artefacts that are its own in the graph of every pair, or of a sequence. What
+these need and do not find valid is made too, whatever stage that belongs to: a damaged or deleted
+artefact costs its own making, wherever it is noticed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import product
+
+from dia_pipeline.errors import JobError, describe, is_expected
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.jobs import Job, Networks
+from dia_pipeline.stages.measuring import measures_of
+from dia_pipeline.stages.pairs import PairGraph
+from dia_pipeline.stages.sequences import SequenceGraph
+from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, InputError, digest
+from dia_pipeline.store.provenance import Backbone
+from dia_pipeline.store.receipts import Failure, Receipt, failed_before
+from dia_pipeline.store.times import Times
+from dia_pipeline.store.writer import Writer
+
+log = logging.getLogger("dia")
+
+FEATURES_DONE = ("level1", "aggregate", "measure")
+"""The stages after which a job needs no features; the later ones make them only to mend levels."""
+
+
+def planned_graph(
+    plan: Plan,
+    variant: str,
+    pair: Pair,
+    job: Job | None = None,
+    image: Callable[[str], ImageFile] = ImageFile,
+    measured: bool = False,
+) -> Graph:
+    """Everything that a plan makes of a pair in a variant, by name; with measures if asked."""
+    job = job or planned_job(plan)
+    settings = plan.settings(variant, pair)
+    backbone = Backbone.read(plan.weights(settings.backbone))
+    folder = plan.folder(variant, pair)
+    times = Times(plan.times(variant, pair))
+    graph = PairGraph(pair, settings, backbone, folder, job, times.clock, image).artefacts
+    if measured:
+        graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
+    return graph
+
+
+def planned_job(plan: Plan, writer: Writer | None = None) -> Job:
+    """What the graphs of a plan's pairs share in one process."""
+    return Job(Networks(plan.config.device), plan.features, plan.config.checkpoint, writer)
+
+
+def made_by(stage: str, graph: Graph) -> list[Artefact]:
+    """The artefacts that a stage makes."""
+    return [artefact for artefact in graph.values() if artefact.stage == stage]
+
+
+def run_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
+    """Process one stage of a batch and leave its receipt.
+
+    A pair that fails is recorded and does not keep the others from being processed; one that failed
+    in an earlier stage is not tried again.
+
+    Raises:
+        JobError, OSError: not a pair but the machine is at fault: weights, device, disk.
+    """
+    previous = plan.previous_receipt(stage, variant, batch)
+    carried = failed_before([previous] if previous else [])
+    receipt = Receipt(stage, variant, batch)
+    with Writer() as writer:
+        job = planned_job(plan, writer)
+        for pair in plan.batches[batch]:
+            if pair.name in carried:
+                receipt.failed[pair.name] = carried[pair.name]
+            else:
+                graph = planned_graph(plan, variant, pair, job, measured=stage == "measure")
+                label = f"{variant}/{pair.name}"
+                ensure(receipt, pair.name, label, partial(made_by, stage, graph))
+    receipt.write(plan.receipt(stage, variant, batch))
+    if stage in FEATURES_DONE and plan.config.features == "temporary":
+        _remove_features(plan, variant, batch)
+    return receipt
+
+
+def run_sequence_stage(plan: Plan, stage: str, variant: str, name: str, chunk: str = "") -> Receipt:
+    """Process one stage of a sequence, or of one of its chunks, and leave its receipt.
+
+    The receipt of the video names every gap as a failure. A sequence that failed in an earlier
+    stage is not tried again.
+
+    Raises:
+        JobError, OSError: not the sequence but the machine is at fault: weights, device, disk.
+    """
+    failed = failed_before(plan.sequence_receipts_before(stage, variant, name, chunk))
+    receipt = Receipt(stage, variant, chunk or name, failed=failed)
+    if not receipt.failed:
+        graph = planned_sequence(plan, variant, name)
+        ensure(receipt, name, f"{variant}/{name} {chunk}", lambda: made_of(graph, stage, chunk))
+        if stage == "video" and name in receipt.made:
+            for frame, reason in graph.gaps.items():
+                receipt.failed[f"{name}, frame {frame + 1}"] = Failure("prepare", reason)
+    receipt.write(plan.sequence_receipt(stage, variant, name, chunk))
+    return receipt
+
+
+def planned_sequence(plan: Plan, variant: str, name: str) -> SequenceGraph:
+    """What a plan makes of a sequence in a variant."""
+    sequence = plan.sequences[name]
+    settings = plan.settings(variant, sequence)
+    backbone = Backbone.read(plan.weights(settings.backbone))
+    folder = plan.folder(variant, sequence)
+    return SequenceGraph(sequence, settings, backbone, folder, planned_job(plan))
+
+
+def made_of(sequence: SequenceGraph, stage: str, chunk: str) -> list[Artefact]:
+    """The artefacts that a stage makes of a sequence or chunk, once its frames are prepared."""
+    sequence.prepared.ensure()
+    return [each for each in made_by(stage, sequence.artefacts) if each.chunk == chunk]
+
+
+def ensure(
+    receipt: Receipt, name: str, label: str, artefacts: Callable[[], list[Artefact]]
+) -> None:
+    """Ensure the artefacts of a pair or a sequence; note in the receipt their key or the failure.
+
+    Raises:
+        JobError, OSError: the machine is at fault.
+    """
+    start = time.perf_counter()
+    try:
+        made = artefacts()
+        for artefact in made:
+            artefact.ensure()
+        receipt.made[name] = key_of(made)
+    except (JobError, OSError):
+        raise
+    except Exception as error:
+        receipt.failed[name] = Failure(receipt.stage, describe(error))
+        trace = None if is_expected(error) else error
+        log.error("%s %s FAILED: %s", receipt.stage, label, describe(error), exc_info=trace)
+    else:
+        log.info("%s %s done in %.1f s", receipt.stage, label, time.perf_counter() - start)
+
+
+def key_of(artefacts: list[Artefact]) -> str:
+    """What decides all of these: the key, if it is one."""
+    keys = [artefact.key for artefact in artefacts]
+    return keys[0] if len(keys) == 1 else digest(keys)
+
+
+def _remove_features(plan: Plan, variant: str, batch: str) -> None:
+    """Remove the features that a job needed and that no unfinished job needs.
+
+    Every job leaves its receipt before it looks, so that of several the last one finds all.
+    """
+    images = set(plan.images(batch))
+    sharing = [other for other in plan.batches if not images.isdisjoint(plan.images(other))]
+    jobs = product(plan.variants, sharing)
+    unfinished = [job for job in jobs if not plan.receipt("level1", *job).exists()]
+    named = _features(plan, variant, batch, Named)
+    kept = {each.key for job in unfinished for each in _features(plan, *job, Named)}
+    for name, features in zip(named, _features(plan, variant, batch), strict=True):
+        if name.key not in kept:
+            with suppress(InputError):
+                features.path.unlink(missing_ok=True)
+
+
+def _features(
+    plan: Plan, variant: str, batch: str, image: Callable[[str], ImageFile] = ImageFile
+) -> Iterator[Artefact]:
+    """The features that a job needs."""
+    for pair in plan.batches[batch]:
+        yield from made_by("features", planned_graph(plan, variant, pair, image=image))
+
+
+class Named(ImageFile):
+    """An image that is known by its path, so that no file need be read to compare jobs."""
+
+    @property
+    def key(self) -> str:
+        return self.path

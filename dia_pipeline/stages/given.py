@@ -1,0 +1,91 @@
+"""What a sequence is given: frames on one side, images that do not move on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from dia_pipeline.runs.sequences import Chunk, Sequence
+from dia_pipeline.stages.frames import Remembered, Together, given_frames
+from dia_pipeline.stages.preparing import prepare
+from dia_pipeline.store.artefacts import ImageFile, Input
+from dia_pipeline.store.folders import Folder
+from dia_pipeline.temporal.coherence import Locked
+
+FrameProgress = Callable[[str, int, int], None]
+"""Told the stage, how many of its frames are done and how many there are."""
+
+
+class GivenSequence:
+    """The images of a sequence, and what is found out of them before any is matched.
+
+    Args:
+        folder: of the results.
+        progress: told how far the stages come that go through all frames.
+    """
+
+    def __init__(self, sequence: Sequence, folder: Path, progress: FrameProgress):
+        self.sequence = sequence
+        self.folder = folder
+        self.progress = progress
+        self.fixed = {path: Remembered(ImageFile(path)) for path in self._fixed_paths}
+
+    @cached_property
+    def given(self) -> list[ImageFile]:
+        """The frames of the side that moves."""
+        return given_frames(self.sequence, self.folder / "source")
+
+    @property
+    def _fixed_paths(self) -> list[str]:
+        """The images of the side that does not move."""
+        if self.sequence.content_moves:
+            return list(dict.fromkeys(self.sequence.references.values()))
+        return [self.sequence.a]
+
+    def a(self, frame: int) -> Input:
+        """A of a frame."""
+        moves = self.sequence.content_moves
+        return self.given[frame] if moves else self.fixed[self.sequence.a]
+
+    def b_prime(self, chunk: Chunk, frame: int) -> Input:
+        """B' of a frame in a chunk."""
+        return (
+            self.fixed[self.fixed_path(chunk)] if self.sequence.content_moves else self.given[frame]
+        )
+
+    def fixed_path(self, chunk: Chunk) -> str:
+        """The image of the side that does not move with which a chunk is matched."""
+        return chunk.reference or self.sequence.a
+
+    @cached_property
+    def prepared(self) -> Folder:
+        """Which frames are gaps and where scenes begin; the medians of these, if need be."""
+        medians = isinstance(self.sequence.mode, Locked) and not self.sequence.keyframes
+        folder = self.folder / "prepared"
+        return Folder(
+            folder,
+            stage="prepare",
+            name="prepared",
+            settings={"keyframes": list(self.sequence.keyframes), "medians": medians},
+            inputs={"frames": Together(self.given)},
+            make=partial(prepare, folder, medians=medians, progress=self.progress),
+        )
+
+    @cached_property
+    def report(self) -> dict[str, Any]:
+        """What is prepared: the numbers of the first frames of scenes, gaps, the size."""
+        return self.prepared.read()
+
+    @cached_property
+    def gaps(self) -> dict[int, str]:
+        """Why each frame that cannot be used cannot."""
+        return {int(frame): reason for frame, reason in self.report["gaps"].items()}
+
+    @cached_property
+    def scenes(self) -> list[range]:
+        """The frames of every scene, gaps among them."""
+        bounds = [*self.report["scenes"], len(self.sequence.frames)]
+        return [range(*both) for both in pairwise(bounds)]

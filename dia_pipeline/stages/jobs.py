@@ -1,0 +1,135 @@
+"""What all that one job makes has in common: networks, the writer, where features lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dia_pipeline.errors import JobError
+from dia_pipeline.settings import Settings, Step
+from dia_pipeline.store.arrays import Arrays, Content
+from dia_pipeline.store.artefacts import ImageFile
+from dia_pipeline.store.provenance import Backbone, circumstances
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dia_pipeline.algorithm.coarse_to_fine import Progress, Pyramid
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.weights import Weights
+    from dia_pipeline.store.writer import Writer
+
+# torch takes seconds to import: a job that finds everything valid never does.
+
+
+def find_backbone(name: str) -> tuple[Backbone, Weights]:
+    """The weights that a backbone's name stands for on this machine, and the record of them.
+
+    Raises:
+        JobError: they are not available here.
+    """
+    from dia_pipeline.io.weights import find_weights
+
+    weights = find_weights(name)
+    record = Backbone(weights.backbone, weights.digest, weights.source, weights.licence)
+    return record, weights
+
+
+@dataclass
+class Networks:
+    """The networks of a job, each loaded when it is first needed and then kept."""
+
+    device: str = "auto"
+    _loaded: dict[tuple[Backbone, str], Network] = field(default_factory=dict)
+
+    def get(self, backbone: Backbone, precision: str) -> Network:
+        """The network of exactly these weights.
+
+        Raises:
+            JobError: weights or device are not available here.
+        """
+        from dia_pipeline.algorithm.network import Network, pick_device
+
+        if (backbone, precision) not in self._loaded:
+            found, weights = find_backbone(backbone.name)
+            if found.digest != backbone.digest:
+                raise JobError(
+                    weights.path,
+                    f"these are not the {backbone.name} weights that this run began with "
+                    f"(SHA-256 {backbone.digest})",
+                    "put those there, or begin a new folder of results",
+                )
+            device = pick_device(self.device)
+            self._loaded[backbone, precision] = Network(weights, device, precision)
+        return self._loaded[backbone, precision]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the artefacts of a job share.
+
+    Attributes:
+        features: where the features of a key are kept.
+        checkpoint: `level` keeps every level of a pair, `pair` its fields alone.
+        progress: told the level and the step that begins.
+    """
+
+    networks: Networks
+    features: Callable[[str], Path]
+    checkpoint: str = "pair"
+    writer: Writer | None = None
+    progress: Progress = lambda level, step: None
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The settings by which images are matched, and the network that does it."""
+
+    settings: Settings
+    backbone: Backbone
+    networks: Networks
+
+    @property
+    def network(self) -> Network:
+        return self.networks.get(self.backbone, self.settings.precision)
+
+    def extract(self, image: np.ndarray, mirrored: bool = False) -> Pyramid:
+        """The features of an image (H, W, 3) uint8, or of its mirror image."""
+        from dia_pipeline.algorithm.features import extract, working_image
+        from dia_pipeline.pixels import mirror
+
+        seen = mirror(image) if mirrored else image
+        working = working_image(seen, self.settings.ratio, self.settings.max_side)
+        return extract(working, self.network, self.settings.feature_dtype)
+
+    def content(self, arrays: Mapping[str, np.ndarray], **attributes: Any) -> Content:
+        """Arrays, with what made them beside the inputs and the settings."""
+        made_by = circumstances(self.backbone, self.network)
+        return Content(dict(arrays), {**made_by, **attributes})
+
+
+def features_of(image: ImageFile, matching: Matching, job: Job, mirrored: bool = False) -> Arrays:
+    """The feature pyramid of an image, or of its mirror image: shared by all that match it."""
+    settings = matching.settings
+
+    def make(pixels: np.ndarray) -> Content:
+        from dia_pipeline.store.packing import pack_features
+
+        pyramid = matching.extract(pixels, mirrored)
+        return matching.content(pack_features(pyramid, settings.feature_dtype))
+
+    return Arrays(
+        job.features,
+        stage="features",
+        name="features",
+        settings={
+            **settings.deciding(Step.FEATURES),
+            "mirrored": mirrored,
+            "weights": matching.backbone.digest,
+        },
+        inputs={"pixels": image},
+        make=make,
+        writer=job.writer,
+    )

@@ -1,0 +1,161 @@
+"""The video of a sequence: its frames put together, to be played, seen at a glance and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dia_pipeline.io.images import read_image
+from dia_pipeline.stages.frames import Frame
+from dia_pipeline.store.folders import Written
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dia_pipeline.stages.sequences import SequenceGraph
+    from dia_pipeline.temporal.frames import Part
+
+Measured = dict[str, list[float | None]]
+"""Measures from frame to frame; None where one of the two is missing."""
+
+
+def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
+    """Write video, preview, contact sheet and plot of the flicker into the sequence's folder."""
+    from dia_pipeline.figures import video
+    from dia_pipeline.io.video import write_video
+
+    folder, sequence = graph.folder, graph.sequence
+    paths = {number: frame.ensure() for number, frame in zip(graph.frames, frames, strict=True)}
+    shown = Shown(graph, paths)
+    count, rate = len(sequence.frames), sequence.frame_rate
+    measures = _measure(graph, paths)
+    write_video(folder / "video.mp4", shown.all(), rate)
+    video.write_preview(folder / "preview.webp", shown.all(), count, rate)
+    video.write_sheet(folder / "contact_sheet.png", map(shown.cell, video.picked(count)))
+    video.plot_flicker(folder / "flicker.png", measures, list(graph.gaps))
+    made = [f"frames/{path.name}" for path in paths.values()]
+    for path in set((folder / "frames").glob("[0-9]*.png")) - set(paths.values()):
+        path.unlink()
+    names = ["video.mp4", "preview.webp", "contact_sheet.png", "flicker.png", *made]
+    return Written(names, _about(graph, measures))
+
+
+class Shown:
+    """The frames as they are shown: a slate where one is missing."""
+
+    def __init__(self, graph: SequenceGraph, paths: dict[int, Path]):
+        self._graph = graph
+        self._paths = paths
+
+    def all(self) -> Iterator[np.ndarray]:
+        """Every frame of the video."""
+        return map(self.output, range(len(self._graph.sequence.frames)))
+
+    def output(self, frame: int) -> np.ndarray:
+        """What is made of a frame."""
+        from dia_pipeline.figures.video import slate
+
+        if frame in self._paths:
+            return read_image(self._paths[frame])
+        name = Path(self._graph.sequence.frames[frame]).name
+        return slate(self._size, f"frame {frame + 1} is missing: {name}")
+
+    def cell(self, frame: int) -> tuple[str, np.ndarray, np.ndarray]:
+        """A frame of the contact sheet: its number, what is given and what is made of it."""
+        from dia_pipeline.figures.video import slate
+
+        size = tuple(self._graph.report["size"])
+        missing = frame in self._graph.gaps
+        given = slate(size, "missing") if missing else self._graph.given[frame].ensure()
+        return f"{frame + 1}", given, self.output(frame)
+
+    @property
+    def _size(self) -> tuple[int, ...]:
+        first = next(iter(self._paths))
+        return self._graph.a(first).ensure().shape[:2]
+
+
+class Seen(NamedTuple):
+    """What the measures compare of a frame: what came out, what came in, and its parts."""
+
+    output: np.ndarray
+    given: np.ndarray
+    parts: list[Part]
+
+
+def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
+    """Change of the output and flicker from frame to frame."""
+    from dia_pipeline.temporal.flicker import change
+
+    measures: Measured = {"change": [], "flicker": []}
+    starts = {scene.start for scene in graph.scenes}
+    count = len(graph.sequence.frames)
+    before: Seen | None = None
+    for frame in range(count):
+        graph.progress("video", frame, count)
+        if frame in starts:
+            before = None
+        now = _seen(graph, frame, paths[frame]) if frame in paths else None
+        found: tuple[float | None, float | None] = None, None
+        if now and before:
+            found = change(now.output, before.output), _flicker(graph, now, before)
+        for name, value in zip(("change", "flicker"), found, strict=True):
+            measures[name].append(None if value is None else round(value, 4))
+        before = now
+    graph.progress("video", count, count)
+    return measures
+
+
+def _seen(graph: SequenceGraph, frame: int, path: Path) -> Seen:
+    parts = [] if graph.sequence.content_moves else graph.parts_of(frame)
+    seen = [(weight, reference.ensure(), field.ensure()) for weight, reference, field in parts]
+    return Seen(read_image(path), graph.given[frame].ensure(), seen)
+
+
+def _flicker(graph: SequenceGraph, now: Seen, before: Seen) -> float:
+    from dia_pipeline.temporal.flicker import relighting_error, warping_error
+    from dia_pipeline.temporal.frames import make_frame
+
+    if graph.sequence.content_moves:
+        return warping_error(now.output, before.output, now.given, before.given)
+    a = graph.a(0).ensure()
+    old_light = [(weight, before.given, field) for weight, _, field in now.parts]
+    parts = now.parts, before.parts, old_light
+    return relighting_error(*(make_frame(a, each, graph.settings) for each in parts))
+
+
+def _about(graph: SequenceGraph, measures: Measured) -> dict[str, Any]:
+    sequence = asdict(graph.sequence)
+    names = sequence.pop("frames")
+    return {
+        "sequence": sequence,
+        "frames": [
+            {"path": name, "sha256": frame.key}
+            for name, frame in zip(names, graph.given, strict=True)
+        ],
+        "fixed": {path: image.key for path, image in graph.fixed.items()},
+        "gaps": {str(frame + 1): reason for frame, reason in graph.gaps.items()},
+        "scenes": [scene.start + 1 for scene in graph.scenes],
+        "settings": asdict(graph.settings),
+        "measures": measures,
+        "mean": {name: _mean(values) for name, values in measures.items()},
+        **_made_by(graph),
+    }
+
+
+def _made_by(graph: SequenceGraph) -> dict[str, Any]:
+    """Network, device and packages of the matches, and the packages of the video."""
+    import av
+    import cv2
+
+    *_, own = graph.parts_of(next(iter(graph.frames)))
+    made_by = own.field.of.ensure().attributes
+    versions = {"av": av.__version__, "opencv": cv2.__version__}
+    return {**made_by, "versions": made_by["versions"] | versions}
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 4) if known else None
