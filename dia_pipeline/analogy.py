@@ -14,7 +14,7 @@ from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.orientation import orient
 from dia_pipeline.algorithm.refinement import refine
 from dia_pipeline.matchers import find_matcher
-from dia_pipeline.pixels import mirror, resize_image
+from dia_pipeline.pixels import mirror, mirror_targets, resize_image
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 
@@ -65,6 +65,15 @@ def analogy(
     return aggregate(a, b_prime, levels, settings, mirrored)
 
 
+def features_of(
+    image: np.ndarray, network: Network, settings: Settings, mirrored: bool = False
+) -> Pyramid:
+    """The features of an image (H, W, 3) uint8, or of its mirror image, at the working size."""
+    seen = mirror(image) if mirrored else image
+    working = working_image(seen, settings.ratio, settings.max_side)
+    return extract(working, network, settings.feature_dtype)
+
+
 def match(
     a: np.ndarray,
     b_prime: np.ndarray,
@@ -74,14 +83,10 @@ def match(
 ) -> tuple[dict[int, Level], bool]:
     """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image."""
 
-    def features(image: np.ndarray) -> Pyramid:
-        working = working_image(image, settings.ratio, settings.max_side)
-        return extract(working, network, settings.feature_dtype)
-
     def reference(mirrored: bool) -> Pyramid:
-        return features(mirror(b_prime) if mirrored else b_prime)
+        return features_of(b_prime, network, settings, mirrored)
 
-    features_a = features(a)
+    features_a = features_of(a, network, settings)
     features_b_prime, mirrored = orient(features_a, reference, network, settings)
     return run_levels(features_a, features_b_prime, network, settings, progress), mirrored
 
@@ -148,17 +153,12 @@ def full_nnf(
     """The field of A's pixels, (H, W, 2) int32, that a level alone gives, without the images."""
     positions = full_field(level.nnf_ab, number, a, b_prime.shape[:2], settings)
     nnf = nearest_pixels(positions).cpu().numpy()
-    return _mirrored_targets(nnf, b_prime.shape[1]) if mirrored else nnf
-
-
-def _mirrored_targets(nnf: np.ndarray, width: int) -> np.ndarray:
-    """The field into an image of a width, from that into its mirror image."""
-    return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)
+    return mirror_targets(nnf, b_prime.shape[1]) if mirrored else nnf
 
 
 def _turned_back(result: Analogy, width: int) -> Analogy:
     """The result for B' as it was given, from that for its mirror image."""
-    result.nnf_ab = _mirrored_targets(result.nnf_ab, width)
+    result.nnf_ab = mirror_targets(result.nnf_ab, width)
     for name in ("b", "nnf_ba", "b_unrefined"):
         value = getattr(result, name)
         if value is not None:

@@ -26,6 +26,11 @@ def mirror(image: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[:, ::-1])
 
 
+def mirror_targets(nnf: np.ndarray, width: int) -> np.ndarray:
+    """A field (H, W, 2) into an image of `width` as one into its mirror image, or back."""
+    return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)
+
+
 def to_bytes(values: np.ndarray) -> np.ndarray:
     """Values from 0 to 1 as uint8."""
     return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

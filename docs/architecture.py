@@ -11,7 +11,7 @@ from typing import Any
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import Settings
-from dia_pipeline.stages.frames import Derived, Together
+from dia_pipeline.stages.frames import Remembered, Together
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.pairs import PairGraph
 from dia_pipeline.stages.sequences import SequenceGraph
@@ -65,7 +65,7 @@ def _parts(given: Any) -> Iterator[Artefact | File]:
     if isinstance(given, Together):
         yield from given.parts
     else:
-        yield given.of if isinstance(given, Derived) else given
+        yield given.of if isinstance(given, Remembered) else given
 
 
 def _name(each: Artefact | File, names: dict[int, str]) -> str:

@@ -41,7 +41,7 @@ def share_within(field, truth, pixels):
     return (np.linalg.norm(field - truth, axis=-1)[inside] <= pixels).mean()
 
 
-def test_a_image_with_itself_is_left_as_it_is(network, cat):
+def test_an_image_with_itself_is_left_as_it_is(network, cat):
     a = window(cat)
     result = analogy(a, a, network, resolve({"quality": "draft"}))
     np.testing.assert_array_equal(result.nnf_ab, GRID)

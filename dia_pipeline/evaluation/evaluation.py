@@ -10,7 +10,7 @@ import numpy as np
 
 from dia_pipeline.evaluation import measures
 from dia_pipeline.evaluation.truth import Truth
-from dia_pipeline.pixels import mirror
+from dia_pipeline.pixels import mirror, mirror_targets
 from dia_pipeline.settings import PATCH
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def measure_pair(
     truth = truth or Truth()
     shapes = a.shape[:2], b_prime.shape[:2]
     reference = mirror(b_prime) if mirrored else b_prime
-    as_matched = _mirrored(nnf_ab, b_prime.shape[1]) if mirrored else nnf_ab
+    as_matched = mirror_targets(nnf_ab, b_prime.shape[1]) if mirrored else nnf_ab
     found = {
         **_with_flow(nnf_ab, truth.flow_ab, truth.mask_a, shapes[1]),
         **_with_keypoints(nnf_ab, truth, shapes[1]),
@@ -192,8 +192,3 @@ def _at_level(
     ]
     matches = nnf[np.ix_(*centres)]
     return ((matches + 0.5) * target_size / np.array(target_shape)).astype(int)
-
-
-def _mirrored(nnf: np.ndarray, width: int) -> np.ndarray:
-    """The field to the mirror image of a target of that width."""
-    return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)

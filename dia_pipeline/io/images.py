@@ -89,15 +89,17 @@ def as_image(value: Any, name: str) -> np.ndarray:
             f"an array of shape {np.shape(value)} is no image",
             "give (H, W, 3) uint8 RGB, a Pillow image or a path",
         )
-    return np.array(_to_rgb(_from_array(_to_bytes(array, name))))
+    values = _as_8_bits(array, name)
+    grey = values.shape[-1] == 1
+    return np.array(_to_rgb(Image.fromarray(values[..., 0] if grey else values)))
 
 
-def _to_bytes(array: np.ndarray, name: str) -> np.ndarray:
+def _as_8_bits(array: np.ndarray, name: str) -> np.ndarray:
     """The values of an image as uint8."""
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.uint16:
-        return ((array.astype(np.int32) + 128) // 257).astype(np.uint8)
+        return _rounded_to_8_bits(array)
     inside = array.dtype == bool or (
         np.issubdtype(array.dtype, np.floating) and bool(((array >= 0) & (array <= 1)).all())
     )
@@ -108,11 +110,6 @@ def _to_bytes(array: np.ndarray, name: str) -> np.ndarray:
             "give uint8, or floats from 0 to 1",
         )
     return to_bytes(array.astype(np.float64))
-
-
-def _from_array(values: np.ndarray) -> Image.Image:
-    """A Pillow image of (H, W, 1), (H, W, 3) or (H, W, 4) uint8."""
-    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
@@ -160,7 +157,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _scale_to_8_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 bits, which Pillow would clip or cut off, rounded to 8."""
-    values = np.asarray(image).astype(np.int32)
+    values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("32-bit values have no known range")
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+    return Image.fromarray(_rounded_to_8_bits(values))
+
+
+def _rounded_to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Values of 16 bits as uint8."""
+    return ((values.astype(np.int32) + 128) // 257).astype(np.uint8)

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
-from dia_pipeline.pixels import LUMA, resize_image
+from dia_pipeline.pixels import LUMA, mirror_targets, resize_image
 from dia_pipeline.samples.photographs import photograph, sampled
 from dia_pipeline.samples.styles import mosaic, night, painted, pencil, swirls, woodcut
 
@@ -60,7 +60,7 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
     map_ab, map_ba = maps(displacement)
     if view == "mirrored":
         seen, mask_b_prime, map_ba = seen[:, ::-1], mask_b_prime[:, ::-1], map_ba[:, ::-1]
-        map_ab[..., 1] = a.shape[1] - 1 - map_ab[..., 1]
+        map_ab = mirror_targets(map_ab, a.shape[1])
     write_image(row["a"], a)
     write_image(row["b_prime"], in_style(style, seen, strokes))
     write_image(row["a_prime"], in_style(style, source[inner], strokes))

@@ -52,18 +52,21 @@ class Video(File):
             for frame, name in enumerate(sequence.frames, 1)
         ]
 
-    def extract(self) -> None:
-        """Write the frames that lack as images; a damaged video may not have all."""
+    @cached_property
+    def extracted(self) -> set[int]:
+        """Those of the frames that lack which the video has; they are written as images."""
         from dia_pipeline.io.video import decode_frames
 
         wanted = {frame.number: frame for frame in self.frames if frame.fault}
+        found: set[int] = set()
         with suppress(ImageError):
             for number, image in enumerate(decode_frames(self.path)):
                 if number in wanted:
-                    frame = wanted.pop(number)
-                    write_frame(frame.file, image, frame.key)
-                if not wanted:
-                    return
+                    write_frame(wanted[number].file, image, wanted[number].key)
+                    found.add(number)
+                if len(found) == len(wanted):
+                    break
+        return found
 
 
 class VideoFrame(ImageFile):
@@ -93,9 +96,7 @@ class VideoFrame(ImageFile):
         Raises:
             ImageError: the video has no such frame.
         """
-        if self.fault:
-            self.video.extract()
-        if self.fault:
+        if self.fault and self.number not in self.video.extracted:
             raise ImageError(self.path, "the frame cannot be decoded", "the video is damaged")
         return read_image(self.file)
 
@@ -114,8 +115,8 @@ class Frame(Artefact):
         return self.path
 
 
-class Derived:
-    """An input as another form of its value.
+class Remembered:
+    """An input whose value stays in memory: for what many frames are made of.
 
     Args:
         make: makes the value of that of the input `of`.
@@ -130,21 +131,11 @@ class Derived:
         return self.of.key
 
     def ensure(self) -> Any:
-        return self._make(self.of.ensure())
-
-    def settle(self) -> None:
-        self.of.settle()
-
-
-class Remembered(Derived):
-    """An input whose value stays in memory: for what many frames are made of."""
-
-    def ensure(self) -> Any:
         return self._value
 
     @cached_property
     def _value(self) -> Any:
-        return super().ensure()
+        return self._make(self.of.ensure())
 
 
 class Together:
@@ -159,7 +150,3 @@ class Together:
 
     def ensure(self) -> Many:
         return self.parts
-
-    def settle(self) -> None:
-        for part in self.parts:
-            part.settle()

@@ -97,12 +97,9 @@ class Matching:
 
     def extract(self, image: np.ndarray, mirrored: bool = False) -> Pyramid:
         """The features of an image (H, W, 3) uint8, or of its mirror image."""
-        from dia_pipeline.algorithm.features import extract, working_image
-        from dia_pipeline.pixels import mirror
+        from dia_pipeline.analogy import features_of
 
-        seen = mirror(image) if mirrored else image
-        working = working_image(seen, self.settings.ratio, self.settings.max_side)
-        return extract(working, self.network, self.settings.feature_dtype)
+        return features_of(image, self.network, self.settings, mirrored)
 
     def content(self, arrays: Mapping[str, np.ndarray], **attributes: Any) -> Content:
         """Arrays, with what made them beside the inputs and the settings."""

@@ -104,6 +104,7 @@ def _measure(
     fields = {
         number: full_nnf(a, b_prime, number, level, settings, mirrored)
         for number, level in levels.items()
+        if number != min(levels)
     }
     return measure_pair(
         a,
@@ -113,7 +114,7 @@ def _measure(
         finest.nnf_ba,
         b=finest.b,
         truth=read_truth({"a": pair.a, "b_prime": pair.b_prime, **pair.truth}),
-        levels=fields,
+        levels={**fields, min(levels): finest.nnf_ab},
         seconds=seconds(),
         network=network(),
         mirrored=mirrored,

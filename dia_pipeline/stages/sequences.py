@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
-from dia_pipeline.stages.frames import Derived, Frame, Remembered, Together
+from dia_pipeline.stages.frames import Frame, Remembered, Together
 from dia_pipeline.stages.given import FrameProgress, GivenSequence
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.stages.preparing import median_name
@@ -26,18 +26,20 @@ from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile, Input
 from dia_pipeline.store.folders import Folder
 from dia_pipeline.store.provenance import Backbone
-from dia_pipeline.temporal.coherence import Before, Locked, Matched
+from dia_pipeline.temporal.coherence import FULL, Before, Locked, Matched
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from dia_pipeline.temporal.frames import Part
+
 
 class PartOf(NamedTuple):
-    """The weight of a part of a frame, its reference, and the field (H, W, 2) into that."""
+    """The weight of a part of a frame, its reference, and the fields into that."""
 
     weight: float
     reference: Input
-    field: Derived
+    fields: Input
 
 
 class SequenceGraph(GivenSequence):
@@ -65,7 +67,7 @@ class SequenceGraph(GivenSequence):
             for path, image in self.fixed.items()
         }
 
-    @property
+    @cached_property
     def artefacts(self) -> Graph:
         """Everything that is made of the sequence, by name, each after what it is made of.
 
@@ -171,7 +173,7 @@ class SequenceGraph(GivenSequence):
         path = self.folder / "fields" / "locked" / f"{name}.h5"
         pair: dict[str, Input] = {"a": self.fixed[self.sequence.a], "b_prime": image}
         fields = self._matched(path, "prepare", pair, self.sequence.a)
-        return Remembered(fields, partial(self._full_field, self.a(0), tuple(self.report["size"])))
+        return Remembered(fields, self._with_full_field)
 
     def _keys(self, scene: range) -> list[int]:
         """The keyframes of a scene; none where its median is matched."""
@@ -180,8 +182,11 @@ class SequenceGraph(GivenSequence):
         inside = [n for n in self.sequence.keyframes if n in scene and n not in self.gaps]
         return inside or [scene.start]
 
-    def _full_field(self, a: Input, shape: tuple[int, ...], fields: Content) -> np.ndarray:
-        return self.sequence.mode.field(fields.arrays, a.ensure(), shape, self.settings)
+    def _with_full_field(self, fields: Content) -> Content:
+        """Locked fields with that of A's pixels, which all frames share."""
+        a, size = self.a(0).ensure(), tuple(self.report["size"])
+        full = self.sequence.mode.field(fields.arrays, a, size, self.settings)
+        return Content({FULL: full}, fields.attributes)
 
     # The images.
 
@@ -200,7 +205,7 @@ class SequenceGraph(GivenSequence):
         weights = [part.weight for part in parts]
         inputs: dict[str, Input] = {"a": self.a(frame)}
         for number, part in enumerate(parts):
-            inputs |= {f"reference{number}": part.reference, f"field{number}": part.field}
+            inputs |= {f"reference{number}": part.reference, f"fields{number}": part.fields}
         return Frame(
             self.folder / "frames" / f"{frame + 1:04d}.png",
             stage="frames",
@@ -211,32 +216,36 @@ class SequenceGraph(GivenSequence):
             chunk=chunk,
         )
 
-    def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: np.ndarray) -> np.ndarray:
+    def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: Any) -> np.ndarray:
         """A' of a frame, (H, W, 3) uint8."""
         from dia_pipeline.algorithm.refinement import refine
         from dia_pipeline.temporal.frames import make_frame
 
         parts = [
-            (weight, inputs[f"reference{number}"], inputs[f"field{number}"])
+            self.part(weight, a, inputs[f"reference{number}"], inputs[f"fields{number}"])
             for number, weight in enumerate(weights)
         ]
         made = make_frame(a, parts, self.settings)
         return refine(a, made) if self.settings.refine else made
 
+    def part(self, weight: float, a: np.ndarray, reference: np.ndarray, fields: Content) -> Part:
+        """A part of a frame, of the values of what it is made of."""
+        shape = reference.shape[:2]
+        return weight, reference, self.sequence.mode.field(fields.arrays, a, shape, self.settings)
+
     def parts_of(self, frame: int) -> list[PartOf]:
         """What a frame is made of."""
         if isinstance(self.sequence.mode, Locked):
             weights = self._lock_weights(frame)
-            return [PartOf(s, self.given[frame], self._locks[name]) for name, s in weights.items()]
-        parts = []
-        for name, weight in self.sequence.weights(frame).items():
-            reference = self.b_prime(self.sequence.chunks[name], frame)
-            field = partial(self._own_field, frame, reference)
-            parts.append(PartOf(weight, reference, Derived(self._fields[name, frame], field)))
-        return parts
-
-    def _own_field(self, frame: int, reference: Input, fields: Content) -> np.ndarray:
-        return self._full_field(self.a(frame), reference.ensure().shape[:2], fields)
+            return [PartOf(w, self.given[frame], self._locks[name]) for name, w in weights.items()]
+        return [
+            PartOf(
+                weight,
+                self.b_prime(self.sequence.chunks[name], frame),
+                self._fields[name, frame],
+            )
+            for name, weight in self.sequence.weights(frame).items()
+        ]
 
     def _lock_weights(self, frame: int) -> dict[str, float]:
         """The locks by which a frame is made: those of the keyframes around it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.stages.batches import made_by, planned_graph, planned_sequence
-from dia_pipeline.store.artefacts import ArtefactError, InputError
+from dia_pipeline.stages.sequences import SequenceGraph
+from dia_pipeline.store.artefacts import Artefact, InputError
 from dia_pipeline.store.receipts import Receipt
 
 
@@ -31,8 +31,11 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
                 for reason in _faults(plan, stage, variant, batch):
                     yield Fault(reason, receipts)
         for name in plan.sequences:
-            chunks = plan.sequence_receipts_before("video", variant, name)
-            receipts = (*chunks, plan.sequence_receipt("video", variant, name))
+            receipts = tuple(
+                receipt
+                for chunk in plan.sequences[name].chunks
+                for receipt, _ in plan.sequence_jobs(variant, name, chunk)
+            )
             for reason in _sequence_faults(plan, variant, name):
                 yield Fault(reason, receipts)
 
@@ -57,11 +60,16 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
         return
     for pair in plan.batches[batch]:
         if pair.name in made:
-            try:
-                for artefact in made_by(stage, planned_graph(plan, variant, pair)):
-                    yield from artefact.faults()
-            except InputError as error:
-                yield str(error)
+            yield from _faults_of(made_by(stage, planned_graph(plan, variant, pair)))
+
+
+def _faults_of(artefacts: Iterable[Artefact]) -> Iterator[str]:
+    """What is wrong with artefacts, up to an input that cannot be read."""
+    try:
+        for artefact in artefacts:
+            yield from artefact.faults()
+    except InputError as error:
+        yield str(error)
 
 
 def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
@@ -70,11 +78,15 @@ def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
     if made is None:
         yield f"{receipt}: the receipt is damaged"
     elif name in made:
-        graph = planned_sequence(plan, variant, name)
-        yield from graph.prepared.faults()
-        with suppress(ArtefactError):
-            for artefact in graph.artefacts.values():
-                yield from artefact.faults()
+        yield from _faults_of(_lasting(planned_sequence(plan, variant, name)))
+
+
+def _lasting(graph: SequenceGraph) -> list[Artefact]:
+    """What the stages of a sequence make; features are made again whenever they are needed."""
+    if any(graph.prepared.faults()):
+        return [graph.prepared]
+    stages = graph.sequence.stages
+    return [artefact for artefact in graph.artefacts.values() if artefact.stage in stages]
 
 
 def _made(receipt: Path) -> dict[str, str] | None:

@@ -109,9 +109,12 @@ def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
 
 
 def _seen(graph: SequenceGraph, frame: int, path: Path) -> Seen:
-    parts = [] if graph.sequence.content_moves else graph.parts_of(frame)
-    seen = [(weight, reference.ensure(), field.ensure()) for weight, reference, field in parts]
-    return Seen(read_image(path), graph.given[frame].ensure(), seen)
+    parts: list[Part] = []
+    if not graph.sequence.content_moves:
+        a = graph.a(frame).ensure()
+        for weight, reference, fields in graph.parts_of(frame):
+            parts.append(graph.part(weight, a, reference.ensure(), fields.ensure()))
+    return Seen(read_image(path), graph.given[frame].ensure(), parts)
 
 
 def _flicker(graph: SequenceGraph, now: Seen, before: Seen) -> float:
@@ -151,7 +154,7 @@ def _made_by(graph: SequenceGraph) -> dict[str, Any]:
     import cv2
 
     *_, own = graph.parts_of(next(iter(graph.frames)))
-    made_by = own.field.of.ensure().attributes
+    made_by = own.fields.ensure().attributes
     versions = {"av": av.__version__, "opencv": cv2.__version__}
     return {**made_by, "versions": made_by["versions"] | versions}
 

@@ -72,9 +72,6 @@ class File:
     def ensure(self) -> Any:
         return self.path
 
-    def settle(self) -> None:
-        """It lies on the disk already."""
-
 
 class ImageFile(File):
     """An image file that is given. Its value is the image."""
@@ -97,9 +94,6 @@ class Input(Protocol):
     def key(self) -> str: ...
 
     def ensure(self) -> Any: ...
-
-    def settle(self) -> None:
-        """Return when it lies on the disk."""
 
 
 @dataclass(eq=False)

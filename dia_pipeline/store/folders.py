@@ -33,34 +33,35 @@ class Folder(Artefact):
     """
 
     def read(self) -> dict[str, Any]:
-        self.check()
-        return read_provenance(self.path)
-
-    def check(self) -> None:
-        self.settle()
-        fault = next(folder_faults(self.path, self.recipe), None)
+        self._settle_inputs()
+        provenance = read_provenance(self.path)
+        fault = next(folder_faults(self.path, self.recipe, provenance), None)
         if fault:
             raise fault
+        return provenance
 
     def faults(self) -> Iterator[str]:
-        yield from map(str, folder_faults(self.path, self.recipe))
+        provenance = read_provenance(self.path)
+        yield from map(str, folder_faults(self.path, self.recipe, provenance))
 
     def write(self, value: Written) -> dict[str, Any]:
-        self.settle()
+        self._settle_inputs()
         outdated = read_provenance(self.path).get("outputs", {})
         for name in outdated.keys() - value.names:
             (self.path / name).unlink(missing_ok=True)
         write_provenance(self.path, self.recipe, value)
         return read_provenance(self.path)
 
-    def settle(self) -> None:
+    def _settle_inputs(self) -> None:
         for each in self.needed.values():
-            each.settle()
+            if isinstance(each, Artefact):
+                each.settle()
 
 
-def folder_faults(folder: Path, recipe: Recipe) -> Iterator[ArtefactError]:
+def folder_faults(
+    folder: Path, recipe: Recipe, provenance: dict[str, Any]
+) -> Iterator[ArtefactError]:
     """Each file of the folder that is missing, damaged or not made by `recipe`."""
-    provenance = read_provenance(folder)
     if provenance.get("key") != digest(recipe):
         outdated = ArtefactError.OUTDATED if provenance else "missing or damaged"
         yield ArtefactError(folder / PROVENANCE, outdated)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Fields = dict[str, "np.ndarray"]
 """The fields of a frame as arrays for a file."""
 
+FULL = "nnf_ab"
+"""The name of the field of A's pixels, where that is kept too."""
+
 
 class Matched(NamedTuple):
     """A and B' of a frame that is matched: the images (H, W, 3) uint8 and their features."""
@@ -58,6 +61,8 @@ class Independent:
         """The field (H, W, 2) float32 of A's pixels, into a B' of `shape` (height, width)."""
         from dia_pipeline.temporal.frames import image_field, unpack_fields
 
+        if FULL in fields:
+            return fields[FULL]
         levels = unpack_fields(fields)
         return image_field(levels[min(levels)][0], a, shape, settings)
 
@@ -93,15 +98,8 @@ class Propagated(Independent):
             earlier = motion.carry_levels(unpack_fields(before.fields, network.device))
         levels = match_frame(pair.features_a, pair.features_b_prime, network, settings, earlier)
         fields = pack_fields(levels)
-        field = super().field(fields, pair.a, pair.b_prime.shape[:2], settings)
-        if before:
-            field = motion.carry(before.fields["nnf_ab"], field)
-        return {**fields, "nnf_ab": field}
-
-    def field(
-        self, fields: Fields, a: np.ndarray, shape: tuple[int, ...], settings: Settings
-    ) -> np.ndarray:
-        return fields["nnf_ab"]
+        field = self.field(fields, pair.a, pair.b_prime.shape[:2], settings)
+        return {**fields, FULL: motion.carry(before.fields[FULL], field) if before else field}
 
 
 class Locked(Independent):

@@ -121,7 +121,7 @@ def test_the_number_of_threads_does_not_matter():
     assert torch.equal(results[0][1], results[1][1])
 
 
-def test_a_image_matched_with_itself_gives_the_identity():
+def test_an_image_matched_with_itself_gives_the_identity():
     source, _ = smooth_maps((20, 24), (20, 24))
     field, energy = search(source, source, identity((20, 24), (20, 24)), 3, 24, 10, seed=0)
     assert torch.equal(field, identity((20, 24), (20, 24)))

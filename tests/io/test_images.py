@@ -204,7 +204,7 @@ def test_an_absurdly_large_image_is_refused_by_its_header(tmp_path, size):
         read_image(path)
 
 
-def test_a_image_of_the_limit_is_not_refused_for_its_size(tmp_path):
+def test_an_image_of_the_limit_is_not_refused_for_its_size(tmp_path):
     path = tmp_path / "limit.png"
     path.write_bytes(png_header(20_000, MAX_PIXELS // 20_000))
     with warnings.catch_warnings(), pytest.raises(ImageError, match="cannot be decoded"):

@@ -54,7 +54,7 @@ def test_a_pair_with_settings_of_its_own_leaves_no_features_of_others(pairs):
     assert left_after_each_job(plan) == [0, 0]
 
 
-def test_a_image_that_is_gone_leaves_no_features_of_others(pairs):
+def test_an_image_that_is_gone_leaves_no_features_of_others(pairs):
     plan = make_plan(RESULTS, pairs, features="temporary")
     Path(pairs[1].a).unlink()
     assert left_after_each_job(plan) == [1, 0]

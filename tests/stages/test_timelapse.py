@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.cli import app
+from dia_pipeline.io import video as io_video
 from dia_pipeline.io.images import read_image, write_image
 from dia_pipeline.io.video import write_video
 from dia_pipeline.pixels import resize_image
@@ -265,7 +266,14 @@ def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
     assert colour[4] < colour[3] < colour[2]  # blended
 
 
-def test_a_video_that_ends_early_has_gaps(video, tmp_path):
+def test_a_video_that_ends_early_has_gaps_and_is_decoded_once(video, tmp_path, monkeypatch):
+    decode, decoded = io_video.decode_frames, []
+
+    def counted(path):
+        decoded.append(path)
+        return decode(path)
+
+    monkeypatch.setattr(io_video, "decode_frames", counted)
     content = (video / "cat.mp4").read_bytes()
     (tmp_path / "cat.mp4").write_bytes(content[:-40])
     shutil.copy(video / "blue.png", tmp_path)
@@ -273,6 +281,7 @@ def test_a_video_that_ends_early_has_gaps(video, tmp_path):
     gaps = run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
     assert 4 in gaps and 0 not in gaps
     assert "cat.mp4#4: the frame cannot be decoded" in gaps[4]
+    assert len(decoded) == 1
 
 
 @pytest.mark.parametrize(

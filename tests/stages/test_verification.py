@@ -107,7 +107,7 @@ def test_a_harmed_result_brings_its_folder_back(plan, made, name):
     assert artefacts(RESULTS) == made[1]
 
 
-def test_a_image_that_has_changed_is_noticed(plan):
+def test_an_image_that_has_changed_is_noticed(plan):
     Path("images/a2.png").write_bytes(Path("images/a1.png").read_bytes())
     try:
         status, printed = verify()

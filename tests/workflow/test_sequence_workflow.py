@@ -103,7 +103,23 @@ def test_a_damaged_frame_is_found_and_made_again(day):
     assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == whole
 
 
-def test_a_sequence_that_cannot_be_worked_is_explained_before_anything_runs(day):
+def test_damaged_fields_are_found_and_made_again(day):
+    """Though the frames that were made of them are whole."""
+    write_config([("warm", "a.png", "day", "warm-start", 4, 1)])
+    assert snakemake().returncode == 0
+    fields = RESULTS / "hierarchical" / "warm" / "fields" / "0001" / "0002.h5"
+    whole = fields.read_bytes()
+    fields.write_bytes(whole[:-1])
+    plan = Plan.latest(RESULTS)
+    faults = list(find_faults(plan))
+    assert {fault.reason for fault in faults} == {f"{fields}: the file is damaged"}
+    withdraw_receipts(plan, faults)
+    assert snakemake().returncode == 0
+    assert fields.read_bytes() == whole
+    assert not list(find_faults(plan))
+
+
+def test_a_sequence_that_cannot_be_processed_is_explained_before_anything_runs(day):
     shutil.rmtree("day")
     write_config([("warm", "a.png", "day", "warm", 2, 1), ("lock", "a.png", "day", "locked", 2, 1)])
     result = snakemake()

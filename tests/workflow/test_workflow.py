@@ -142,7 +142,7 @@ def test_a_changed_image_reruns_its_own_pair(pairs):
     assert would_run() == {(stage, "0001") for stage in STAGES}
 
 
-def test_a_image_that_was_only_touched_reruns_nothing(pairs):
+def test_an_image_that_was_only_touched_reruns_nothing(pairs):
     os.utime(pairs[0].a)
     assert would_run() == set()
 
