@@ -15,6 +15,10 @@ ABLATION = config.pop("ablation", "config/ablation.yaml")
 include: "workflow/pipeline.smk"
 
 
+onstart:
+    hold_lock(PLAN.results / ".lock")
+
+
 def everything(wildcards):
     """The end of a run; a table without rows is wrong only where it is to be processed."""
     if not PLAN.config.pairs and not PLAN.sequences:

@@ -18,10 +18,13 @@ class DiaError(Exception):
         super().__init__(place, problem, remedy)
         self.place, self.problem, self.remedy = str(place), problem, remedy
 
+    @property
+    def reason(self) -> str:
+        """Place and problem."""
+        return f"{self.place}: {self.problem}" if self.place else self.problem
+
     def __str__(self) -> str:
-        place = f"{self.place}: " if self.place else ""
-        remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}{self.problem}{remedy}"
+        return f"{self.reason}; {self.remedy}" if self.remedy else self.reason
 
 
 class JobError(DiaError):
@@ -41,10 +44,17 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def describe(error: BaseException) -> str:
+def reason_and_remedy(error: BaseException) -> tuple[str, str]:
     """An error in words: its message, what to do about memory, or its kind where it is a bug."""
-    if isinstance(error, (DiaError, OSError)):
-        return str(error)
+    if isinstance(error, DiaError):
+        return error.reason, error.remedy
+    if isinstance(error, OSError):
+        return str(error), ""
     if out_of_memory(error):
-        return "the memory does not suffice for this pair; lower its max_side or ratio"
-    return f"{type(error).__name__}: {error}"
+        return "the memory does not suffice for this pair", "lower its max_side or ratio"
+    return f"{type(error).__name__}: {error}", "this is a fault of the program: please report it"
+
+
+def describe(error: BaseException) -> str:
+    """An error in one line: reason, then remedy."""
+    return "; ".join(filter(None, reason_and_remedy(error)))

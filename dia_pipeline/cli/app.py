@@ -6,6 +6,8 @@ import atexit
 import gc
 import logging
 import os
+import sys
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -13,6 +15,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from dia_pipeline.errors import describe, is_expected
+from dia_pipeline.text import for_terminal
 
 # Before torch is imported: threads that wait give way instead of spinning. On a machine that other
 # work shares spinning makes everything several times slower; on an idle one it gains nothing.
@@ -21,7 +24,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # When it leaves, Python looks for garbage among all that torch and numba have made: half a second.
 atexit.register(gc.freeze)
 
-console = Console(highlight=False, soft_wrap=True)
+# What is printed may come from a user's files: nothing in it is markup.
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    console.print(for_terminal(text))
+
+
+def complain(text: str, colour: str | None = "red") -> None:
+    """Print a line of what is wrong."""
+    typer.secho(for_terminal(text), fg=colour, err=True)
+
+
+class Plain(logging.Formatter):
+    """What is logged, with all that a terminal would obey written out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_terminal(super().format(record))
 
 
 class Commands(TyperGroup):
@@ -33,7 +54,7 @@ class Commands(TyperGroup):
         except Exception as error:
             if not is_expected(error):
                 raise
-            typer.secho(f"error: {describe(error)}", fg="red", err=True)
+            complain(f"error: {describe(error)}")
             raise typer.Exit(2) from error
 
 
@@ -48,5 +69,10 @@ app = typer.Typer(
 
 @app.callback()
 def prepare():
-    logging.basicConfig(format="%(message)s")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # terminals that know ASCII alone
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig()
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(Plain("%(message)s"))
     logging.getLogger("dia").setLevel(logging.INFO)

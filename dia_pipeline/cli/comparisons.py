@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
-from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.app import app, complain, console, say
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ def evaluate(
     """
     limit_threads(threads)
     from dia_pipeline.evaluation.layouts import read_layout
+    from dia_pipeline.io.files import check_folder
     from dia_pipeline.runs.config import Config, Pair, merge
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.stages.benchmarks import read_variants, run_benchmark, write_pairs
 
+    check_folder(output)
     rows = read_layout(folder, layout, output / "derived", split)
     write_pairs(output / "pairs.tsv", rows)
     shared, named = read_variants(variants) if variants else ({}, {"hierarchical": {}})
@@ -74,7 +77,7 @@ def compare(plan: Plan) -> None:
     outcome = summarise(plan, "measure")
     for table in compare_variants(plan, outcome.made)[:1]:
         console.print(_means(table))
-    console.print(f"All tables and figures: {plan.results}/table.md and beside it")
+    say(f"All tables and figures: {plan.results}/table.md and beside it")
     conclude(plan, outcome, plan.comparison)
 
 
@@ -83,9 +86,7 @@ def _means(table: Comparison) -> Table:
     for heading in table.headings:
         shown.add_column(heading, justify="right")
     for variant, cells in table.rows.items():
-        shown.add_row(
-            variant, *(f"[b]{cell.text}[/b]" if cell.bold else cell.text for cell in cells)
-        )
+        shown.add_row(variant, *(Text(cell.text, "bold" * cell.bold) for cell in cells))
     return shown
 
 
@@ -94,16 +95,17 @@ def conclude(plan: Plan, outcome: Summary, path: Path) -> None:
     from dia_pipeline.runs.summary import forget_failures
 
     console.print(_table(plan, outcome))
-    failures = [
-        f"{variant}/{name}: failed in {failure.stage}: {failure.reason}"
-        for variant, failed in outcome.failed.items()
-        for name, failure in failed.items()
-    ]
+    outcome.write_failures(plan.failures)
+    failures = list(outcome.failures)
     if failures:
         forget_failures(plan)
-        for line in failures:
-            typer.secho(line, fg="red", err=True)
-        typer.secho("The same command tries these again; the others are kept.", err=True)
+        for variant, name, failure in failures:
+            complain(f"{variant}/{name}: {failure}")
+        complain(
+            f"{len(failures)} failed, listed with remedies in {plan.failures}. The same command "
+            "tries these again; the others are kept.",
+            None,
+        )
         raise typer.Exit(1)
     outcome.write(path)
 

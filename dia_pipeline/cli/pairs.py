@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.app import app, console, say
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
@@ -39,7 +39,7 @@ def run(
 
     with _level_display() as progress:
         run_pair(str(a), str(b_prime), output, settings, device, progress)
-    console.print(f"The results: {output}/a_prime.png, {output}/overview.png and others")
+    say(f"The results: {output}/a_prime.png, {output}/overview.png and others")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -56,11 +56,11 @@ def weights(
     from dia_pipeline.stages.jobs import find_backbone
 
     record, found = find_backbone(backbone)
-    console.print(f"backbone  {record.name}")
-    console.print(f"file      {found.path}")
-    console.print(f"source    {record.source}")
-    console.print(f"licence   {record.licence}")
-    console.print(f"SHA-256   {record.digest}")
+    say(f"backbone  {record.name}")
+    say(f"file      {found.path}")
+    say(f"source    {record.source}")
+    say(f"licence   {record.licence}")
+    say(f"SHA-256   {record.digest}")
     if output:
         record.write(output)
 
@@ -70,8 +70,8 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
     """Write example pairs and a sequence, made from photographs that installed packages carry."""
     from dia_pipeline.samples.demo import demo_pairs, demo_sequence
 
-    console.print(f"The table of pairs: {demo_pairs(folder)}")
-    console.print(f"The table of sequences: {demo_sequence(folder)}")
+    say(f"The table of pairs: {demo_pairs(folder)}")
+    say(f"The table of sequences: {demo_sequence(folder)}")
 
 
 @contextmanager

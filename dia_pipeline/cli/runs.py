@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import chdir, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.app import app, complain, console, say
 from dia_pipeline.cli.options import Results
 
 if TYPE_CHECKING:
@@ -70,15 +70,22 @@ def _status_table(found: dict[str, Status]) -> Table:
 def verify(results: Results = Path("results")):
     """Open everything that was made; name what is missing or damaged, for the next run to mend."""
     from dia_pipeline.runs.plan import Plan
-    from dia_pipeline.stages.verification import find_faults, withdraw_receipts
+    from dia_pipeline.stages.verification import find_faults, jobs_left, withdraw_receipts
 
     the_plan = Plan.latest(results)
-    faults = list(find_faults(the_plan))
-    withdraw_receipts(the_plan, faults)
-    reasons = list(dict.fromkeys(fault.reason for fault in faults))
+    with chdir(the_plan.directory):
+        damaged = [f"{path}: the file is damaged" for path in the_plan.withdraw_damaged()]
+        faults = list(find_faults(the_plan))
+        withdraw_receipts(the_plan, faults)
+        left, count = jobs_left(the_plan)
+    reasons = list(dict.fromkeys([*damaged, *(fault.reason for fault in faults)]))
     for reason in reasons:
-        typer.secho(reason, fg="red", err=True)
+        complain(reason)
     if reasons:
-        typer.secho(f"{len(reasons)} to be made again; the next run of snakemake does.", err=True)
+        complain(f"{len(reasons)} to be made again; the next run of snakemake does.", None)
+    else:
+        say("Everything that was made is there and whole.")
+    if left:
+        complain(f"{left} of {count} jobs are still to be run, by snakemake.", None)
+    if reasons or left:
         raise typer.Exit(1)
-    console.print("Everything that was made is there and whole.")

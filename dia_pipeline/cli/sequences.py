@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, console
+from dia_pipeline.cli.app import app, complain, console, say
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
@@ -66,11 +66,11 @@ def timelapse(
     moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
     with _frame_display() as progress:
         gaps = run_sequence(find_frames(moving), output, settings, device, progress)
-    console.print(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
+    say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
     if gaps:
         for frame, reason in gaps.items():
-            typer.secho(f"frame {frame + 1} is missing: {reason}", fg="red", err=True)
-        typer.secho("The same command fills the gaps once these can be read.", err=True)
+            complain(f"frame {frame + 1} is missing: {reason}")
+        complain("The same command fills the gaps once these can be read.", None)
         raise typer.Exit(1)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dia_pipeline.evaluation.statistics import Estimate, compare, estimate
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.text import for_latex, for_markdown
 
 Values = dict[str, dict[str, float]]
 """The values of one measure, by variant and pair."""
@@ -210,8 +211,9 @@ def _markdown(table: Table) -> str:
         text = f"**{cell.text}**" if cell.bold else cell.text
         return f"{text} [{cell.note}]" if cell.note else text
 
-    lines = [["variant", *table.headings], ["---", *("--:" for _ in table.headings)]]
-    lines += [[variant, *map(shown, cells)] for variant, cells in table.rows.items()]
+    headings = map(for_markdown, table.headings)
+    lines = [["variant", *headings], ["---", *("--:" for _ in table.headings)]]
+    lines += [[for_markdown(name), *map(shown, cells)] for name, cells in table.rows.items()]
     return "\n".join([table.caption, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
@@ -222,16 +224,16 @@ def _latex(table: Table) -> str:
         return rf"{text} {{\scriptsize [{_minus(cell.note)}]}}" if cell.note else text
 
     lines = [
-        " & ".join([_escaped(variant), *map(shown, cells)]) + r" \\"
+        " & ".join([for_latex(variant), *map(shown, cells)]) + r" \\"
         for variant, cells in table.rows.items()
     ]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{_escaped(table.caption)}}}",
+            rf"\caption{{{for_latex(table.caption)}}}",
             rf"\begin{{tabular}}{{l{'r' * len(table.headings)}}}",
             r"\toprule",
-            " & ".join(["variant", *map(_escaped, table.headings)]) + r" \\",
+            " & ".join(["variant", *map(for_latex, table.headings)]) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",
@@ -245,9 +247,3 @@ def _latex(table: Table) -> str:
 def _minus(text: str) -> str:
     """Numbers with the sign that is as wide as a plus."""
     return text.replace("-", "$-$").replace("+", "$+$")
-
-
-def _escaped(text: str) -> str:
-    for character in "&%_#":
-        text = text.replace(character, "\\" + character)
-    return text

@@ -5,9 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dia_pipeline.errors import DiaError
+
+
+class FolderError(DiaError):
+    """A folder cannot be written to."""
 
 
 @contextmanager
@@ -29,6 +37,42 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def fault_of_file(path: str | Path) -> str | None:
+    """Why a file cannot be read, None if it can: missing, no regular file, or forbidden."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            return "this is a folder"
+        if not stat.S_ISREG(mode):  # a pipe would be waited for
+            return "this is no regular file"
+        return None if os.access(path, os.R_OK) else "reading it is not permitted"
+    except FileNotFoundError:
+        return "there is no such file"
+    except (OSError, ValueError) as error:
+        return f"the file cannot be read ({getattr(error, 'strerror', None) or error})"
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that files can be written into a folder, which need not be there and is not made.
+
+    Raises:
+        FolderError: they cannot.
+    """
+    try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        for each in missing:
+            each.rmdir()
+    except (OSError, ValueError) as error:
+        raise FolderError(
+            folder,
+            f"results cannot be written here ({getattr(error, 'strerror', None) or error})",
+            "name a folder that you may write to",
+        ) from error
 
 
 def digest_file(path: str | Path) -> str:

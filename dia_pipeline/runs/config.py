@@ -6,6 +6,7 @@ Everything wrong is reported at once, before anything runs, with file, row and f
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,9 +20,12 @@ from dia_pipeline.declarations import SettingsError
 from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
-from dia_pipeline.runs.tables import FILES, Options, in_row, missing_files, problems_of, read_rows
+from dia_pipeline.runs.tables import FILES, Options, faults_of_files, in_row, problems_of, read_rows
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
 from dia_pipeline.settings import Settings, resolve, schema, stands_for
+from dia_pipeline.store.artefacts import InputError
+from dia_pipeline.store.folders import check_apart
+from dia_pipeline.text import same_name
 
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
 """The settings that sequences cannot change."""
@@ -115,7 +119,11 @@ def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -
             config = replace(config, pairs=(*config.pairs, *_synthetic_pairs(config)))
         except SyntheticError as error:
             raise ConfigError("", _report([f"{source}, {error}"])) from error
-        problems = [*_shared_names(config), *_impossible_settings(config, source)]
+        problems = [
+            *_shared_names(config),
+            *_overwritten(config),
+            *_impossible_settings(config, source),
+        ]
     if problems:
         raise ConfigError("", _report(problems))
     return config
@@ -157,14 +165,33 @@ def _synthetic_pairs(config: Config) -> Iterator[Pair]:
 
 
 def _shared_names(config: Config) -> Iterator[str]:
-    names = [pair.name.casefold() for pair in config.pairs]
-    pairs = set(names)
-    for name in sorted(pairs):
-        if names.count(name) > 1:
+    pairs = Counter(same_name(pair.name) for pair in config.pairs)
+    for name, count in pairs.items():
+        if count > 1:
             yield f"pair {name!r}: the table names one as the synthetic benchmark does; rename it"
     for sequence in config.sequences:
-        if sequence.name.casefold() in pairs:
+        if same_name(sequence.name) in pairs:
             yield f"sequence {sequence.name!r}: a pair has the name too; their folders would be one"
+    variants = Counter(map(same_name, config.variants))
+    for name, count in variants.items():
+        if count > 1:
+            yield f"variant {name!r}: two names differ in case alone; rename one"
+
+
+def _overwritten(config: Config) -> Iterator[str]:
+    """Inputs in the places where their results go."""
+    results = Path(config.results).resolve()
+    rows: list[tuple[str, list[str]]] = [
+        *((p.name, [p.a, p.b_prime, *p.truth_files]) for p in config.pairs),
+        *((s.name, s.files) for s in config.sequences),
+    ]
+    for name, files in rows:
+        inside = [file for file in files if Path(file).resolve().is_relative_to(results)]
+        for variant in config.variants if inside else ():
+            try:
+                check_apart(Path(config.results, variant, name), inside)
+            except InputError as error:
+                yield f"{name!r}: {error}"
 
 
 def _impossible_settings(config: Config, source: str) -> Iterator[str]:
@@ -213,7 +240,7 @@ def _validators(schemas: Path) -> dict[str, Validator]:
 
 def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair], list[str]]:
     """The pairs of a table, and everything that is wrong with it."""
-    rows, problems = read_rows(table, "pairs", validators, missing_files)
+    rows, problems = read_rows(table, "pairs", validators, faults_of_files)
     options = validators["settings"].schema["properties"]
     return [Pair.of_row(row, options) for row in rows.values()], problems
 

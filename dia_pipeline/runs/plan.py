@@ -7,16 +7,18 @@ that are already running keep theirs when somebody edits the configuration.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import STAGES, Settings, resolve
-from dia_pipeline.store.artefacts import digest
-from dia_pipeline.store.receipts import write_json
+from dia_pipeline.store.artefacts import ArtefactError, digest
+from dia_pipeline.store.state import read_state, write_state
 
 CHUNKED = ("match", "frames")
 """The stages of a sequence that are processed by chunks."""
@@ -24,47 +26,96 @@ CHUNKED = ("match", "frames")
 WHOLE = "all"
 """What stands for the name of a chunk where all of a sequence is processed."""
 
+
+class PlanError(DiaError):
+    """The plan of a run cannot be used; the message says which and what to do."""
+
+
 SUFFIXES = {"receipts": "json", "logs": "log", "benchmarks": "tsv"}
 """The files of a job by kind."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A configuration, dealt out in batches."""
+    """A configuration, dealt out in batches.
+
+    Attributes:
+        directory: from which its paths are seen.
+    """
 
     config: Config
+    directory: Path = field(default_factory=Path.cwd)
 
     @classmethod
     def read(cls, path: str | Path) -> Plan:
-        """Read a plan that `write` wrote."""
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        """Read a plan that `write` wrote.
+
+        Raises:
+            ArtefactError: it is missing or damaged.
+        """
+        content = read_state(path)
+        values = content["config"]
         pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
         sequences = tuple(Sequence(**sequence) for sequence in values.pop("sequences"))
         variants = dict(values.pop("variants"))
-        return cls(Config(pairs=pairs, sequences=sequences, variants=variants, **values))
+        config = Config(pairs=pairs, sequences=sequences, variants=variants, **values)
+        return cls(config, Path(content["directory"]))
 
     @classmethod
     def latest(cls, results: str | Path) -> Plan:
-        """The plan in a folder of results that was written last.
+        """The plan in a folder of results that was written last, as seen from its directory.
 
         Raises:
-            FileNotFoundError: there is none.
+            PlanError: there is none.
         """
-        plans = list(Path(results, "plans").glob("*.json"))
-        if not plans:
-            raise FileNotFoundError(f"{results}: no run has been begun here; name its results")
-        return cls.read(max(plans, key=lambda path: path.stat().st_mtime))
+        results = Path(results).resolve()
+        plans = sorted(
+            results.glob("plans/*.json"), key=lambda path: path.stat().st_mtime, reverse=True
+        )
+        for path in plans:
+            with suppress(ArtefactError):
+                return cls.read(path)._found_in(results)
+        if plans:
+            raise PlanError(plans[0], "the plan is damaged", "run snakemake again")
+        raise PlanError(results, "no run has been begun here", "name the folder of its results")
+
+    def _found_in(self, results: Path) -> Plan:
+        """The plan of results that lie here, though they may have been moved since it was made."""
+        own = Path(self.config.results)
+        folders = [self.directory]
+        if not own.is_absolute() and results.parts[-len(own.parts) :] == own.parts:
+            folders.insert(0, results.parents[len(own.parts) - 1])
+        given = [file for pair in self.config.pairs[:1] for file in (pair.a, pair.b_prime)]
+        given += [file for sequence in self.config.sequences[:1] for file in sequence.files]
+        whole = (f for f in folders if any((f / file).exists() for file in given))
+        config = replace(self.config, results=str(results))
+        return Plan(config, next(whole, self.directory))
 
     def write(self) -> Path:
         """File the plan under its digest and mark it as the latest; return the path."""
         values = asdict(self.config)
         values["variants"] = [*self.config.variants.items()]  # their order means something
         path = self.results / "plans" / f"{digest(values)[:16]}.json"
-        if path.exists():
-            path.touch()
-        else:
-            write_json(path, values)
+        content = {"config": values, "directory": str(self.directory)}
+        with suppress(ArtefactError):
+            if read_state(path) == json.loads(json.dumps(content)):
+                path.touch()
+                return path
+        write_state(path, content)
         return path
+
+    def withdraw_damaged(self) -> Iterator[Path]:
+        """Remove the files of state that are damaged, and name them; the next run makes them."""
+        for folder in ("receipts", "weights", "plans"):
+            for path in sorted(Path(self.results, folder).rglob("*.json")):
+                try:
+                    read_state(path)
+                except ArtefactError as error:
+                    if path.is_dir():
+                        problem = "this is a folder where a file of the run belongs"
+                        raise PlanError(path, problem, "remove it") from error
+                    path.unlink()
+                    yield path
 
     @property
     def results(self) -> Path:
@@ -249,6 +300,11 @@ class Plan:
     def times(self, variant: str, pair: Pair) -> Path:
         """The seconds that making the fields of a pair took."""
         return self.results / "times" / variant / f"{pair.name}.json"
+
+    @property
+    def failures(self) -> Path:
+        """The table of what had failed at the end of the latest run, if anything had."""
+        return self.results / "failures.tsv"
 
     @property
     def summary(self) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.store.receipts import Receipt
+from dia_pipeline.runs.summary import failures_since
+from dia_pipeline.store.receipts import failed_before
 
 SILENCE = 600
 """A job whose log has not grown for so long (s) counts as ended."""
@@ -43,17 +44,18 @@ class Track:
     Attributes:
         names: the pairs or frames, as receipts call them.
         jobs: the receipts and the logs of its jobs, in order.
+        failed: what had failed at the end of the latest run.
         whole: what receipts call all of these, if they fail together.
     """
 
     names: frozenset[str]
     jobs: list[tuple[Path, Path]]
+    failed: Collection[str] = ()
     whole: str = ""
 
-    def lost(self, receipt: Path) -> int:
-        """How many have failed by the time of a receipt."""
-        failed = Receipt.read(receipt).failed.keys()
-        return len(self.names) if self.whole in failed else len(self.names & failed)
+    def lost(self, failed: Collection[str]) -> int:
+        """How many of these are among what has failed."""
+        return len(self.names) if self.whole in failed else len(self.names.intersection(failed))
 
 
 def status(plan: Plan, now: float | None = None) -> dict[str, Status]:
@@ -64,24 +66,27 @@ def status(plan: Plan, now: float | None = None) -> dict[str, Status]:
     """
     now = time.time() if now is None else now
     found = {}
+    recorded = failures_since(plan)
     for variant in plan.variants:
+        failed = recorded.get(variant, set())
         if plan.batches:
-            found[variant] = _status("pairs", list(_batches(plan, variant)), now)
+            found[variant] = _status("pairs", list(_batches(plan, variant, failed)), now)
         for name in plan.sequences:
-            tracks = list(_chunks(plan, variant, name))
+            tracks = list(_chunks(plan, variant, name, failed))
             found[f"{variant}/{name}"] = _status("frames", tracks, now)
     return found
 
 
-def _batches(plan: Plan, variant: str) -> Iterator[Track]:
+def _batches(plan: Plan, variant: str, failed: Collection[str]) -> Iterator[Track]:
     for batch, pairs in plan.batches.items():
-        yield Track(frozenset(pair.name for pair in pairs), plan.jobs(variant, batch))
+        names = frozenset(pair.name for pair in pairs)
+        yield Track(names, plan.jobs(variant, batch), failed)
 
 
-def _chunks(plan: Plan, variant: str, name: str) -> Iterator[Track]:
+def _chunks(plan: Plan, variant: str, name: str, failed: Collection[str]) -> Iterator[Track]:
     for chunk, frames in plan.sequences[name].chunks.items():
         names = {f"{name}, frame {frame + 1}" for frame in range(frames.start, frames.stop)}
-        yield Track(frozenset(names), plan.sequence_jobs(variant, name, chunk), name)
+        yield Track(frozenset(names), plan.sequence_jobs(variant, name, chunk), failed, name)
 
 
 def _status(unit: str, tracks: list[Track], now: float) -> Status:
@@ -94,13 +99,17 @@ def _status(unit: str, tracks: list[Track], now: float) -> Status:
         share = count / len(track.jobs)
         for receipt in made:
             finished[receipt] += share
-        left += share * (len(track.jobs) - len(made))
-        lost = track.lost(made[-1]) if made else 0
-        failed += lost
+        lost = track.lost(failed_before(made[-1:]))
+        ended = track.lost(track.failed)
         if len(made) == len(track.jobs):
             done += count - lost
-        elif _is_running(track.jobs[len(made)][1], now):
-            running += count - lost
+        elif ended:  # with failures, so that its last receipts were taken away
+            lost = ended
+            done += count - lost
+        else:
+            left += share * (len(track.jobs) - len(made))
+            running += (count - lost) * _is_running(track.jobs[len(made)][1], now)
+        failed += lost
     times = [(receipt.stat().st_mtime, share) for receipt, share in finished.items()]
     per_hour = _per_hour(times, now)
     count = sum(len(track.names) for track in tracks)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.store.receipts import Failure, Receipt, failed_before, write_json
+from dia_pipeline.store.receipts import Failure, Receipt, failed_before
+from dia_pipeline.store.state import write_state
+
+COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
+"""Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +26,32 @@ class Summary:
 
     def write(self, path: Path) -> None:
         """Write the summary of a run without failures as JSON."""
-        write_json(path, {"made": self.made})
+        write_state(path, {"made": self.made})
+
+    @property
+    def failures(self) -> Iterator[tuple[str, str, Failure]]:
+        """Variant, pair and failure of all that failed."""
+        for variant, failed in self.failed.items():
+            for name, failure in failed.items():
+                yield variant, name, failure
+
+    def write_failures(self, path: Path) -> None:
+        """Write what failed as a table, tab-separated; where nothing did, remove an older one."""
+        rows = [(variant, name, *_cells(failure)) for variant, name, failure in self.failures]
+        if not rows:
+            path.unlink(missing_ok=True)
+            return
+        with replace_file(path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerows([COLUMNS, *rows])
 
 
 def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
-    """Put the receipts of the last stage together: `aggregate`, or `measure` of pairs alone."""
+    """Put the receipts of the last stage together: `aggregate`, or `measure` of pairs alone.
+
+    Raises:
+        ArtefactError: a receipt is missing or damaged.
+    """
     summary = Summary({}, {})
     for variant in plan.variants:
         receipts = [Receipt.read(plan.receipt(stage, variant, batch)) for batch in plan.batches]
@@ -31,6 +60,19 @@ def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
         summary.made[variant] = {k: v for receipt in receipts for k, v in receipt.made.items()}
         summary.failed[variant] = {k: v for receipt in receipts for k, v in receipt.failed.items()}
     return summary
+
+
+def failures_since(plan: Plan) -> dict[str, set[str]]:
+    """The pairs and frames, by variant, that had failed at the end of the latest run of a plan."""
+    failed: dict[str, set[str]] = {}
+    with suppress(OSError, csv.Error, KeyError, ValueError):
+        begun = max(path.stat().st_mtime for path in plan.results.glob("plans/*.json"))
+        if plan.failures.stat().st_mtime < begun:
+            return {}  # a new run has begun since
+        with plan.failures.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t"):
+                failed.setdefault(row["variant"], set()).add(row["pair"])
+    return failed
 
 
 def forget_failures(plan: Plan) -> None:
@@ -53,3 +95,8 @@ def forget_failures(plan: Plan) -> None:
 
 def _video_receipt(plan: Plan, variant: str, name: str) -> Receipt:
     return Receipt.read(plan.sequence_receipt("video", variant, name))
+
+
+def _cells(failure: Failure) -> tuple[str, ...]:
+    log = failure.log if Path(failure.log).is_file() else ""
+    return failure.stage, failure.reason, failure.remedy, log

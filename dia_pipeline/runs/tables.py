@@ -12,8 +12,14 @@ from typing import Any
 from jsonschema import ValidationError
 from jsonschema.protocols import Validator
 
+from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.text import fault_of_path, same_name
+
 Options = dict[str, Any]
 """Settings as a user writes them: presets, qualities and blend levels by name."""
+
+MAX_NAME = 200
+"""Bytes of a name at most: file systems allow 255, with what is added to it."""
 
 FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
 """The columns of the table of pairs that name what is known of a pair by its file."""
@@ -31,10 +37,12 @@ def read_rows(
 ) -> tuple[dict[int, Options], list[str]]:
     """The valid rows of a table by number, and everything that is wrong with the others."""
     try:
-        header, rows = _read_table(table)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        return {}, [f"{table}: the table of {kind} cannot be read ({reason}); check `{kind}`"]
+        fault = fault_of_file(table)
+        header, rows = ([], {}) if fault else _read_table(table)
+    except (UnicodeDecodeError, csv.Error) as error:
+        fault = f"it is no tab-separated text in UTF-8 ({error})"
+    if fault:
+        return {}, [f"{table}: the table of {kind} cannot be read: {fault}; check `{kind}`"]
     validator = validators[kind]
     columns = validator.schema["properties"] | validators["settings"].schema["properties"]
     problems = [f"{table}, {text}" for text in _bad_header(header, columns, validator)]
@@ -51,7 +59,9 @@ def read_rows(
         }
         found = [*_bad_row(row, len(cells) - len(header), validator), *check(row)]
         name = row.get("name", "")
-        first = seen.setdefault(name.casefold(), number) if name else number
+        if len(name.encode()) > MAX_NAME:
+            found.append(f"name: it takes more than {MAX_NAME} bytes; shorten it")
+        first = seen.setdefault(same_name(name), number) if name else number
         if first != number:
             found.append(f"name: row {first} has it too; give every {one} a name of its own")
         problems += [in_row(table, number, one, name, text) for text in found]
@@ -89,13 +99,15 @@ def _bad_row(row: Options, surplus: int, validator: Validator) -> Iterator[str]:
     yield from problems_of(row, validator)
 
 
-def missing_files(row: Options) -> Iterator[str]:
+def faults_of_files(row: Options) -> Iterator[str]:
+    """What is wrong with the files of a row of the table of pairs."""
     for name in ("a", "b_prime", *FILES):
-        if name in row and not Path(row[name]).is_file():
-            yield (
-                f"{name}: there is no file {row[name]!r}; "
-                "paths are as seen from the working directory"
-            )
+        if name in row:
+            fault = fault_of_path(row[name]) or fault_of_file(row[name])
+            if fault:
+                yield (
+                    f"{name}: {row[name]!r}: {fault}; paths are as seen from the working directory"
+                )
 
 
 def _value(cell: str, schema: dict[str, Any]) -> Any:

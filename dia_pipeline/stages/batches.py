@@ -14,9 +14,9 @@ from contextlib import suppress
 from functools import partial
 from itertools import product
 
-from dia_pipeline.errors import JobError, describe, is_expected
+from dia_pipeline.errors import JobError, describe, is_expected, reason_and_remedy
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.plan import WHOLE, Plan
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.measuring import measures_of
 from dia_pipeline.stages.pairs import PairGraph
@@ -75,6 +75,7 @@ def run_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
     previous = plan.previous_receipt(stage, variant, batch)
     carried = failed_before([previous] if previous else [])
     receipt = Receipt(stage, variant, batch)
+    job_log = str(plan.job_file("logs", stage, variant, batch))
     with Writer() as writer:
         job = planned_job(plan, writer)
         for pair in plan.batches[batch]:
@@ -83,7 +84,7 @@ def run_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
             else:
                 graph = planned_graph(plan, variant, pair, job, measured=stage == "measure")
                 label = f"{variant}/{pair.name}"
-                ensure(receipt, pair.name, label, partial(made_by, stage, graph))
+                ensure(receipt, pair.name, label, partial(made_by, stage, graph), job_log)
     receipt.write(plan.receipt(stage, variant, batch))
     if stage in FEATURES_DONE and plan.config.features == "temporary":
         _remove_features(plan, variant, batch)
@@ -103,10 +104,14 @@ def run_sequence_stage(plan: Plan, stage: str, variant: str, name: str, chunk: s
     receipt = Receipt(stage, variant, chunk or name, failed=failed)
     if not receipt.failed:
         graph = planned_sequence(plan, variant, name)
-        ensure(receipt, name, f"{variant}/{name} {chunk}", lambda: made_of(graph, stage, chunk))
+        job_log = str(plan.job_file("logs", stage, variant, name, chunk or WHOLE))
+        label = f"{variant}/{name} {chunk}"
+        ensure(receipt, name, label, lambda: made_of(graph, stage, chunk), job_log)
         if stage == "video" and name in receipt.made:
+            preparing = str(plan.job_file("logs", "prepare", variant, name, WHOLE))
             for frame, reason in graph.gaps.items():
-                receipt.failed[f"{name}, frame {frame + 1}"] = Failure("prepare", reason)
+                failure = Failure("prepare", reason, log=preparing)
+                receipt.failed[f"{name}, frame {frame + 1}"] = failure
     receipt.write(plan.sequence_receipt(stage, variant, name, chunk))
     return receipt
 
@@ -127,7 +132,11 @@ def made_of(sequence: SequenceGraph, stage: str, chunk: str) -> list[Artefact]:
 
 
 def ensure(
-    receipt: Receipt, name: str, label: str, artefacts: Callable[[], list[Artefact]]
+    receipt: Receipt,
+    name: str,
+    label: str,
+    artefacts: Callable[[], list[Artefact]],
+    job_log: str,
 ) -> None:
     """Ensure the artefacts of a pair or a sequence; note in the receipt their key or the failure.
 
@@ -143,7 +152,7 @@ def ensure(
     except (JobError, OSError):
         raise
     except Exception as error:
-        receipt.failed[name] = Failure(receipt.stage, describe(error))
+        receipt.failed[name] = Failure(receipt.stage, *reason_and_remedy(error), job_log)
         trace = None if is_expected(error) else error
         log.error("%s %s FAILED: %s", receipt.stage, label, describe(error), exc_info=trace)
     else:

@@ -16,7 +16,7 @@ from dia_pipeline.runs.tables import Options
 from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
-from dia_pipeline.store.receipts import write_json
+from dia_pipeline.store.state import write_state
 
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
@@ -58,7 +58,7 @@ def make_synthetic(plan: Plan) -> None:
     options = plan.config.synthetic or {}
     rows = make_benchmark(options, plan.config.synthetic_folder)
     made = [row["name"] for row in rows]
-    write_json(plan.synthetic_receipt, {"options": options, "made": made})
+    write_state(plan.synthetic_receipt, {"options": options, "made": made})
 
 
 def write_pairs(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.jobs import Job
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, Graph
 from dia_pipeline.store.provenance import Backbone
-from dia_pipeline.store.receipts import write_json
+from dia_pipeline.store.state import read_state, write_state
 from dia_pipeline.store.times import Times
 
 if TYPE_CHECKING:
@@ -34,13 +32,13 @@ class Measures(Artefact):
     """The measures of a pair by name, as JSON."""
 
     def read(self) -> dict[str, float]:
-        found = _read(self.path)
+        found = read_state(self.path)
         if found.get("key") != self.key:
             raise ArtefactError(self.path, ArtefactError.OUTDATED)
         return found["measures"]
 
     def write(self, value: dict[str, float]) -> dict[str, float]:
-        write_json(self.path, {"key": self.key, "measures": value})
+        write_state(self.path, {"key": self.key, "measures": value})
         return value
 
 
@@ -80,8 +78,12 @@ def measures_of(
 
 
 def read_measures(path: Path) -> dict[str, float]:
-    """The measures of a pair by name, whatever they are made of; empty if there are none."""
-    return _read(path).get("measures", {})
+    """The measures of a pair by name, whatever they are made of.
+
+    Raises:
+        ArtefactError: there are none, or they are damaged.
+    """
+    return read_state(path)["measures"]
 
 
 def _measure(
@@ -126,9 +128,3 @@ def seconds_taken(graph: Graph, times: Times) -> float | None:
     levels = [artefact for name, artefact in graph.items() if name.startswith("level")]
     at_once = times.total([graph["nnf"].key])
     return times.total(level.key for level in levels) if at_once is None else at_once
-
-
-def _read(path: Path) -> dict:
-    with suppress(FileNotFoundError, ValueError):
-        return json.loads(path.read_text(encoding="utf-8"))
-    return {}

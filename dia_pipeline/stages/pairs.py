@@ -17,13 +17,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dia_pipeline.io.files import check_folder
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile
-from dia_pipeline.store.folders import Folder, Written
+from dia_pipeline.store.folders import Folder, Written, check_apart
 from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 
 if TYPE_CHECKING:
@@ -258,9 +259,11 @@ def run_pair(
         progress: told the level and the step that begins.
 
     Raises:
-        ImageError: an image cannot be read.
+        ImageError, InputError: an image cannot be read, or would be overwritten.
         JobError, OSError: weights, device or disk are at fault.
     """
+    check_apart(folder, (a, b_prime))
+    check_folder(folder)
     matches_features = settings.matcher in FEATURE_MATCHERS
     backbone = find_backbone(settings.backbone)[0] if matches_features else NO_BACKBONE
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)

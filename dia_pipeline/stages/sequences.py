@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.frames import Frame, Remembered, Together
@@ -24,7 +25,7 @@ from dia_pipeline.stages.preparing import median_name
 from dia_pipeline.stages.video import make_video
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile, Input
-from dia_pipeline.store.folders import Folder
+from dia_pipeline.store.folders import Folder, check_apart
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.temporal.coherence import FULL, Before, Locked, Matched
 
@@ -297,9 +298,12 @@ def run_sequence(
         Why each frame that is missing, counted from 0, is.
 
     Raises:
-        ImageError: an image that all frames need, or every frame, cannot be read.
+        ImageError, InputError: an image that all frames need, or every frame, cannot be read, or
+            one would be overwritten.
         JobError, OSError: weights, device or disk are at fault.
     """
+    check_apart(folder, sequence.files)
+    check_folder(folder)
     backbone, _ = find_backbone(settings.backbone)
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5")
     graph = SequenceGraph(sequence, settings, backbone, folder, job, progress)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.stages.batches import made_by, planned_graph, planned_sequence
 from dia_pipeline.stages.sequences import SequenceGraph
-from dia_pipeline.store.artefacts import Artefact, InputError
+from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError
 from dia_pipeline.store.receipts import Receipt
 
 
@@ -31,13 +33,27 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
                 for reason in _faults(plan, stage, variant, batch):
                     yield Fault(reason, receipts)
         for name in plan.sequences:
-            receipts = tuple(
-                receipt
-                for chunk in plan.sequences[name].chunks
-                for receipt, _ in plan.sequence_jobs(variant, name, chunk)
-            )
+            receipts = tuple(_sequence_receipts(plan, variant, name))
             for reason in _sequence_faults(plan, variant, name):
                 yield Fault(reason, receipts)
+
+
+def jobs_left(plan: Plan) -> tuple[int, int]:
+    """How many jobs are still to be run, and how many there are."""
+    receipts = {receipt for variant in plan.variants for receipt in _receipts(plan, variant)}
+    return sum(not receipt.exists() for receipt in receipts), len(receipts)
+
+
+def _receipts(plan: Plan, variant: str) -> Iterator[Path]:
+    for batch in plan.batches:
+        yield from (receipt for receipt, _ in plan.jobs(variant, batch))
+    for name in plan.sequences:
+        yield from _sequence_receipts(plan, variant, name)
+
+
+def _sequence_receipts(plan: Plan, variant: str, name: str) -> Iterator[Path]:
+    for chunk in plan.sequences[name].chunks:
+        yield from (receipt for receipt, _ in plan.sequence_jobs(variant, name, chunk))
 
 
 def withdraw_receipts(plan: Plan, faults: Iterable[Fault]) -> None:
@@ -60,15 +76,19 @@ def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
         return
     for pair in plan.batches[batch]:
         if pair.name in made:
-            yield from _faults_of(made_by(stage, planned_graph(plan, variant, pair)))
+            yield from _faults_of(partial(_artefacts, plan, stage, variant, pair))
 
 
-def _faults_of(artefacts: Iterable[Artefact]) -> Iterator[str]:
-    """What is wrong with artefacts, up to an input that cannot be read."""
+def _artefacts(plan: Plan, stage: str, variant: str, pair: Pair) -> list[Artefact]:
+    return made_by(stage, planned_graph(plan, variant, pair))
+
+
+def _faults_of(artefacts: Callable[[], Iterable[Artefact]]) -> Iterator[str]:
+    """What is wrong with artefacts, up to an input or a record that cannot be read."""
     try:
-        for artefact in artefacts:
+        for artefact in artefacts():
             yield from artefact.faults()
-    except InputError as error:
+    except (InputError, ArtefactError) as error:
         yield str(error)
 
 
@@ -78,7 +98,7 @@ def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
     if made is None:
         yield f"{receipt}: the receipt is damaged"
     elif name in made:
-        yield from _faults_of(_lasting(planned_sequence(plan, variant, name)))
+        yield from _faults_of(lambda: _lasting(planned_sequence(plan, variant, name)))
 
 
 def _lasting(graph: SequenceGraph) -> list[Artefact]:
@@ -93,5 +113,5 @@ def _made(receipt: Path) -> dict[str, str] | None:
     """What a receipt says was made; nothing if there is none yet, None if it is damaged."""
     try:
         return Receipt.read(receipt).made if receipt.exists() else {}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except ArtefactError:
         return None

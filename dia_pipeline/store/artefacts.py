@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import digest_file
+from dia_pipeline.io.files import digest_file, fault_of_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,13 +61,10 @@ class File:
         Raises:
             InputError: it cannot be read.
         """
-        try:
-            return digest_file(self.path)
-        except FileNotFoundError as error:
-            raise InputError(self.path, "there is no such file", "check the path") from error
-        except OSError as error:
-            problem = f"the file cannot be read ({error.strerror})"
-            raise InputError(self.path, problem, "check it") from error
+        fault = fault_of_file(self.path)
+        if fault:
+            raise InputError(self.path, fault, "check the path")
+        return digest_file(self.path)
 
     def ensure(self) -> Any:
         return self.path

@@ -6,17 +6,48 @@ is valid if it names the expected key and every digest holds.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dia_pipeline.io.files import digest_file
-from dia_pipeline.store.artefacts import Artefact, ArtefactError, Recipe, digest
-from dia_pipeline.store.receipts import write_json
+from dia_pipeline.settings import LEVELS
+from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Recipe, digest
+from dia_pipeline.store.state import read_state, write_state
 
 PROVENANCE = "provenance.json"
+
+
+OWN = frozenset(
+    (
+        *("a_prime.png", "b.png", "a_prime_unrefined.png", "b_unrefined.png", "overview.png"),
+        *("flow_ab.flo", "flow_ba.flo", "nnf.h5", "measures.json", PROVENANCE),
+        *(f"level{level}.h5" for level in LEVELS),
+        *("features", "fields", "frames", "prepared", "source"),
+        *("video.mp4", "preview.webp", "contact_sheet.png", "flicker.png"),
+    )
+)
+"""The files and folders that a run may write into the folder of a pair or sequence."""
+
+
+def check_apart(folder: Path, inputs: Iterable[str]) -> None:
+    """Make sure that no input is among the files that a run may write into a folder.
+
+    Raises:
+        InputError: one is.
+    """
+    own = folder.resolve()
+    for path in inputs:
+        given = Path(path).resolve()
+        if (
+            given.is_relative_to(own)
+            and given.relative_to(own).parts[:1]
+            and (given.relative_to(own).parts[0] in OWN)
+        ):
+            raise InputError(
+                path, f"the results in {folder} would overwrite it", "name another folder"
+            )
 
 
 class Written(NamedTuple):
@@ -48,7 +79,8 @@ class Folder(Artefact):
         self._settle_inputs()
         outdated = read_provenance(self.path).get("outputs", {})
         for name in outdated.keys() - value.names:
-            (self.path / name).unlink(missing_ok=True)
+            if (self.path / name).is_file():
+                (self.path / name).unlink()
         write_provenance(self.path, self.recipe, value)
         return read_provenance(self.path)
 
@@ -76,13 +108,18 @@ def write_provenance(folder: Path, recipe: Recipe, written: Written) -> None:
     """File what the files of a folder are made by, and their digests."""
     outputs = {name: digest_file(folder / name) for name in written.names}
     provenance = {"key": digest(recipe), **written.about, "outputs": outputs}
-    write_json(folder / PROVENANCE, {**provenance, "digest": digest(provenance)})
+    write_state(folder / PROVENANCE, provenance)
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """The provenance of a folder, empty if it is missing or damaged."""
-    with suppress(FileNotFoundError, ValueError, KeyError):
-        provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        if provenance.pop("digest") == digest(provenance):
+    """The provenance of a folder, empty if it is missing, damaged or names files elsewhere."""
+    with suppress(ArtefactError):
+        provenance = read_state(folder / PROVENANCE)
+        if all(_lies_in(folder, name) for name in provenance.get("outputs", {})):
             return provenance
     return {}
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether a name, which may have been written by anybody, is that of a file in a folder."""
+    return folder.resolve() in (folder / name).resolve().parents

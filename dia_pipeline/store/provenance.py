@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dia_pipeline import __version__
 from dia_pipeline.io.files import digest_file
-from dia_pipeline.store.receipts import write_json
+from dia_pipeline.store.state import read_state, write_state
 
 if TYPE_CHECKING:
     import torch
@@ -34,12 +33,16 @@ class Backbone:
 
     def write(self, path: str | Path) -> None:
         """Write the record as JSON."""
-        write_json(path, asdict(self))
+        write_state(path, {"backbone": asdict(self)})
 
     @classmethod
     def read(cls, path: str | Path) -> Backbone:
-        """Read a record that `write` wrote."""
-        return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        """Read a record that `write` wrote.
+
+        Raises:
+            ArtefactError: it is missing or damaged.
+        """
+        return cls(**read_state(path)["backbone"])
 
 
 NO_BACKBONE = Backbone("", "", "", "")

@@ -5,21 +5,32 @@ They hold no times, so that a job that finds its artefacts valid leaves the same
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.store.artefacts import ArtefactError
+from dia_pipeline.store.state import read_state, write_state
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a pair could not be processed, and the stage where that showed."""
+    """Why a pair could not be processed.
+
+    Attributes:
+        stage: where that showed.
+        remedy: what to do, unless the reason says it.
+        log: the log of the job.
+    """
 
     stage: str
     reason: str
+    remedy: str = ""
+    log: str = ""
+
+    def __str__(self) -> str:
+        return f"failed in {self.stage}: " + "; ".join(filter(None, (self.reason, self.remedy)))
 
 
 @dataclass
@@ -34,12 +45,16 @@ class Receipt:
 
     def write(self, path: str | Path) -> None:
         """Write the receipt as JSON."""
-        write_json(path, asdict(self))
+        write_state(path, asdict(self))
 
     @classmethod
     def read(cls, path: str | Path) -> Receipt:
-        """Read a receipt."""
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        """Read a receipt.
+
+        Raises:
+            ArtefactError: it is missing or damaged.
+        """
+        values = read_state(path)
         failed = {name: Failure(**failure) for name, failure in values.pop("failed").items()}
         return cls(**values, failed=failed)
 
@@ -52,13 +67,6 @@ def failed_before(receipts: Iterable[Path]) -> dict[str, Failure]:
     """
     failed: dict[str, Failure] = {}
     for receipt in receipts:
-        with suppress(FileNotFoundError):
+        with suppress(ArtefactError):
             failed |= Receipt.read(receipt).failed
     return failed
-
-
-def write_json(path: str | Path, value: object) -> None:
-    """Write a JSON-like value for people and programs, always as the same bytes."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    with replace_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dia_pipeline.store.receipts import write_json
+from dia_pipeline.store.artefacts import ArtefactError
+from dia_pipeline.store.state import read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Times:
         start = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - start, 3)
-        write_json(self.path, {**self._read(), key: seconds})
+        write_state(self.path, {**self._read(), key: seconds})
 
     def total(self, keys: Iterable[str]) -> float | None:
         """The seconds of all these together; None if those of any were not noted."""
@@ -36,6 +36,6 @@ class Times:
         return sum(noted[key] for key in wanted) if known else None
 
     def _read(self) -> dict[str, float]:
-        with suppress(FileNotFoundError, ValueError, AttributeError):
-            return dict(json.loads(self.path.read_text(encoding="utf-8")).items())
+        with suppress(ArtefactError):
+            return read_state(self.path)
         return {}

@@ -64,7 +64,7 @@ def test_cells_become_values(table):
         ("x|a.png|b.png|1|photo-to-stile", ["preset:", "did you mean 'photo-to-style'?"]),
         ("x|a.png|b.png|1||more", ["1 cells more than there are columns", "tabs"]),
         ("x|a.png", ["b_prime: is missing"]),
-        ("x|a.png|c.png", ["b_prime: there is no file 'c.png'", "working directory"]),
+        ("x|a.png|c.png", ["b_prime: 'c.png': there is no such file", "working directory"]),
         ("../x|a.png|b.png", ["name: '../x' is not possible", "letters"]),
         ("ONE|a.png|b.png", ["name: row 2 has it too"]),
     ],
@@ -88,7 +88,7 @@ def test_what_is_known_of_a_pair_is_kept_apart_from_its_settings(table):
     assert pair.truth_files == ["flow.flo"]
     Path("flow.flo").unlink()
     (problem,) = problems({"pairs": path})
-    assert problem.startswith("pairs.tsv, row 2 (pair 'x'), flow_ab: there is no file 'flow.flo'")
+    assert problem.startswith("pairs.tsv, row 2 (pair 'x'), flow_ab: 'flow.flo': there is no such file")
 
 
 def test_the_synthetic_benchmark_is_worked_beside_a_table(table):
@@ -144,7 +144,7 @@ def test_a_wrong_header_is_explained(table, header, expected):
         ({"settings": {"qualty": "draft"}}, "settings.qualty: there is no such field; did you"),
         ({"variants": {"x": {"blend": 4}}}, "variants.x.blend: 4 is not one of 1, 2, 3"),
         ({"variants": {"receipts": {}}}, "variants: 'receipts' is not possible"),
-        ({"pairs": "none.tsv"}, "none.tsv: the table of pairs cannot be read (No such file"),
+        ({"pairs": "none.tsv"}, "none.tsv: the table of pairs cannot be read: there is no such file"),
         ({"pairs": None}, "pairs: is missing"),
     ],
 )

@@ -21,8 +21,8 @@ rule features:
         plan=plan,
         settings=settings("features"),
     shell:
-        "dia stage features --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
-        " --threads {threads} 2>&1 | tee {log}"
+        "dia stage features --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 rule level:
@@ -44,8 +44,8 @@ rule level:
         plan=plan,
         settings=settings("level{level}"),
     shell:
-        "dia stage level{wildcards.level} --plan {params.plan} --variant {wildcards.variant}"
-        " --batch {wildcards.batch} --threads {threads} 2>&1 | tee {log}"
+        "dia stage level{wildcards.level} --plan {params.plan:q} --variant {wildcards.variant}"
+        " --batch {wildcards.batch} --threads {threads} 2>&1 | tee {log:q}"
 
 
 # With `checkpoint: pair` this takes the place of the two rules above.
@@ -68,5 +68,5 @@ rule pair:
         plan=plan,
         settings=settings("pair"),
     shell:
-        "dia stage pair --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
-        " --threads {threads} 2>&1 | tee {log}"
+        "dia stage pair --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
+        " --threads {threads} 2>&1 | tee {log:q}"

@@ -11,7 +11,7 @@ if PLAN.config.synthetic is not None:
             plan=plan,
             options=PLAN.config.synthetic,
         shell:
-            "dia stage synthetic --plan {params.plan}"
+            "dia stage synthetic --plan {params.plan:q}"
 
 
 rule measure:
@@ -34,8 +34,8 @@ rule measure:
         plan=plan,
         settings=settings("measure"),
     shell:
-        "dia stage measure --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
-        " --threads {threads} 2>&1 | tee {log}"
+        "dia stage measure --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 # Writes tables and figures; fails, as the summary does, if a pair could not be measured.
@@ -52,4 +52,4 @@ rule compare:
     params:
         plan=plan,
     shell:
-        "dia stage compare --plan {params.plan}"
+        "dia stage compare --plan {params.plan:q}"

@@ -19,8 +19,8 @@ rule aggregate:
         plan=plan,
         settings=settings("aggregate"),
     shell:
-        "dia stage aggregate --plan {params.plan} --variant {wildcards.variant} --batch {wildcards.batch}"
-        " --threads {threads} 2>&1 | tee {log}"
+        "dia stage aggregate --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
+        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 # Fails if a pair or frame failed, after naming every such one and letting the next run try it again.
@@ -42,4 +42,4 @@ rule summary:
     params:
         plan=plan,
     shell:
-        "dia stage summary --plan {params.plan}"
+        "dia stage summary --plan {params.plan:q}"

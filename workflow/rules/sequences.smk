@@ -3,7 +3,7 @@
 from dia_pipeline.runs.plan import WHOLE
 
 DIA_SEQUENCE = (
-    "dia stage {stage} --plan {{params.plan}} --variant {{wildcards.variant}}"
+    "dia stage {stage} --plan {{params.plan:q}} --variant {{wildcards.variant}}"
     " --sequence {{wildcards.sequence}} --threads {{threads}}"
 )
 
@@ -76,7 +76,7 @@ rule prepare:
         plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE.format(stage="prepare") + " 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="prepare") + " 2>&1 | tee {log:q}"
 
 
 rule match:
@@ -97,7 +97,7 @@ rule match:
         plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE.format(stage="match") + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="match") + " --chunk {wildcards.chunk} 2>&1 | tee {log:q}"
 
 
 rule frames:
@@ -118,7 +118,7 @@ rule frames:
         plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE.format(stage="frames") + " --chunk {wildcards.chunk} 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="frames") + " --chunk {wildcards.chunk} 2>&1 | tee {log:q}"
 
 
 rule video:
@@ -139,4 +139,4 @@ rule video:
         plan=plan,
         settings=sequence_settings,
     shell:
-        DIA_SEQUENCE.format(stage="video") + " 2>&1 | tee {log}"
+        DIA_SEQUENCE.format(stage="video") + " 2>&1 | tee {log:q}"

@@ -6,4 +6,4 @@ rule weights:
         f"{PLAN.results}/weights/{{backbone}}.json",
     localrule: True
     shell:
-        "dia weights --backbone {wildcards.backbone} --output {output}"
+        "dia weights --backbone {wildcards.backbone} --output {output:q}"

@@ -1,0 +1,39 @@
+"""One run at a time in a folder: a lock that ends with the process, however that ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from dia_pipeline.errors import DiaError
+
+_held: list[int] = []
+
+
+class LockError(DiaError):
+    """Another run is at work here."""
+
+
+def hold_lock(path: Path) -> None:
+    """Lock a folder for the rest of this process.
+
+    Args:
+        path: the file of the lock, which is made if need be and may stay.
+
+    Raises:
+        LockError: another process holds it; where the file system knows no locks, none is held.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise LockError(
+            path, "another snakemake is at work in this folder", "wait for it, or end it"
+        ) from error
+    except OSError:  # some network file systems
+        os.close(file)
+    else:
+        _held.append(file)

@@ -1,0 +1,41 @@
+"""State: the small files by which a run knows what it has done; each says whether it is whole.
+
+They are JSON for people and programs, always of the same bytes, and hold their own digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dia_pipeline.io.files import replace_file
+from dia_pipeline.store.artefacts import ArtefactError, digest
+
+
+def write_state(path: str | Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON-like value, which has no `digest` yet, with its digest."""
+    content = {**value, "digest": digest(value)}
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    with replace_file(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_state(path: str | Path) -> dict[str, Any]:
+    """What `write_state` wrote.
+
+    Raises:
+        ArtefactError: it is missing or damaged, or no file.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        expected = value.pop("digest")
+        whole = expected == digest(value)
+    except FileNotFoundError as error:
+        raise ArtefactError(path, ArtefactError.MISSING) from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ArtefactError(path, ArtefactError.DAMAGED) from error
+    if not whole:
+        raise ArtefactError(path, ArtefactError.DAMAGED)
+    return value
