@@ -20,7 +20,9 @@ from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 @dataclass
 class Analogy:
-    """The result for one pair; images (H, W, 3) uint8, fields (H, W, 2) int32, full resolution.
+    """The result for one pair: images (H, W, 3) and fields (H, W, 2) int32 at full resolution.
+
+    Images are uint8, or float32 in grey levels where they are to be shown with 16 bits.
 
     B and its field are None for direction `ab`. With `refine`, A' and B are the refined images,
     and the unrefined ones are kept beside them; otherwise those are None. Where the pair was
@@ -117,28 +119,36 @@ def aggregate(
     levels: dict[int, Level],
     settings: Settings,
     mirrored: bool = False,
+    shown: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Analogy:
-    """Rebuild the images at the inputs' full resolution from the fields of the finest level."""
+    """Rebuild the images at the inputs' full resolution from the fields of the finest level.
+
+    Args:
+        a, b_prime: (H, W, 3) uint8 RGB, the images that were matched.
+        shown: the same as float32 in grey levels, where A' and B are to have 16 bits.
+    """
     reference = mirror(b_prime) if mirrored else b_prime
+    full_a, full_b_prime = shown or (a, b_prime)
+    full_reference = mirror(full_b_prime) if mirrored else full_b_prime
     finest = min(levels)
     fields = levels[finest]
     positions = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
     result = Analogy(
-        rebuild(a, reference, positions, settings),
+        rebuild(full_a, full_reference, positions, settings),
         nearest_pixels(positions).cpu().numpy(),
         levels=levels,
         mirrored=mirrored,
     )
     if settings.refine:
         result.a_prime_unrefined = result.a_prime
-        result.a_prime = refine(a, result.a_prime)
+        result.a_prime = refine(full_a, result.a_prime)
     if fields.nnf_ba is not None:
         positions = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
-        result.b = rebuild(reference, a, positions, settings)
+        result.b = rebuild(full_reference, full_a, positions, settings)
         result.nnf_ba = nearest_pixels(positions).cpu().numpy()
         if settings.refine:
             result.b_unrefined = result.b
-            result.b = refine(reference, result.b)
+            result.b = refine(full_reference, result.b)
     return _turned_back(result, b_prime.shape[1]) if mirrored else result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Flag, auto
+from numbers import Integral, Real
 from typing import Any
 
 from dia_pipeline.errors import DiaError
@@ -68,6 +69,10 @@ class Setting:
             return f"above {self.above} and at most {self.most}"
         return f"from {self.least} to {self.most}"
 
+    def parse(self, value: Any) -> Any:
+        """A value as it is meant: one of the choices may be given as text."""
+        return {str(choice): choice for choice in self.choices}.get(str(value), value)
+
     def check(self, value: Any) -> None:
         """Check a value.
 
@@ -82,13 +87,19 @@ class Setting:
     def _permits(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
+        if isinstance(self.default, bool):
+            return isinstance(value, bool)
         if isinstance(self.default, tuple):
-            return len(value) == len(self.default) and all(map(self._inside, value))
-        return isinstance(self.default, bool) or self._inside(value)
+            many = isinstance(value, (tuple, list)) and len(value) == len(self.default)
+            return many and all(map(self._inside, value))
+        return self._inside(value)
 
-    def _inside(self, number: float) -> bool:
+    def _inside(self, number: Any) -> bool:
+        kind: Any = Integral if isinstance(self.default, int) else Real
         return (
-            (self.least is None or number >= self.least)
+            isinstance(number, kind)
+            and not isinstance(number, bool)
+            and (self.least is None or number >= self.least)
             and (self.most is None or number <= self.most)
             and (self.above is None or number > self.above)
         )

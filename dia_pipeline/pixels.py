@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from PIL import Image
 
@@ -10,9 +12,29 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Resample (H, W, 3) uint8 RGB to `size` = (height, width), antialiased (Lanczos)."""
+    """Resample (H, W, 3) uint8 or float32 to `size` = (height, width), antialiased (Lanczos)."""
     height, width = size
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+    if image.dtype == np.uint8:
+        return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+    channels = [resize_plane(channel, size) for channel in np.moveaxis(image, -1, 0)]
+    return np.stack(channels, -1).clip(0, 255)
+
+
+def resize_plane(plane: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Resample (H, W) float32 to `size` = (height, width), antialiased (Lanczos)."""
+    height, width = size
+    resized = Image.fromarray(np.ascontiguousarray(plane)).resize(
+        (width, height), Image.Resampling.LANCZOS
+    )
+    return np.array(resized)
+
+
+def as_levels(values: np.ndarray, kind: Any) -> np.ndarray:
+    """Grey levels as pixels of a type: uint8, or float32 for images of 16 bits."""
+    if values.dtype == kind == np.uint8:
+        return values
+    levels = values.clip(0, 255)
+    return levels.round().astype(np.uint8) if kind == np.uint8 else levels.astype(np.float32)
 
 
 def shrunk(image: np.ndarray, side: int) -> np.ndarray:

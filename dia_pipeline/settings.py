@@ -237,6 +237,12 @@ class Settings:
         Step.RESULTS,
         usual=True,
     )
+    depth: str | int = _setting(
+        "auto",
+        "bits of A' and B in each colour; auto is 16 where an input has more than 8",
+        Step.RESULTS,
+        choices=("auto", 8, 16),
+    )
     seed: int = _setting(0, "seed of the random search", Step.LEVELS, least=0, most=2**31 - 1)
     backbone: str = _setting(
         "auto",
@@ -332,7 +338,12 @@ def resolve(given: dict[str, Any]) -> Settings:
     Raises:
         SettingsError: an option or a value does not exist.
     """
-    chosen = {name: value for name, value in given.items() if value is not None}
+    known = options()
+    chosen = {
+        name: known[name].parse(value) if name in known else value
+        for name, value in given.items()
+        if value is not None
+    }
     chosen.setdefault("preset", SHORTHANDS["preset"].default)
     for name, shorthand in SHORTHANDS.items():
         if name in chosen:

@@ -15,7 +15,7 @@ from dia_pipeline.algorithm.enlargement import enlarge
 from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.nnf import upsample
 from dia_pipeline.algorithm.voting import vote
-from dia_pipeline.pixels import resize_image
+from dia_pipeline.pixels import as_levels, resize_image
 from dia_pipeline.settings import PATCH, Settings
 
 SAME_SCALE = 1.1
@@ -76,12 +76,12 @@ def rebuild(
     """The image that a field makes of `reference`.
 
     Args:
-        own: (H, W, 3) uint8, the image whose structure the output has.
-        reference: (h, w, 3) uint8, the image whose pixels it is made of.
+        own: (H, W, 3) uint8 or float32, the image whose structure the output has.
+        reference: (h, w, 3) uint8, or float32 in grey levels, the image whose pixels it is made of.
         positions: (H, W, 2) float32, what `full_field` gave for the two.
 
     Returns:
-        (H, W, 3) uint8.
+        (H, W, 3) of the type of `reference`.
     """
     if settings.composition == "voted":
         return voted(reference, nearest_pixels(positions))
@@ -94,9 +94,9 @@ def rebuild(
 
 
 def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
-    """The image (H, W, 3) uint8 that a field (H, W, 2) int32 makes by average voting alone."""
-    average = _vote(reference, nnf).round().to(torch.uint8)
-    return average.permute(1, 2, 0).cpu().numpy()
+    """The image (H, W, 3) that a field (H, W, 2) int32 makes by average voting alone."""
+    average = _vote(reference, nnf).permute(1, 2, 0).cpu().numpy()
+    return as_levels(average, reference.dtype)
 
 
 def nearest_pixels(positions: torch.Tensor) -> torch.Tensor:

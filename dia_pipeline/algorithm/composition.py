@@ -19,7 +19,7 @@ import torch
 from scipy import fft
 from torch.nn import functional
 
-from dia_pipeline.pixels import resize_image
+from dia_pipeline.pixels import as_levels, resize_image
 
 SCREEN = 0.04
 """Weight of the voted image: a step is spread over about 1 / sqrt(SCREEN) working pixels."""
@@ -47,15 +47,16 @@ def compose(
     """Compose one output image.
 
     Args:
-        own: (H, W, 3) uint8, the image whose structure the output has.
-        reference: (h, w, 3) uint8, the image that the field leads to, at the scale of `own`.
+        own: (H, W, 3) uint8 or float32, the image whose structure the output has.
+        reference: (h, w, 3) uint8, or float32 in grey levels, the image that the field leads to,
+            at the scale of `own`.
         positions: (H, W, 2) float32 field (y, x) into the reference.
         voted: (3, H, W) float32, the same image by average voting.
         working_size: (height, width) at which `own` was matched; edges and the reach of a step
             are measured in its pixels.
 
     Returns:
-        (H, W, 3) uint8.
+        (H, W, 3) of the type of `reference`.
     """
     device = positions.device
     values = torch.from_numpy(reference).to(device).permute(2, 0, 1).float()
@@ -65,8 +66,8 @@ def compose(
         _add_divergence(excess, values, positions, voted, seamless, axis)
     shrink = working_size[0] * working_size[1] / (own.shape[0] * own.shape[1])
     correction = _solve(excess, SCREEN * min(1.0, shrink))
-    result = (voted + correction).clamp(0, 255).round().to(torch.uint8)
-    return result.permute(1, 2, 0).cpu().numpy()
+    result = (voted + correction).permute(1, 2, 0).cpu().numpy()
+    return as_levels(result, reference.dtype)
 
 
 def _add_divergence(

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
-from dia_pipeline.pixels import LUMA
+from dia_pipeline.pixels import LUMA, as_levels
 
 ALPHA = 1.0
 LAMBDA = 0.8
@@ -32,18 +32,18 @@ def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
     """own + WLS(transferred) - WLS(own): the colours of the transfer, the details of `own`.
 
     Args:
-        own: (H, W, 3) uint8, A (or B'), which also guides the filter.
-        transferred: (H, W, 3) uint8, A' (or B).
+        own: (H, W, 3) uint8 or float32, A (or B'), which also guides the filter.
+        transferred: (H, W, 3) uint8, or float32 in grey levels, A' (or B).
 
     Returns:
-        (H, W, 3) uint8.
+        (H, W, 3) of the type of `transferred`.
     """
     dtype = np.float64 if own[..., 0].size <= MAX_DIRECT else np.float32
     guide = own @ LUMA.astype(dtype) / 255
     change = np.subtract(transferred, own, dtype=dtype)
     refined = smooth(change, guide)  # the filter is linear
     refined += own
-    return refined.clip(0, 255).round().astype(np.uint8)
+    return as_levels(refined, transferred.dtype)
 
 
 def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:

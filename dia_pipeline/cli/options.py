@@ -56,7 +56,7 @@ def _option(setting: Setting, default: str) -> Any:
     if isinstance(setting.default, bool) or (kind is str and setting.choices):
         values = ""  # the type shows them
     if kind is str:
-        kind = one_of(setting.choices)
+        kind = one_of(map(str, setting.choices))
     panel = "Usual settings" if setting.usual else "Expert settings"
     about = f"{setting.meaning[0].upper()}{setting.meaning[1:]} ({values}default {default})."
     option: Any = typer.Option(help=about, rich_help_panel=panel)

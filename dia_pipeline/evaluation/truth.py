@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.decoding import open_image
 from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image
 
@@ -115,9 +115,9 @@ def read_mask(path: str | Path) -> np.ndarray:
         TruthError: the file is no image.
     """
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             values = np.asarray(image.convert("RGB") if image.has_transparency_data else image)
-    except OSError as error:
+    except Exception as error:  # the decoders raise many kinds
         raise TruthError(path, f"the mask cannot be read ({error})", "save it as PNG") from error
     return values.reshape(*values.shape[:2], -1).any(axis=-1)
 

@@ -1,35 +1,64 @@
-"""Images in and out: everything that is read becomes (H, W, 3) uint8 RGB."""
+"""Images in and out: everything that is read becomes (H, W, 3) uint8 RGB in sRGB."""
 
 from __future__ import annotations
 
-import warnings
+import logging
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.colour import rounded_to_8_bits
+from dia_pipeline.io.decoding import MAX_PIXELS, Decoded, UnknownFormatError, decode
+from dia_pipeline.io.files import fault_of_file, replace_file
 from dia_pipeline.pixels import to_bytes
 
-MAX_PIXELS = 200_000_000
-"""Images of more pixels are refused before they are decoded."""
+log = logging.getLogger("dia")
 
-# Pillow warns above this, and refuses twice as much; its own value is below our limit.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+_HEADER = 33
+"""Bytes of a PNG before its second chunk."""
 
 
 class ImageError(DiaError):
     """A file cannot be read as an image."""
 
 
+@dataclass(frozen=True)
+class Picture:
+    """All of an image file that results may show.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB, laid over white: what is matched.
+        deep: (H, W, 3) float32 in grey levels from 0 to 255, of the same with 16 bits; None for a
+            file of 8 bits.
+        alpha: (H, W) uint8 or uint16, its opacity, if it has any.
+        profile: the name of the colour profile it had; empty for sRGB.
+        notes: what was done to read it that a person may want to know.
+        sha256: the digest of the file, where it is known.
+    """
+
+    path: str
+    pixels: np.ndarray
+    deep: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    profile: str = ""
+    notes: tuple[str, ...] = ()
+    sha256: str = ""
+
+
 def read_image(path: str | Path) -> np.ndarray:
     """Read an image as it is meant to be seen.
 
-    EXIF rotation is applied, transparency is laid over white, 16-bit grey is scaled to 8 bits, of
-    an animation the first frame is taken, and colour profiles are ignored. (Of 16-bit colour
-    Pillow itself keeps the upper 8 bits.)
+    EXIF rotation is applied, transparency is laid over white, the colours of another profile are
+    converted to sRGB, 16 bits are rounded to 8, linear light is encoded, and of an animation the
+    first frame is taken.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -37,23 +66,23 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: the file is missing, empty, damaged, no image, or above `MAX_PIXELS`.
     """
-    _check_file(path)
-    try:
-        with _open(path) as image:
-            return np.array(_to_rgb(ImageOps.exif_transpose(image)))
-    except Image.DecompressionBombError as error:
-        limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
-        raise ImageError(path, f"the image has {limit}", "scale it down first") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            path, "this is no image of a known format", "save it as PNG or JPEG"
-        ) from error
-    except Exception as error:  # Pillow's decoders raise many kinds for damaged files
-        raise ImageError(
-            path,
-            f"the image cannot be decoded ({error})",
-            "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
-        ) from error
+    return read_picture(path).pixels
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Read an image with its full depth and its transparency; otherwise like `read_image`."""
+    decoded = _decode(path)
+    for note in decoded.notes:
+        _say_once(f"{path}: {note}")
+    over_white = decoded.values
+    if decoded.alpha is not None:
+        over_white = _over_white(decoded.values, decoded.alpha)
+    deep = None
+    if over_white.dtype == np.uint16:
+        deep, over_white = over_white.astype(np.float32) / 257, rounded_to_8_bits(over_white)
+    clear = decoded.alpha is not None and not _is_opaque(decoded.alpha)
+    alpha = decoded.alpha if clear else None
+    return Picture(str(path), over_white, deep, alpha, decoded.profile, decoded.notes)
 
 
 def as_image(value: Any, name: str) -> np.ndarray:
@@ -74,7 +103,7 @@ def as_image(value: Any, name: str) -> np.ndarray:
     if isinstance(value, (str, Path)):
         return read_image(value)
     if isinstance(value, Image.Image):
-        return np.array(_to_rgb(ImageOps.exif_transpose(value)))
+        return _flat(ImageOps.exif_transpose(value))
     tensor = hasattr(value, "detach")
     array = np.asarray(value.detach().cpu() if tensor else value)
     channels = (1, 3, 4)
@@ -91,7 +120,67 @@ def as_image(value: Any, name: str) -> np.ndarray:
         )
     values = _as_8_bits(array, name)
     grey = values.shape[-1] == 1
-    return np.array(_to_rgb(Image.fromarray(values[..., 0] if grey else values)))
+    return _flat(Image.fromarray(values[..., 0] if grey else values))
+
+
+def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
+    """Write an image as a PNG: whole or not at all, and always as the same bytes.
+
+    Args:
+        image: (H, W, 3) RGB, uint8, or float32 in grey levels from 0 to 255, which is written with
+            16 bits.
+        alpha: (H, W) uint8 or uint16, its opacity.
+    """
+    with replace_file(path) as temporary:
+        if image.dtype == np.uint8:
+            whole = image if alpha is None else np.dstack([image, _scaled(alpha, np.uint8)])
+            Image.fromarray(whole).save(
+                temporary, format="PNG", compress_level=1, pnginfo=srgb_info()
+            )
+        else:
+            temporary.write_bytes(_deep_png(image, alpha))
+
+
+def srgb_info() -> PngInfo:
+    """What says in a PNG that its colours are those of sRGB."""
+    info = PngInfo()
+    info.add(b"sRGB", b"\0")
+    return info
+
+
+def _deep_png(image: np.ndarray, alpha: np.ndarray | None) -> bytes:
+    import imagecodecs
+
+    values = np.rint(image.astype(np.float64) * 257).clip(0, 65535).astype(np.uint16)
+    if alpha is not None:
+        values = np.dstack([values, _scaled(alpha, np.uint16)])
+    png = imagecodecs.png_encode(np.ascontiguousarray(values), level=1)
+    name, content = b"sRGB", b"\0"
+    chunk = struct.pack(">I", 1) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    return bytes(png[:_HEADER] + chunk + png[_HEADER:])
+
+
+def _decode(path: str | Path) -> Decoded:
+    fault = fault_of_file(path)
+    if fault:
+        raise ImageError(path, fault, "give the path of an image")
+    if not Path(path).stat().st_size:
+        raise ImageError(path, "the file is empty", "copy it again")
+    try:
+        return decode(Path(path))
+    except Image.DecompressionBombError as error:
+        limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
+        raise ImageError(path, f"the image has {limit}", "scale it down first") from error
+    except UnknownFormatError as error:
+        raise ImageError(
+            path, "this is no image of a known format", "save it as PNG or JPEG"
+        ) from error
+    except Exception as error:  # the decoders raise many kinds for damaged files
+        raise ImageError(
+            path,
+            f"the image cannot be decoded ({error})",
+            "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
+        ) from error
 
 
 def _as_8_bits(array: np.ndarray, name: str) -> np.ndarray:
@@ -99,7 +188,7 @@ def _as_8_bits(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.uint16:
-        return _rounded_to_8_bits(array)
+        return rounded_to_8_bits(array)
     inside = array.dtype == bool or (
         np.issubdtype(array.dtype, np.floating) and bool(((array >= 0) & (array <= 1)).all())
     )
@@ -112,57 +201,33 @@ def _as_8_bits(array: np.ndarray, name: str) -> np.ndarray:
     return to_bytes(array.astype(np.float64))
 
 
-def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write (H, W, 3) uint8 RGB as a PNG: whole or not at all, and always as the same bytes."""
-    with replace_file(path) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG", compress_level=1)
-
-
-def _check_file(path: str | Path) -> None:
-    try:
-        with Path(path).open("rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError as error:
-        raise ImageError(path, "there is no such file", "check the path") from error
-    except IsADirectoryError as error:
-        raise ImageError(path, "this is a folder", "give the path of an image") from error
-    except OSError as error:
-        raise ImageError(
-            path, f"the file cannot be read ({error.strerror})", "check path and permissions"
-        ) from error
-    if empty:
-        raise ImageError(path, "the file is empty", "copy it again")
-
-
-def _open(path: str | Path) -> Image.Image:
-    """Open an image of at most `MAX_PIXELS`, reading no more than its header."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            return Image.open(path)
-        except Image.DecompressionBombWarning as warning:
-            raise Image.DecompressionBombError(warning) from warning
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _scale_to_8_bits(image).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("floating-point values have no known range")
+def _flat(image: Image.Image) -> np.ndarray:
+    """A Pillow image as (H, W, 3) uint8, laid over white."""
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
+    return np.array(image.convert("RGB"))
 
 
-def _scale_to_8_bits(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits, which Pillow would clip or cut off, rounded to 8."""
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 65535:
-        raise ValueError("32-bit values have no known range")
-    return Image.fromarray(_rounded_to_8_bits(values))
+def _over_white(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Values (H, W, 3) laid over white by their opacity (H, W) of the same type."""
+    if values.dtype == np.uint8:
+        return _flat(Image.fromarray(np.dstack([values, alpha])))
+    opacity = alpha[..., None] / 65535
+    return np.rint(values * opacity + 65535 * (1 - opacity)).astype(np.uint16)
 
 
-def _rounded_to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Values of 16 bits as uint8."""
-    return ((values.astype(np.int32) + 128) // 257).astype(np.uint8)
+def _scaled(alpha: np.ndarray, kind: type) -> np.ndarray:
+    """Opacity as another type."""
+    if alpha.dtype == kind:
+        return alpha
+    return alpha.astype(np.uint16) * 257 if kind is np.uint16 else rounded_to_8_bits(alpha)
+
+
+def _is_opaque(alpha: np.ndarray) -> bool:
+    return bool((alpha == np.iinfo(alpha.dtype).max).all())
+
+
+@cache
+def _say_once(text: str) -> None:
+    log.info("%s", text)

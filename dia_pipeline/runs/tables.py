@@ -112,12 +112,14 @@ def faults_of_files(row: Options) -> Iterator[str]:
 
 def _value(cell: str, schema: dict[str, Any]) -> Any:
     """A cell as the schema's type; as the text itself where it is none, for validation to say."""
-    kind = schema.get("type") or type(schema["enum"][0]).__name__
+    if "enum" in schema:
+        return {str(choice): choice for choice in schema["enum"]}.get(cell, cell)
+    kind = schema["type"]
     if kind == "array":
         return [_value(part.strip(), schema["items"]) for part in cell.split(",")]
     if kind == "boolean":
         return {"true": True, "false": False}.get(cell.lower(), cell)
-    if kind in ("integer", "int", "number"):
+    if kind in ("integer", "number"):
         for number in (int, float):
             with suppress(ValueError):
                 return number(cell)

@@ -23,7 +23,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Graph, ImageFile
+from dia_pipeline.store.artefacts import Graph, ImageFile, Whole
 from dia_pipeline.store.folders import Folder, Written, check_apart
 from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.io.images import Picture
 
 log = logging.getLogger("dia")
 
@@ -145,6 +146,7 @@ class PairGraph:
             settings=self.settings.deciding(Step.RESULTS),
             inputs={"nnf": nnf, **self._images},
             make=self.aggregate,
+            needs={"nnf": nnf, **{name: Whole(image) for name, image in self._images.items()}},
         )
 
     @contextmanager
@@ -225,23 +227,37 @@ class PairGraph:
         mirrored = self.settings.orientation == "mirrored"
         return Content(pack_levels(levels), {"versions": versions(), "mirrored": mirrored})
 
-    def aggregate(self, nnf: Content, a: np.ndarray, b_prime: np.ndarray) -> Written:
+    def aggregate(self, nnf: Content, a: Picture, b_prime: Picture) -> Written:
         """The images, flows and overview, written into the folder."""
         from dia_pipeline.analogy import aggregate
         from dia_pipeline.store.packing import unpack_levels
         from dia_pipeline.store.results import write_results
 
-        levels = unpack_levels(nnf.arrays)
-        result = aggregate(a, b_prime, levels, self.settings, nnf.attributes["mirrored"])
-        paths = self.pair.a, self.pair.b_prime
-        return write_results(
-            self.folder, paths, (a, b_prime), result, self.settings, nnf.attributes
+        result = aggregate(
+            a.pixels,
+            b_prime.pixels,
+            unpack_levels(nnf.arrays),
+            self.settings,
+            nnf.attributes["mirrored"],
+            _deep(a, b_prime, self.settings.depth),
         )
+        return write_results(self.folder, a, b_prime, result, self.settings, nnf.attributes)
 
     def _log_orientation(self, mirrored: bool) -> None:
         if self.settings.orientation == "auto":
             matched = "mirrored" if mirrored else "as it is given"
             log.info("%s: B' is matched %s", self.folder, matched)
+
+
+def _deep(a: Picture, b_prime: Picture, depth: str | int) -> tuple[np.ndarray, np.ndarray] | None:
+    """A and B' as float32 in grey levels, if the results are to have 16 bits."""
+    if depth == 8 or (depth == "auto" and a.deep is None and b_prime.deep is None):
+        return None
+    of_a, of_b_prime = (
+        picture.pixels.astype("float32") if picture.deep is None else picture.deep
+        for picture in (a, b_prime)
+    )
+    return of_a, of_b_prime
 
 
 def run_pair(

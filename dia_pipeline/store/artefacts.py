@@ -12,7 +12,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,7 +23,9 @@ from dia_pipeline.io.files import digest_file, fault_of_file
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT = 3
+    from dia_pipeline.io.images import Picture
+
+FORMAT = 4
 """Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
 
 Recipe = dict[str, Any]
@@ -82,6 +84,27 @@ class ImageFile(File):
         from dia_pipeline.io.images import read_image  # planning needs no Pillow
 
         return read_image(self.path)
+
+
+class Whole:
+    """An image file as a `Picture`: with its full depth and its transparency."""
+
+    def __init__(self, image: ImageFile):
+        self._image = image
+
+    @property
+    def key(self) -> str:
+        return self._image.key
+
+    def ensure(self) -> Picture:
+        """The picture.
+
+        Raises:
+            ImageError: the file is no image.
+        """
+        from dia_pipeline.io.images import read_picture
+
+        return replace(read_picture(self._image.path), sha256=self.key)
 
 
 class Input(Protocol):

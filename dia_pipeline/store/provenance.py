@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline import __version__
-from dia_pipeline.io.files import digest_file
 from dia_pipeline.store.state import read_state, write_state
 
 if TYPE_CHECKING:
     import torch
 
     from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.images import Picture
 
 PACKAGES = ("torch", "numpy", "numba", "scipy", "pillow", "h5py")
 """The packages on whose version the bytes of a result depend."""
@@ -75,10 +75,15 @@ def device_name(device: torch.device) -> str:
     return f"{device.type}: {platform.machine()}"
 
 
-def describe_image(path: str | Path) -> dict[str, Any]:
-    """An image file: path, digest, width and height, Pillow's mode."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        size, mode = list(image.size), image.mode
-    return {"path": Path(path).as_posix(), "sha256": digest_file(path), "size": size, "mode": mode}
+def describe_image(picture: Picture) -> dict[str, Any]:
+    """An image file: path, digest, width and height, bits of a colour, how it was read."""
+    height, width = picture.pixels.shape[:2]
+    return {
+        "path": Path(picture.path).as_posix(),
+        "sha256": picture.sha256,
+        "size": [width, height],
+        "depth": 8 if picture.deep is None else 16,
+        "opaque": picture.alpha is None,
+        "profile": picture.profile or "sRGB",
+        "notes": list(picture.notes),
+    }

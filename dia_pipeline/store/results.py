@@ -6,14 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from dia_pipeline.pixels import as_levels
 from dia_pipeline.settings import Settings
 from dia_pipeline.store.folders import Written
 from dia_pipeline.store.provenance import describe_image
+from dia_pipeline.text import one_line
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from dia_pipeline.analogy import Analogy
+    from dia_pipeline.io.images import Picture
 
 PREVIEW_SIDE = 700
 """Longest side in pixels of the previews, by level, of A'."""
@@ -21,8 +24,8 @@ PREVIEW_SIDE = 700
 
 def write_results(
     folder: Path,
-    paths: tuple[str, str],
-    given: tuple[np.ndarray, np.ndarray],
+    a: Picture,
+    b_prime: Picture,
     result: Analogy,
     settings: Settings,
     circumstances: dict[str, Any],
@@ -30,17 +33,15 @@ def write_results(
     """Write all results of a pair beside its `nnf.h5`.
 
     Args:
-        paths: the files of A and B'.
-        given: A and B', (H, W, 3) uint8 RGB.
         circumstances: network, device and packages that made the fields.
 
     Raises:
         OSError: a result cannot be written.
     """
-    title = _title(paths, settings, circumstances)
-    images = _write_images(folder, *given, result, settings, title)
+    title = _title((a.path, b_prime.path), settings, circumstances)
+    images = _write_images(folder, a, b_prime, result, settings, title)
     about = {
-        "inputs": dict(zip(("a", "b_prime"), map(describe_image, paths), strict=True)),
+        "inputs": {"a": describe_image(a), "b_prime": describe_image(b_prime)},
         "settings": asdict(settings),
         **circumstances,
     }
@@ -49,7 +50,7 @@ def write_results(
 
 def _title(paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any]) -> str:
     """The images, and the settings that decide most or differ from the defaults."""
-    a, b_prime = (Path(path).name for path in paths)
+    a, b_prime = (one_line(Path(path).name) for path in paths)
     common, usual = asdict(settings), asdict(Settings())
     shown = {name: common[name] for name in ("deconvolution", "alphas", "ratio")}
     shown |= {name: value for name, value in common.items() if value != usual[name]}
@@ -64,8 +65,8 @@ def _plain(value: Any) -> str:
 
 def _write_images(
     folder: Path,
-    a: np.ndarray,
-    b_prime: np.ndarray,
+    a: Picture,
+    b_prime: Picture,
     result: Analogy,
     settings: Settings,
     title: str,
@@ -73,24 +74,24 @@ def _write_images(
     from dia_pipeline.figures.overview import draw_overview
     from dia_pipeline.io.images import write_image
 
-    shown = {"a": a, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime}
+    shown = {"a": a.pixels, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime.pixels}
     overview = draw_overview(
         title,
-        {name: each for name, each in shown.items() if each is not None},
+        {name: as_levels(each, np.uint8) for name, each in shown.items() if each is not None},
         _flows(result),
-        _previews(a.shape[:2], b_prime, result, settings),
+        _previews(a.pixels.shape[:2], b_prime.pixels, result, settings),
     )
-    images = {
-        "a_prime.png": result.a_prime,
-        "b.png": result.b,
-        "a_prime_unrefined.png": result.a_prime_unrefined,
-        "b_unrefined.png": result.b_unrefined,
-        "overview.png": overview,
+    images: dict[str, tuple[Any, Any]] = {
+        "a_prime.png": (result.a_prime, a.alpha),
+        "b.png": (result.b, b_prime.alpha),
+        "a_prime_unrefined.png": (result.a_prime_unrefined, a.alpha),
+        "b_unrefined.png": (result.b_unrefined, b_prime.alpha),
+        "overview.png": (overview, None),
     }
-    made = {name: image for name, image in images.items() if image is not None}
-    for name, image in made.items():
-        write_image(folder / name, image)
-    return list(made)
+    made = [name for name, (image, _) in images.items() if image is not None]
+    for name in made:
+        write_image(folder / name, *images[name])
+    return made
 
 
 def _write_flows(folder: Path, result: Analogy) -> list[str]:

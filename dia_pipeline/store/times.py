@@ -27,7 +27,7 @@ class Times:
         start = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - start, 3)
-        write_state(self.path, {**self._read(), key: seconds})
+        write_state(self.path, {"seconds": {**self._read(), key: seconds}})
 
     def total(self, keys: Iterable[str]) -> float | None:
         """The seconds of all these together; None if those of any were not noted."""
@@ -37,5 +37,5 @@ class Times:
 
     def _read(self) -> dict[str, float]:
         with suppress(ArtefactError):
-            return read_state(self.path)
+            return read_state(self.path)["seconds"]
         return {}

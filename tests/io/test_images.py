@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+import os
 import re
 import struct
+import sys
 import warnings
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
-from dia_pipeline.io.images import MAX_PIXELS, ImageError, as_image, read_image, write_image
+from dia_pipeline.io.images import (
+    MAX_PIXELS,
+    ImageError,
+    as_image,
+    read_image,
+    read_picture,
+    write_image,
+)
 from dia_pipeline.pixels import mirror, resize_image
 
 
@@ -227,3 +238,218 @@ def test_a_mirror_image_has_left_and_right_exchanged():
     for x in range(4):
         np.testing.assert_array_equal(turned[:, x], image[:, 3 - x])
     np.testing.assert_array_equal(mirror(turned), image)
+
+
+# What people have: profiles, depth, light, transparency.
+
+SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+PROFILES = {
+    "P3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
+    "Adobe RGB": ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)),
+    "ProPhoto": ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)),
+}
+GAMMA = 2.2
+WHITE = (0.3127, 0.329)
+
+
+def make_profile(primaries) -> bytes:
+    """An ICC profile of these primaries, daylight white and a gamma."""
+    flat = [number for x, y in primaries for number in (x, y, 1)]
+    profile = imagecodecs.cms_profile("rgb", whitepoint=(*WHITE, 1), primaries=flat, gamma=GAMMA)
+    return bytes(profile)
+
+
+def to_xyz(primaries) -> np.ndarray:
+    """From linear RGB to XYZ (ITU-R BT.709, annex)."""
+    columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in primaries]).T
+    x, y = WHITE
+    return columns * np.linalg.solve(columns, [x / y, 1, (1 - x - y) / y])
+
+
+def expected_srgb(levels: np.ndarray, primaries) -> np.ndarray:
+    """Grey levels of a profile as those of sRGB, by the definitions, in float64."""
+    light = (levels / 255.0) ** GAMMA @ (np.linalg.inv(to_xyz(SRGB)) @ to_xyz(primaries)).T
+    return srgb_curve(light) * 255
+
+
+def srgb_curve(light: np.ndarray) -> np.ndarray:
+    light = light.clip(0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+@pytest.fixture
+def colours():
+    return np.random.default_rng(3).integers(0, 256, (30, 20, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "webp"])
+def test_the_colours_of_a_profile_are_those_of_srgb(tmp_path, image, colours, name, suffix):
+    path = tmp_path / f"profile.{suffix}"
+    lossy = suffix in ("jpg", "webp")
+    profile = make_profile(PROFILES[name])
+    Image.fromarray(image if lossy else colours).save(path, icc_profile=profile, quality=100)
+    with Image.open(path) as stored:
+        given = np.asarray(stored.convert("RGB"))
+    tolerance = 1.1 if name != "ProPhoto" else 2.1  # its darkest colours lie on one 8-bit step
+    np.testing.assert_allclose(
+        read_image(path), expected_srgb(given, PROFILES[name]), atol=tolerance
+    )
+
+
+def test_colours_of_16_bits_keep_their_depth_through_a_profile(tmp_path, colours):
+    deep = colours.astype(np.uint16) * 257
+    path = tmp_path / "deep.tif"
+    tifffile.imwrite(path, deep, iccprofile=make_profile(PROFILES["P3"]))
+    picture = read_picture(path)
+    np.testing.assert_allclose(picture.deep, expected_srgb(colours, PROFILES["P3"]), atol=0.3)
+    assert picture.profile
+
+
+def test_a_profile_of_srgb_changes_nothing(tmp_path, colours):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(colours).save(tmp_path / "srgb.png", icc_profile=profile)
+    np.testing.assert_array_equal(read_image(tmp_path / "srgb.png"), colours)
+
+
+def test_that_a_broken_profile_is_left_aside_is_said(tmp_path, colours):
+    Image.fromarray(colours).save(tmp_path / "broken.png", icc_profile=b"no profile" * 20)
+    picture = read_picture(tmp_path / "broken.png")
+    np.testing.assert_array_equal(picture.pixels, colours)
+    assert "profile cannot be used" in picture.notes[0]
+
+
+def test_outputs_say_that_they_are_srgb(tmp_path, image):
+    write_image(tmp_path / "a.png", image)
+    write_image(tmp_path / "b.png", image.astype(np.float32))
+    for name in "ab":
+        content = (tmp_path / f"{name}.png").read_bytes()
+        assert content[37:41] == b"sRGB" and content[41:42] == b"\0"
+        with Image.open(tmp_path / f"{name}.png") as written:
+            written.verify()
+
+
+def test_16_bits_come_back_as_written(tmp_path):
+    values = np.random.default_rng(1).integers(0, 65536, (9, 7, 3)).astype(np.uint16)
+    alpha = np.random.default_rng(2).integers(0, 65536, (9, 7)).astype(np.uint16)
+    write_image(tmp_path / "deep.png", values.astype(np.float32) / 257, alpha)
+    found = imagecodecs.png_decode((tmp_path / "deep.png").read_bytes())
+    np.testing.assert_array_equal(found[..., :3], values)
+    np.testing.assert_array_equal(found[..., 3], alpha)
+    write_image(tmp_path / "opaque.png", values.astype(np.float32) / 257)
+    picture = read_picture(tmp_path / "opaque.png")
+    np.testing.assert_array_equal(np.rint(picture.deep * 257), values)
+    np.testing.assert_array_equal(picture.pixels, np.rint(values / 257))
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_fewer_than_16_bits_are_not_nearly_black(tmp_path, bits):
+    ramp = np.linspace(0, 2**bits - 1, 64).round().astype(np.uint16).reshape(8, 8)
+    expected = np.dstack([np.rint(ramp / (2**bits - 1) * 255)] * 3)
+    tifffile.imwrite(tmp_path / "said.tif", ramp, extratags=[(281, 3, 1, 2**bits - 1, True)])
+    np.testing.assert_allclose(read_image(tmp_path / "said.tif"), expected, atol=1)
+    if bits == 12:
+        tifffile.imwrite(tmp_path / "silent.tif", ramp)
+        np.testing.assert_allclose(read_image(tmp_path / "silent.tif"), expected, atol=1)
+        assert "12 bits" in read_picture(tmp_path / "silent.tif").notes[0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_white_may_be_zero(tmp_path, dtype):
+    grey = np.arange(64, dtype=dtype).reshape(8, 8) * (np.iinfo(dtype).max // 63)
+    tifffile.imwrite(tmp_path / "inverted.tif", grey, photometric="miniswhite")
+    expected = 255 - np.rint(grey / np.iinfo(dtype).max * 255)
+    np.testing.assert_allclose(read_image(tmp_path / "inverted.tif")[..., 0], expected, atol=1)
+
+
+def test_a_clear_grey_of_16_bits_is_laid_over_white(tmp_path):
+    grey = np.array([[0, 5000, 40000, 65535]], np.uint16)
+    png = imagecodecs.png_encode(grey)
+    body = b"tRNS" + struct.pack(">H", 5000)
+    chunk = struct.pack(">I", 2) + body + struct.pack(">I", zlib.crc32(body))
+    (tmp_path / "clear.png").write_bytes(png[:33] + chunk + png[33:])
+    assert read_image(tmp_path / "clear.png")[0, :, 0].tolist() == [0, 255, 156, 255]
+
+
+def test_alpha_is_kept_beside_what_is_matched(tmp_path, image):
+    alpha = np.full(image.shape[:2], 255, np.uint8)
+    alpha[:20] = 51
+    Image.fromarray(np.dstack([image, alpha])).save(tmp_path / "rgba.png")
+    picture = read_picture(tmp_path / "rgba.png")
+    np.testing.assert_array_equal(picture.alpha, alpha)
+    write_image(tmp_path / "again.png", picture.pixels, picture.alpha)
+    with Image.open(tmp_path / "again.png") as written:
+        np.testing.assert_array_equal(np.asarray(written)[..., 3], alpha)
+    Image.fromarray(np.dstack([image, np.full_like(alpha, 255)])).save(tmp_path / "opaque.png")
+    assert read_picture(tmp_path / "opaque.png").alpha is None
+
+
+LIGHT = np.linspace(0, 1, 60).reshape(4, 5, 3).astype(np.float32)
+
+
+def test_linear_light_of_a_tiff_is_encoded(tmp_path):
+    tifffile.imwrite(tmp_path / "light.tif", LIGHT)
+    picture = read_picture(tmp_path / "light.tif")
+    np.testing.assert_allclose(picture.deep, srgb_curve(LIGHT.astype(float)) * 255, atol=0.01)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -0.5, 200.0])
+def test_floats_of_no_known_range_are_refused(tmp_path, value):
+    light = LIGHT.copy()
+    light[1, 1, 1] = value
+    tifffile.imwrite(tmp_path / "light.tif", light)
+    with pytest.raises(ImageError, match="no known range"):
+        read_image(tmp_path / "light.tif")
+
+
+def test_linear_light_of_openexr(tmp_path):
+    exr = pytest.importorskip("OpenEXR")
+    opacity = np.full((*LIGHT.shape[:2], 1), 0.5, np.float32)
+    header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}
+    rgb, rgba = 2 * LIGHT, np.concatenate([LIGHT * opacity, opacity], -1)  # premultiplied
+    for name, pixels in (("RGB", rgb), ("RGBA", rgba)):
+        exr.File(header, {name: pixels}).write(str(tmp_path / f"{name}.exr"))
+    expected = srgb_curve(rgb.astype(float)) * 255
+    np.testing.assert_allclose(read_picture(tmp_path / "RGB.exr").deep, expected, atol=0.1)
+    picture = read_picture(tmp_path / "RGBA.exr")
+    over_white = srgb_curve(LIGHT.astype(float)) * 255 * 0.5 + 255 * 0.5
+    np.testing.assert_allclose(picture.deep, over_white, atol=0.1)
+    np.testing.assert_allclose(picture.alpha / 65535, 0.5, atol=1e-4)
+
+
+def test_heic_of_a_phone(tmp_path, image):
+    heif = pytest.importorskip("pillow_heif")
+    photo = Image.fromarray(np.kron(image, np.ones((4, 4, 1), np.uint8)))
+    heif.from_pillow(photo).save(tmp_path / "photo.heic", quality=95)
+    np.testing.assert_allclose(read_image(tmp_path / "photo.heic"), np.asarray(photo), atol=24)
+
+
+def test_formats_that_are_not_installed_are_named(tmp_path, monkeypatch):
+    for module in ("OpenEXR", "pillow_heif"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "light.exr").write_bytes(b"\x76\x2f\x31\x01" + bytes(40))
+    (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    for name in ("light.exr", "photo.heic"):
+        with pytest.raises(ImageError, match=r"dia-pipeline\[formats\]"):
+            read_image(tmp_path / name)
+
+
+def test_of_an_animation_the_first_frame_is_taken_and_that_is_said(tmp_path, image):
+    frames = [Image.fromarray(image), Image.fromarray(255 - image)]
+    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:], lossless=True)
+    picture = read_picture(tmp_path / "moving.webp")
+    np.testing.assert_array_equal(picture.pixels, image)
+    assert picture.notes == ("it holds 2 images, of which the first is taken",)
+
+
+def test_formats_that_start_other_programs_are_not_opened(tmp_path):
+    eps = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    (tmp_path / "drawing.png").write_text(eps)
+    with pytest.raises(ImageError, match="no image of a known format"):
+        read_image(tmp_path / "drawing.png")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match="no regular file"):
+        read_image(tmp_path / "pipe.png")

@@ -88,7 +88,9 @@ def test_what_is_known_of_a_pair_is_kept_apart_from_its_settings(table):
     assert pair.truth_files == ["flow.flo"]
     Path("flow.flo").unlink()
     (problem,) = problems({"pairs": path})
-    assert problem.startswith("pairs.tsv, row 2 (pair 'x'), flow_ab: 'flow.flo': there is no such file")
+    assert problem.startswith(
+        "pairs.tsv, row 2 (pair 'x'), flow_ab: 'flow.flo': there is no such file"
+    )
 
 
 def test_the_synthetic_benchmark_is_worked_beside_a_table(table):
@@ -144,7 +146,10 @@ def test_a_wrong_header_is_explained(table, header, expected):
         ({"settings": {"qualty": "draft"}}, "settings.qualty: there is no such field; did you"),
         ({"variants": {"x": {"blend": 4}}}, "variants.x.blend: 4 is not one of 1, 2, 3"),
         ({"variants": {"receipts": {}}}, "variants: 'receipts' is not possible"),
-        ({"pairs": "none.tsv"}, "none.tsv: the table of pairs cannot be read: there is no such file"),
+        (
+            {"pairs": "none.tsv"},
+            "none.tsv: the table of pairs cannot be read: there is no",
+        ),
         ({"pairs": None}, "pairs: is missing"),
     ],
 )

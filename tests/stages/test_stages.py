@@ -28,6 +28,7 @@ from dia_pipeline.stages.measuring import read_measures, seconds_taken
 from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Receipt
+from dia_pipeline.store.state import read_state
 from dia_pipeline.store.times import Times
 
 RESULTS = Path("results")
@@ -196,7 +197,7 @@ def seconds(plan: Plan) -> float | None:
 
 
 def noted(plan: Plan) -> dict[str, float]:
-    return json.loads(plan.times(plan.variants[0], plan.config.pairs[0]).read_text())
+    return read_state(plan.times(plan.variants[0], plan.config.pairs[0]))["seconds"]
 
 
 def test_seconds_of_other_settings_are_not_added(plan):

@@ -1,0 +1,296 @@
+"""From the bytes of an image file to its colours: sRGB in 8 or 16 bits, and its transparency.
+
+Pillow decodes what has 8 bits; tifffile, imagecodecs and OpenEXR what has more.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dia_pipeline.io.colour import encode_linear, profile_name, to_srgb
+
+MAX_PIXELS = 200_000_000
+"""Images of more pixels are refused before they are decoded."""
+
+FORMATS = (
+    *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000"),
+    *("MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP"),
+)
+"""Of all the formats that Pillow knows, some of which start other programs, those of photographs
+and paintings."""
+
+_EXR = b"\x76\x2f\x31\x01"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+_TWELVE_BITS = 4095
+"""Greatest value of 12 bits."""
+
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda values: values[:, ::-1],
+    3: lambda values: values[::-1, ::-1],
+    4: lambda values: values[::-1],
+    5: lambda values: values.swapaxes(0, 1),
+    6: lambda values: values.swapaxes(0, 1)[:, ::-1],
+    7: lambda values: values[::-1, ::-1].swapaxes(0, 1),
+    8: lambda values: values.swapaxes(0, 1)[::-1],
+}
+"""How an image is turned that is to be seen in an orientation of EXIF."""
+
+# Pillow warns above this, and refuses twice as much; its own value is below our limit.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a file holds.
+
+    Attributes:
+        values: (H, W, 3) uint8 or uint16, sRGB.
+        alpha: (H, W) of the same type, its opacity, if it has any.
+        profile: the name of the profile that its colours had; empty for sRGB.
+        notes: what was done that a person may want to know.
+    """
+
+    values: np.ndarray
+    alpha: np.ndarray | None = None
+    profile: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class UnknownFormatError(ValueError):
+    """The file is no image of a format that is read here."""
+
+
+def decode(path: Path) -> Decoded:
+    """Decode an image.
+
+    Raises:
+        UnknownFormatError: it is none.
+        Image.DecompressionBombError: it has more than `MAX_PIXELS`.
+        Exception: it cannot be decoded; the decoders raise many kinds.
+    """
+    with path.open("rb") as file:
+        start = file.read(26)
+    if start.startswith(_EXR):
+        return _decode_exr(path)
+    if start.startswith(_PNG) and start[24:25] == b"\x10":
+        return _decode_deep_png(path)
+    if start.startswith(_TIFF):
+        deep = _decode_deep_tiff(path)
+        if deep:
+            return deep
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
+        _register_heif()
+    return _decode_by_pillow(path)
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Open an image of at most `MAX_PIXELS`, reading no more than its header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return Image.open(path, formats=_known_formats())
+        except Image.DecompressionBombWarning as warning:
+            raise Image.DecompressionBombError(warning) from warning
+        except UnidentifiedImageError as error:
+            raise UnknownFormatError(str(error)) from error
+
+
+def _known_formats() -> list[str]:
+    """Those of `FORMATS` that this Pillow can open."""
+    Image.init()
+    return [kind for kind in FORMATS if kind in Image.OPEN]
+
+
+def image_suffixes() -> set[str]:
+    """The endings of the names of images that are read here, in lower case."""
+    known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in FORMATS}
+    return known | {".exr", ".heic", ".heif"}
+
+
+def _decode_by_pillow(path: Path) -> Decoded:
+    with open_image(path) as image:
+        notes = list(_notes_on_frames(getattr(image, "n_frames", 1), "the first"))
+        profile = image.info.get("icc_profile")
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith(("I", "F")):
+            return _finished(_grey(np.asarray(image), notes)[..., None], None, profile, notes)
+        if image.has_transparency_data:
+            values = np.asarray(image.convert("RGBA"))
+            return _finished(values[..., :3], values[..., 3], profile, notes)
+        mode = {"1": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+        values = np.asarray(image.convert(mode))
+        return _finished(values.reshape(*values.shape[:2], -1), None, profile, notes)
+
+
+def _grey(values: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Grey of 16 bits, which Pillow keeps in 32."""
+    if values.min(initial=0) < 0 or values.max(initial=0) > 65535 or values.dtype.kind == "f":
+        raise ValueError(f"{values.dtype} values have no known range")
+    return _stretched(values.astype(np.uint16), 16, None, notes)
+
+
+def _decode_deep_png(path: Path) -> Decoded:
+    import imagecodecs
+
+    with open_image(path) as image:
+        orientation = image.getexif().get(274, 1)
+        profile = image.info.get("icc_profile")
+    values = _with_channels(imagecodecs.png_decode(path.read_bytes()))
+    alpha = values[..., -1] if values.shape[-1] in (2, 4) else None
+    colours = values if alpha is None else values[..., :-1]
+    notes: list[str] = []
+    colours = _stretched(colours, 16, None, notes) if colours.shape[-1] == 1 else colours
+    return _finished(_turned(colours, orientation), _turned(alpha, orientation), profile, notes)
+
+
+def _decode_deep_tiff(path: Path) -> Decoded | None:
+    """A TIFF of more than 8 bits; None if it is another."""
+    from tifffile import PHOTOMETRIC, TiffFile
+
+    with TiffFile(path) as tiff:
+        page: Any = tiff.pages[0]
+        photometric = page.photometric
+        plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB)
+        if page.bitspersample <= 8 or photometric not in (*plain, PHOTOMETRIC.SEPARATED):
+            return None
+        _check_pixels(page.imagelength * page.imagewidth)
+        notes = list(_notes_on_frames(len(tiff.pages), "the first page"))
+        values = page.asarray()
+        tags = {tag.code: tag.value for tag in page.tags.values()}
+        if page.planarconfig == 2 and values.ndim == 3:
+            values = np.moveaxis(values, 0, -1)
+        bits, extra = page.bitspersample, [int(each) for each in page.extrasamples]
+    values = _with_channels(values)
+    count = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}.get(photometric, 1)
+    colours = values[..., :count]
+    alpha = values[..., count] if extra[:1] in ([1], [2]) else None
+    profile = tags.get(34675)
+    if values.dtype.kind == "f":
+        if profile:
+            raise ValueError("floating-point colours of a profile are not known here")
+        if not (np.isfinite(colours).all() and 0 <= colours.min() <= colours.max() <= 1):
+            raise ValueError("floating-point values beyond 0 to 1 have no known range")
+        colours, alpha = _of_light(colours, alpha, premultiplied=extra[:1] == [1])
+        notes.append("its values are taken for linear light")
+    elif values.dtype == np.uint16:
+        colours = _stretched(colours, bits, tags.get(281), notes)
+        if alpha is not None and extra[:1] == [1]:
+            colours = _divided(colours / 65535, alpha / 65535)
+            colours = np.rint(colours.clip(0, 1) * 65535).astype(np.uint16)
+    else:
+        raise ValueError(f"{values.dtype} values have no known range")
+    if photometric == PHOTOMETRIC.MINISWHITE:
+        colours = 65535 - colours
+    turn = tags.get(274, 1)
+    return _finished(_turned(colours, turn), _turned(alpha, turn), profile, notes)
+
+
+def _stretched(values: np.ndarray, bits: int, most: Any, notes: list[str]) -> np.ndarray:
+    """Values of fewer than 16 bits, kept in 16, as values of all 16."""
+    most = most[0] if isinstance(most, tuple) else most
+    top = most if isinstance(most, int) and most else 2**bits - 1
+    if bits == 16 and not most and values.max(initial=0) <= _TWELVE_BITS and values.any():
+        top = _TWELVE_BITS
+        notes.append("no value is above 4095: they are taken for 12 bits")
+    if top == 65535:
+        return values
+    return np.rint(values.clip(0, top) * (65535 / top)).astype(np.uint16)
+
+
+def _decode_exr(path: Path) -> Decoded:
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise ValueError("OpenEXR is not installed: pip install 'dia-pipeline[formats]'") from error
+    with OpenEXR.File(str(path)) as file:
+        low, high = file.header()["dataWindow"]
+        _check_pixels(int(np.prod(high - low + 1)))
+        channels = {name: channel.pixels for name, channel in file.channels().items()}
+    light = next((channels[name] for name in ("RGBA", "RGB", "Y") if name in channels), None)
+    if light is None:
+        raise ValueError(f"it has no channels R, G, B or Y, but {', '.join(channels)}")
+    light = _with_channels(light)
+    opacity = light[..., 3] if light.shape[-1] == 4 else None
+    colours, alpha = _of_light(light[..., :3], opacity, premultiplied=True)
+    notes = ["its linear light is shown as sRGB; what is brighter than 1 is white"]
+    return _finished(colours, alpha, None, notes)
+
+
+def _register_heif() -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        remedy = "pip install 'dia-pipeline[formats]', or save it as JPEG"
+        raise ValueError(f"HEIC needs pillow-heif: {remedy}") from error
+    register_heif_opener()
+
+
+def _of_light(
+    colours: np.ndarray, opacity: np.ndarray | None, premultiplied: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Linear light (H, W, C) and opacity (H, W) from 0 to 1, as uint16 in sRGB."""
+    if opacity is None:
+        return encode_linear(colours), None
+    opacity = np.nan_to_num(opacity.astype(np.float64)).clip(0, 1)
+    light = _divided(colours, opacity) if premultiplied else colours
+    return encode_linear(light), np.rint(opacity * 65535).astype(np.uint16)
+
+
+def _divided(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """Colours that were multiplied by their opacity, as they were before."""
+    opacity = opacity[..., None]
+    return np.divide(colours, opacity, out=np.array(colours, float), where=opacity > 0)
+
+
+def _finished(
+    values: np.ndarray, alpha: np.ndarray | None, profile: bytes | None, notes: list[str]
+) -> Decoded:
+    """Values (H, W, C) of grey, RGB or CMYK as sRGB."""
+    name = profile_name(profile)
+    converted = None
+    if profile and "srgb" not in name.lower():
+        try:
+            converted = to_srgb(values, profile)
+            notes = [*notes, f"its colours are converted from the profile {name!r}"]
+        except ValueError as error:
+            notes = [*notes, f"{error}, and its colours are taken for those of sRGB"]
+    if converted is not None:
+        values = converted
+    elif values.shape[-1] == 1:
+        values = values.repeat(3, -1)
+    elif values.shape[-1] == 4:
+        if values.dtype != np.uint8:
+            raise ValueError("16-bit CMYK without a colour profile means no colours")
+        values = np.asarray(Image.fromarray(values, "CMYK").convert("RGB"))
+        notes = [*notes, "its CMYK has no colour profile: colours are approximate"]
+    return Decoded(np.array(values), alpha, "" if converted is None else name, tuple(notes))
+
+
+def _with_channels(values: np.ndarray) -> np.ndarray:
+    return values if values.ndim == 3 else values[..., None]
+
+
+def _turned(values: Any, orientation: int) -> Any:
+    """Values (H, W, ...), or none, as they are to be seen."""
+    turn = _TURNS.get(orientation)
+    return values if turn is None or values is None else np.ascontiguousarray(turn(values))
+
+
+def _check_pixels(count: int) -> None:
+    if count > MAX_PIXELS:
+        raise Image.DecompressionBombError(f"{count} pixels")
+
+
+def _notes_on_frames(count: int, first: str) -> Iterator[str]:
+    if count > 1:
+        yield f"it holds {count} images, of which {first} is taken"
