@@ -41,7 +41,10 @@ def timelapse(
     start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
     stop: Annotated[int | None, typer.Option(min=1, help="Frame before which to stop.")] = None,
     stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
-    frame_rate: Annotated[float, typer.Option(min=0.1, help="Frames per second.")] = 24,
+    frame_rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Frames per second; by default the video's, or 24."),
+    ] = None,
     coherence: Annotated[
         one_of(MODES),  # type: ignore[valid-type]
         typer.Option(help="How the frames hang together."),

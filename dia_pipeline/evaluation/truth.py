@@ -12,6 +12,7 @@ import numpy as np
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.decoding import open_image
+from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image
 
@@ -161,8 +162,8 @@ def write_keypoints(
     content = {"a": [list(point) for point in a], "b_prime": [list(point) for point in b_prime]}
     if box_b_prime is not None:
         content["box_b_prime"] = list(box_b_prime)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(json.dumps(content) + "\n", encoding="utf-8")
+    with replace_file(path) as temporary:
+        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def _read_flow(path: str) -> np.ndarray:

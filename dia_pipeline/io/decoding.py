@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ _EXR = b"\x76\x2f\x31\x01"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+_FORMATS = "pip install 'dia-pipeline[formats]'"
 
 _TWELVE_BITS = 4095
 """Greatest value of 12 bits."""
@@ -88,9 +92,12 @@ def decode(path: Path) -> Decoded:
         deep = _decode_deep_tiff(path)
         if deep:
             return deep
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
-        _register_heif()
-    return _decode_by_pillow(path)
+    try:
+        return _decode_by_pillow(path)
+    except UnknownFormatError as error:
+        if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
+            raise ValueError(f"HEIC needs pillow-heif: {_FORMATS}") from error
+        raise
 
 
 def open_image(path: str | Path) -> Image.Image:
@@ -105,10 +112,30 @@ def open_image(path: str | Path) -> Image.Image:
             raise UnknownFormatError(str(error)) from error
 
 
-def _known_formats() -> list[str]:
+@cache
+def _known_formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this Pillow can open."""
     Image.init()
-    return [kind for kind in FORMATS if kind in Image.OPEN]
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    return tuple(kind for kind in FORMATS if kind in Image.OPEN)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is an image, by how it begins."""
+    with path.open("rb") as file:
+        start = file.read(26)
+    if start.startswith((_EXR, *_TIFF)) or (start[4:8] == b"ftyp" and start[8:12] in _HEIF):
+        return True
+    try:
+        with open_image(path):
+            return True
+    except UnknownFormatError:
+        return False
+    except Exception:  # too large, or damaged: an image all the same
+        return True
 
 
 def image_suffixes() -> set[str]:
@@ -211,7 +238,7 @@ def _decode_exr(path: Path) -> Decoded:
     try:
         import OpenEXR
     except ImportError as error:
-        raise ValueError("OpenEXR is not installed: pip install 'dia-pipeline[formats]'") from error
+        raise ValueError(f"OpenEXR is not installed: {_FORMATS}") from error
     with OpenEXR.File(str(path)) as file:
         low, high = file.header()["dataWindow"]
         _check_pixels(int(np.prod(high - low + 1)))
@@ -224,15 +251,6 @@ def _decode_exr(path: Path) -> Decoded:
     colours, alpha = _of_light(light[..., :3], opacity, premultiplied=True)
     notes = ["its linear light is shown as sRGB; what is brighter than 1 is white"]
     return _finished(colours, alpha, None, notes)
-
-
-def _register_heif() -> None:
-    try:
-        from pillow_heif import register_heif_opener
-    except ImportError as error:
-        remedy = "pip install 'dia-pipeline[formats]', or save it as JPEG"
-        raise ValueError(f"HEIC needs pillow-heif: {remedy}") from error
-    register_heif_opener()
 
 
 def _of_light(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
@@ -24,19 +25,50 @@ def replace_file(path: str | Path) -> Iterator[Path]:
 
     Yields a temporary path of the same suffix in the same folder, which is made if need be. On
     success the file there is flushed to the disk and takes the name `path` in one step; on an
-    exception it is removed and `path` stays as it was. The temporary name is unique and hidden,
-    so that two writers never meet.
+    exception it is removed and `path` stays as it was. What a process that was killed left behind
+    is overwritten by the next that writes the same file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+    temporary, claim = _claim_temporary(path)
     try:
         yield temporary
         with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(claim)
+    _flush_folder(path.parent)
+
+
+def _claim_temporary(path: Path) -> tuple[Path, int]:
+    """A hidden name for a file until it is whole, and the lock by which others know it is taken."""
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    while True:
+        claim = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(claim), os.stat(temporary)):
+                return temporary, claim
+        except FileNotFoundError:  # its writer has just finished
+            pass
+        except OSError:  # another writer is at it, or the file system knows no locks
+            temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+            return temporary, claim
+        os.close(claim)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make sure that a new name in a folder outlives a loss of power."""
+    with suppress(OSError):  # some file systems do that themselves, and refuse
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def fault_of_file(path: str | Path) -> str | None:

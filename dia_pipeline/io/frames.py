@@ -32,6 +32,15 @@ def frame_fault(path: Path, key: str) -> str | None:
     return None if found == key else "made from other inputs or with other settings"
 
 
+def is_frame(path: Path) -> bool:
+    """Whether a file is one of `write_frame`, of whatever key."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            return "key" in image.info
+    except Exception:  # Pillow raises many kinds for damaged files
+        return False
+
+
 def check_size(name: str, image: np.ndarray, size: tuple[int, ...] | None) -> None:
     """Check that a frame (H, W, 3) has the `size` (height, width) of the first, if that is known.
 

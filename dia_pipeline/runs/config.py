@@ -27,7 +27,7 @@ from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.folders import check_apart
 from dia_pipeline.text import same_name
 
-OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given"}
+OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given", "depth": "auto"}
 """The settings that sequences cannot change."""
 
 MAX_PROBLEMS = 50

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from dia_pipeline.runs.sources import SequenceError, is_image, is_video, list_frames
+from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
+from dia_pipeline.text import fault_of_path
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Sequence:
     start: int = 0
     stop: int | None = None
     stride: int = 1
-    frame_rate: float = 24.0
+    frame_rate: float | None = None
     coherence: str = "warm-start"
     keyframes: tuple[int, ...] = ()
     chunk: int = 48
@@ -51,7 +52,17 @@ class Sequence:
     @property
     def content_moves(self) -> bool:
         """Whether the frames are those of A, and not those of B'."""
-        return not is_image(self.a)
+        return self._kinds[0] != "image"
+
+    @property
+    def of_video(self) -> bool:
+        """Whether the frames are those of a video file."""
+        return self._kinds[0 if self.content_moves else 1] == "video"
+
+    @cached_property
+    def _kinds(self) -> tuple[Kind, Kind]:
+        """What A and B' are."""
+        return kind_of(self.a), kind_of(self.b_prime)
 
     @property
     def references(self) -> dict[int, str]:
@@ -79,10 +90,15 @@ class Sequence:
         return found
 
     @property
+    def numbers(self) -> list[int]:
+        """The number in its video of every frame."""
+        return [int(frame.rsplit("#", 1)[1]) for frame in self.frames]
+
+    @property
     def files(self) -> list[str]:
         """The files of all images, and the video if the frames are of one."""
         fixed = self.references.values() if self.content_moves else [self.a]
-        return [*fixed, *([self.source] if is_video(self.source) else self.frames)]
+        return [*fixed, *([self.source] if self.of_video else self.frames)]
 
     @property
     def source(self) -> str:
@@ -133,6 +149,12 @@ class Sequence:
         return {names[own - 1]: 1 - weight, names[own]: weight}
 
 
+def _check_image(column: str, path: str) -> None:
+    fault = fault_of_path(path) or fault_of_file(path)
+    if fault:
+        raise SequenceError(column, f"{path!r}: {fault}", "paths are as seen from here")
+
+
 def find_frames(sequence: Sequence) -> Sequence:
     """The sequence with its frames.
 
@@ -147,9 +169,8 @@ def find_frames(sequence: Sequence) -> Sequence:
                 "a video can be 'propagated'",
             )
         for path in sequence.references.values():
-            if not Path(path).is_file():
-                raise SequenceError("b_prime", f"there is no file {path!r}")
-    elif is_image(sequence.b_prime):
+            _check_image("b_prime", path)
+    elif kind_of(sequence.b_prime) == "image":
         raise SequenceError(
             "a, b_prime",
             "one of the two must be a sequence of frames: a folder, a pattern, a "
@@ -161,8 +182,8 @@ def find_frames(sequence: Sequence) -> Sequence:
             "'propagated' follows the motion of a content video",
             "for one image take 'locked' or 'warm-start'",
         )
-    elif not Path(sequence.a).is_file():
-        raise SequenceError("a", f"there is no file {sequence.a!r}")
+    else:
+        _check_image("a", sequence.a)
     frames = list_frames(sequence.source, sequence.start, sequence.stop, sequence.stride)
     wrong = [n for n in sequence.keyframes if n >= len(frames)]
     if wrong:

@@ -3,101 +3,138 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.text import fault_of_path
 
-IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 LIST = ".txt"
+
+NUMBERED = re.compile(r"%(0\d+)?d")
+"""What stands for the number in the names of numbered files, as `printf` has it."""
+
+Kind = Literal["image", "video", "list", "folder", "pattern", "numbered"]
 
 
 class SequenceError(DiaError):
     """A sequence cannot be processed as it is described; the message says what to change."""
 
 
-def is_image(source: str) -> bool:
-    """Whether a source is the path of one image, and so no sequence."""
+def kind_of(source: str) -> Kind:
+    """What a source is: an image by its name or its content."""
+    from dia_pipeline.io.decoding import image_suffixes, is_image
+
     path = Path(source)
-    return path.suffix.lower() in IMAGES and not path.is_dir() and not _is_pattern(source)
-
-
-def is_video(source: str) -> bool:
-    return Path(source).suffix.lower() in VIDEOS and not _is_pattern(source)
+    if path.is_dir():
+        return "folder"
+    if not path.exists() and NUMBERED.search(path.name):
+        return "numbered"
+    if not path.exists() and any(sign in source for sign in "*?["):
+        return "pattern"
+    if path.suffix.lower() == LIST:
+        return "list"
+    named = path.suffix.lower() in image_suffixes()
+    return "image" if named or (path.is_file() and is_image(path)) else "video"
 
 
 def list_frames(source: str, start: int = 0, stop: int | None = None, stride: int = 1) -> list[str]:
     """The frames of a source, `start` to `stop` (not included) in steps, as of a Python slice.
 
-    Of a folder or pattern, the images in the order of the numbers in their names; a number that
-    is missing from otherwise evenly numbered names is a frame too, and so is every line of a list
-    (a text file of paths, relative to its folder): reading them then says what is missing. Frame N
-    of a video is called `VIDEO#N`.
+    Of a folder or pattern, the images that are there, in the order of the numbers in their names.
+    Of numbered files such as `frame_%04d.png`, all from the first number to the last: one that
+    lacks is a frame too, and so is every line of a list (a text file of paths, relative to its
+    folder); reading them then says what is missing. Frame N of a video is called `VIDEO#N`.
 
     Raises:
-        SequenceError: there is no such source, or no frame in it.
+        SequenceError: there is no such source, or no frame in it, or one cannot be named.
     """
-    path = Path(source)
-    if is_video(source):
-        frames = [f"{source}#{number}" for number in range(_count_frames(source))]
-    elif path.suffix.lower() == LIST:
-        frames = _listed(path)
-    else:
-        names = (
-            glob(f"{source}/*") if path.is_dir() else glob(source) if _is_pattern(source) else []
-        )
-        frames = _without_holes([n for n in names if Path(n).suffix.lower() in IMAGES])
-    frames = frames[start:stop:stride]
+    readers = {
+        "folder": _in_folder,
+        "pattern": _matching,
+        "numbered": _numbered,
+        "list": _listed,
+        "video": _of_video,
+        "image": lambda path: [],
+    }
+    frames = readers[kind_of(source)](source)[start:stop:stride]
     if not frames:
         raise SequenceError(
             source,
             "there are no frames",
-            "give a folder of images, a pattern such as "
-            f"'day/*.jpg', a list of images in a {LIST} file, or a video ({' '.join(VIDEOS)}); "
-            "and check start, stop and stride",
+            "give a folder of images, a pattern such as 'day/*.jpg' or 'day/%04d.jpg', a list of "
+            f"images in a {LIST} file, or a video; and check start, stop and stride",
         )
+    for frame in frames:
+        fault = fault_of_path(frame)
+        if fault:
+            raise SequenceError(frame, fault)
     return frames
 
 
-def _is_pattern(source: str) -> bool:
-    return any(sign in source for sign in "*?[") and not Path(source).exists()
+def _in_folder(source: str) -> list[str]:
+    return _images(str(path) for path in Path(source).iterdir() if path.name[0] != ".")
 
 
-def _count_frames(video: str) -> int:
-    from dia_pipeline.io.images import ImageError
-    from dia_pipeline.io.video import count_frames
+def _matching(source: str) -> list[str]:
+    return _images(glob(source))
 
+
+def _images(names: Iterable[str]) -> list[str]:
+    """Those of names that are of images, in the order of their numbers."""
+    from dia_pipeline.io.decoding import image_suffixes
+
+    known = image_suffixes()
+    return sorted((name for name in names if Path(name).suffix.lower() in known), key=_natural)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which names are in the order of their numbers."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), part) if part.isdigit() else (-1, part) for part in parts]
+
+
+def _numbered(source: str) -> list[str]:
+    """All numbers from the first to the last, in the step that the files have."""
+    path = Path(source)
+    head, width, tail = NUMBERED.split(path.name, maxsplit=1)
+    name = re.compile(rf"{re.escape(head)}(\d+){re.escape(tail)}")
+    folder = path.parent
+    there = [name.fullmatch(each.name) for each in folder.iterdir()] if folder.is_dir() else []
+    numbers = sorted({int(match[1]) for match in there if match})
+    steps = [later - earlier for earlier, later in pairwise(numbers)]
+    step = min(steps, default=1)
+    if any(each % step for each in steps):
+        step = 1
+    digits = int(width or 0)
+    return [
+        str(folder / f"{head}{number:0{digits}d}{tail}")
+        for number in (range(numbers[0], numbers[-1] + 1, step) if numbers else ())
+    ]
+
+
+def _listed(source: str) -> list[str]:
+    path = Path(source)
     try:
-        return count_frames(video)
-    except ImageError as error:
-        raise SequenceError(error.place, error.problem, error.remedy) from error
-
-
-def _listed(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SequenceError(path, f"the list cannot be read ({error})", "check it") from error
+        fault = fault_of_file(path)
+        lines = [] if fault else path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        fault = f"it is no text in UTF-8 ({error})"
+    if fault:
+        raise SequenceError(path, f"the list cannot be read: {fault}", "check it")
     names = (line.strip() for line in lines)
     return [str(path.parent / name) for name in names if name and not name.startswith("#")]
 
 
-def _without_holes(names: list[str]) -> list[str]:
-    """File names by their last numbers, with those put in that an even numbering lacks."""
-    found = {name: re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.DOTALL) for name in names}
-    parts = {name: part for name, part in found.items() if part}
-    if not names or len(parts) < len(names):
-        return sorted(names)
-    numbers = {int(part[2]): part for part in parts.values()}
-    ordered = sorted(numbers)
-    steps = [later - earlier for earlier, later in pairwise(ordered)]
-    alike = len({(part[1], part[3]) for part in parts.values()}) == 1
-    if not alike or len(numbers) < len(names) or not steps or any(s % min(steps) for s in steps):
-        return sorted(names, key=lambda name: (parts[name][1], int(parts[name][2]), name))
-    head, digits, tail = numbers[ordered[0]].groups()
-    return [
-        numbers[n][0] if n in numbers else f"{head}{n:0{len(digits)}d}{tail}"
-        for n in range(ordered[0], ordered[-1] + 1, min(steps))
-    ]
+def _of_video(source: str) -> list[str]:
+    from dia_pipeline.io.images import ImageError
+    from dia_pipeline.io.video import count_frames
+
+    try:
+        return [f"{source}#{number}" for number in range(count_frames(source))]
+    except ImageError as error:
+        raise SequenceError(error.place, error.problem, error.remedy) from error

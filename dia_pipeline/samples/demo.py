@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dia_pipeline.io.files import replace_file
 from dia_pipeline.samples.photographs import photograph, warped
 from dia_pipeline.samples.styles import night, painted, sunset
 
@@ -62,7 +63,8 @@ def demo_sequence(folder: Path, frames: int = 24) -> Path:
     row = ("day_to_night", content.as_posix(), day.as_posix(), "locked", "photo-to-photo", 0.5)
     table = folder / "sequences.tsv"
     lines = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
-    table.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
+    with replace_file(table) as temporary:
+        temporary.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
     return table
 
 

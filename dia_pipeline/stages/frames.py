@@ -14,7 +14,6 @@ import numpy as np
 from dia_pipeline.io.frames import frame_fault, write_frame
 from dia_pipeline.io.images import ImageError, read_image
 from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.runs.sources import is_video
 from dia_pipeline.store.artefacts import (
     Artefact,
     ArtefactError,
@@ -27,7 +26,7 @@ from dia_pipeline.store.artefacts import (
 
 def given_frames(sequence: Sequence, folder: Path) -> list[ImageFile]:
     """The frames of a sequence; those of a video are kept as images in a folder."""
-    if not is_video(sequence.source):
+    if not sequence.of_video:
         return [FrameFile(path) for path in sequence.frames]
     return list(Video(sequence, folder).frames)
 

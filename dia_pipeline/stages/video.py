@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dia_pipeline.io.frames import is_frame
 from dia_pipeline.io.images import read_image
 from dia_pipeline.stages.frames import Frame
 from dia_pipeline.store.folders import Written
@@ -14,8 +16,13 @@ from dia_pipeline.store.folders import Written
 if TYPE_CHECKING:
     import numpy as np
 
+    from dia_pipeline.io.video import Sound, Timing
+    from dia_pipeline.runs.sequences import Sequence
     from dia_pipeline.stages.sequences import SequenceGraph
     from dia_pipeline.temporal.frames import Part
+
+FRAME_RATE = 24.0
+"""Frames a second of images that are of no video."""
 
 Measured = dict[str, list[float | None]]
 """Measures from frame to frame; None where one of the two is missing."""
@@ -29,17 +36,42 @@ def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
     folder, sequence = graph.folder, graph.sequence
     paths = {number: frame.ensure() for number, frame in zip(graph.frames, frames, strict=True)}
     shown = Shown(graph, paths)
-    count, rate = len(sequence.frames), sequence.frame_rate
+    count, timing = len(sequence.frames), timing_of(sequence)
     measures = _measure(graph, paths)
-    write_video(folder / "video.mp4", shown.all(), rate)
-    video.write_preview(folder / "preview.webp", shown.all(), count, rate)
+    write_video(folder / "video.mp4", shown.all(), timing, sound_of(sequence))
+    video.write_preview(folder / "preview.webp", shown.all(), count, timing.rate)
     video.write_sheet(folder / "contact_sheet.png", map(shown.cell, video.picked(count)))
     video.plot_flicker(folder / "flicker.png", measures, list(graph.gaps))
     made = [f"frames/{path.name}" for path in paths.values()]
     for path in set((folder / "frames").glob("[0-9]*.png")) - set(paths.values()):
-        path.unlink()
+        if is_frame(path):  # and nothing of somebody's own
+            path.unlink()
     names = ["video.mp4", "preview.webp", "contact_sheet.png", "flicker.png", *made]
     return Written(names, _about(graph, measures))
+
+
+def timing_of(sequence: Sequence) -> Timing:
+    """When the frames are shown: as in the video that they are of, unless a rate is given."""
+    from dia_pipeline.io.video import Timing, frame_rate, frame_times
+
+    if sequence.frame_rate or not sequence.of_video:
+        return Timing(sequence.frame_rate or FRAME_RATE)
+    times = frame_times(sequence.source)
+    own = [times[number] for number in sequence.numbers if number < len(times)]
+    return Timing.of(own, frame_rate(sequence.source) / sequence.stride)
+
+
+def sound_of(sequence: Sequence) -> Sound | None:
+    """The sound of a content video, where its frames keep their times."""
+    from dia_pipeline.io.video import Sound, frame_times, has_sound
+
+    keeps = sequence.content_moves and sequence.of_video and not sequence.frame_rate
+    if not keeps or not has_sound(sequence.source):
+        return None
+    times, numbers = frame_times(sequence.source), sequence.numbers
+    after = numbers[-1] + 1
+    stop = times[after] if after < len(times) else math.inf
+    return Sound(Path(sequence.source), times[numbers[0]], stop)
 
 
 class Shown:

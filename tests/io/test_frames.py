@@ -8,8 +8,8 @@ from examples import draw_image
 
 from dia_pipeline.io.frames import check_size, frame_fault, write_frame
 from dia_pipeline.io.images import ImageError, read_image
-from dia_pipeline.io.video import count_frames, decode_frames, write_video
-from dia_pipeline.runs.sources import SequenceError, list_frames
+from dia_pipeline.io.video import Timing, count_frames, decode_frames, write_video
+from dia_pipeline.runs.sources import SequenceError, kind_of, list_frames
 
 SIZE = (33, 47)
 
@@ -35,19 +35,53 @@ def test_a_folder_is_in_the_order_of_its_numbers(tmp_path):
     assert names(list_frames(str(tmp_path), start=1, stop=4, stride=2)) == ["f9.png", "f11.png"]
 
 
-def test_a_hole_in_even_numbers_is_a_frame_that_lacks(tmp_path):
+def test_a_hole_among_numbered_files_is_a_frame_that_lacks(tmp_path):
     for number in (0, 10, 30, 40):
         draw_image(tmp_path / f"f{number:03d}.png", 1)
-    found = list_frames(str(tmp_path))
+    found = list_frames(f"{tmp_path}/f%03d.png")
     assert names(found) == ["f000.png", "f010.png", "f020.png", "f030.png", "f040.png"]
     with pytest.raises(ImageError, match=r"f020.png: there is no such file"):
         read_image(found[2])
 
 
-def test_uneven_numbers_have_no_holes(tmp_path):
-    for number in (0, 3, 7):
+@pytest.mark.parametrize("source", ["", "/IMG_*.jpg"])
+def test_a_folder_or_pattern_is_what_is_there(tmp_path, source):
+    """As of a choice among the images of a camera."""
+    picked = [f"IMG_{number:04d}.jpg" for number in (12, 47, 48)]
+    for name in picked:
+        draw_image(tmp_path / name, 1)
+    (tmp_path / "._IMG_0012.jpg").touch()
+    assert names(list_frames(f"{tmp_path}{source}")) == picked
+
+
+def test_numbered_files_of_uneven_steps_lack_every_number_between(tmp_path):
+    for number in (1, 3, 6):
         draw_image(tmp_path / f"f{number}.png", 1)
-    assert names(list_frames(str(tmp_path))) == ["f0.png", "f3.png", "f7.png"]
+    assert names(list_frames(f"{tmp_path}/f%d.png")) == [f"f{n}.png" for n in range(1, 7)]
+
+
+def test_a_folder_of_any_name_and_any_format(tmp_path):
+    folder = tmp_path / "day [1] * 100%d"
+    folder.mkdir()
+    kinds = ("png", "avif", "jfif", "gif", "webp", "tif")
+    for number, kind in enumerate(kinds):
+        draw_image(folder / f"{number}.{kind}", 1)
+    assert names(list_frames(str(folder))) == [f"{n}.{kind}" for n, kind in enumerate(kinds)]
+    assert {kind_of(frame) for frame in list_frames(str(folder))} == {"image"}
+
+
+def test_an_image_is_known_by_its_content(tmp_path):
+    draw_image(tmp_path / "image.png", 1)
+    (tmp_path / "image.png").rename(tmp_path / "image.dat")
+    assert kind_of(str(tmp_path / "image.dat")) == "image"
+
+
+@pytest.mark.parametrize("name", ["{a}.png", "new\nline.png", "not\udcffutf8.png"])
+def test_a_frame_that_no_workflow_can_name_is_refused(tmp_path, name):
+    draw_image(tmp_path / "1.png", 1)
+    (tmp_path / "1.png").rename(tmp_path / name)
+    with pytest.raises(SequenceError, match="rename"):
+        list_frames(str(tmp_path))
 
 
 def test_a_list_keeps_its_order_and_the_images_that_lack(tmp_path):
@@ -88,7 +122,7 @@ def test_a_video_plays_in_browsers_and_comes_back(tmp_path, images):
     import av
 
     path = tmp_path / "video.mp4"
-    write_video(path, images, 12.5)
+    write_video(path, images, Timing(12.5))
     with av.open(path) as container:
         stream = container.streams.video[0]
         assert stream.codec_context.name == "h264"
@@ -115,7 +149,9 @@ def test_the_same_frames_give_the_same_video(tmp_path):
     ]
     found = set()
     for _ in range(6):
-        write_video(tmp_path / "video.mp4", [frame.astype(np.uint8) for frame in frames], 24)
+        write_video(
+            tmp_path / "video.mp4", [frame.astype(np.uint8) for frame in frames], Timing(24)
+        )
         found.add((tmp_path / "video.mp4").read_bytes())
         np.random.default_rng(0).random((5, 500, 100))
     assert len(found) == 1

@@ -11,7 +11,15 @@ from dia_pipeline import settings as vocabulary
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
 from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.runs import config as config_module
-from dia_pipeline.runs.config import Config, ConfigError, Pair, load_config, merge, pair_settings
+from dia_pipeline.runs.config import (
+    OF_SEQUENCES,
+    Config,
+    ConfigError,
+    Pair,
+    load_config,
+    merge,
+    pair_settings,
+)
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.samples.synthetic import DEFAULTS, PAIRS, STYLES, VIEWS
 from dia_pipeline.temporal.coherence import MODES
@@ -237,6 +245,7 @@ WRONG = {
     "task": "drift",
     "matcher": "magic",
     "finest": 6,
+    "depth": 12,
     "orientation": "upside-down",
     "alphas": [1, 1, 1, 1.1],
     "ratio": 0,
@@ -278,7 +287,7 @@ def test_the_columns_of_the_tables_are_the_settings_and_their_own():
     assert set(columns) == names | {"name", "a", "b_prime", "kinds", *TRUTH_COLUMNS}
     columns = validators["sequences"].schema["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
-    assert set(columns) == names - {"task", "matcher", "finest", "orientation"} | own
+    assert set(columns) == names - {"task", *OF_SEQUENCES} | own
     assert tuple(columns["coherence"]["enum"]) == tuple(MODES)
 
 

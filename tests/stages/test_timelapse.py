@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from films import add_sound, film
 from PIL import Image
 
 from dia_pipeline.cli import app
 from dia_pipeline.io import video as io_video
 from dia_pipeline.io.images import read_image, write_image
-from dia_pipeline.io.video import write_video
+from dia_pipeline.io.video import Timing, frame_rate, has_sound, write_video
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
@@ -146,7 +148,14 @@ def test_a_gap_is_named_and_shown_and_the_rest_goes_on(images, tmp_path, capsys)
     (day / "04.png").write_bytes((whole / "04.png").read_bytes()[:300])
     write_image(day / "05.png", np.zeros((20, 30, 3), np.uint8))
     options = ["--quality", "draft", "--backbone", "vgg16", "--coherence", "warm-start"]
-    command = ["timelapse", f"{tmp_path}/a.png", str(day), "-o", f"{tmp_path}/out", *options]
+    command = [
+        "timelapse",
+        f"{tmp_path}/a.png",
+        f"{day}/%02d.png",
+        "-o",
+        f"{tmp_path}/out",
+        *options,
+    ]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
     for text in (
@@ -234,7 +243,7 @@ def video(tmp_path_factory):
     folder = tmp_path_factory.mktemp("video")
     cat = resize_image(photograph("chelsea"), (70, 105))
     frames = [np.ascontiguousarray(cat[:60, 2 * n : 2 * n + 80]) for n in range(5)]
-    write_video(folder / "cat.mp4", frames, 24)
+    write_video(folder / "cat.mp4", frames, Timing(24))
     write_image(folder / "blue.png", cat[..., ::-1])
     write_image(folder / "grey.png", cat.mean(axis=-1, keepdims=True).repeat(3, -1).astype("u1"))
     return folder
@@ -251,6 +260,19 @@ def test_a_video_is_restyled_along_its_motion(video, tmp_path):
     assert flicker["propagated"] < 0.8 * flicker["independent"]
     last = read_image(tmp_path / "propagated/frames/0005.png").mean(axis=(0, 1))
     assert last[2] > last[0] + 10  # blue
+
+
+def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
+    add_sound(film(tmp_path / "mute.mp4", rate=10), tmp_path / "film.mkv", "aac")
+    shutil.copy(video / "blue.png", tmp_path)
+    moving = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
+    run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
+    assert frame_rate(tmp_path / "out/video.mp4") == pytest.approx(5)
+    assert has_sound(tmp_path / "out/video.mp4")
+    faster = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
+    run_sequence(replace(faster, frame_rate=24), tmp_path / "out", SETTINGS, "cpu")
+    assert frame_rate(tmp_path / "out/video.mp4") == pytest.approx(24)
+    assert not has_sound(tmp_path / "out/video.mp4")
 
 
 def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
@@ -290,8 +312,8 @@ def test_a_video_that_ends_early_has_gaps_and_is_decoded_once(video, tmp_path, m
         ({"a": "cat.mp4", "b_prime": "blue.png", "coherence": "locked"}, "stands still"),
         ({"a": "blue.png", "b_prime": "grey.png"}, "one of the two must be a sequence"),
         ({"a": "blue.png", "b_prime": "cat.mp4", "coherence": "propagated"}, "'locked' or"),
-        ({"a": "none.png", "b_prime": "cat.mp4"}, "there is no file"),
-        ({"a": "cat.mp4", "b_prime": "none.png"}, "there is no file"),
+        ({"a": "none.png", "b_prime": "cat.mp4"}, "there is no such file"),
+        ({"a": "cat.mp4", "b_prime": "none.png"}, "there is no such file"),
         ({"a": "blue.png", "b_prime": "cat.mp4", "keyframes": (1,)}, "only 'locked' has them"),
         ({"a": "blue.png", "b_prime": "cat.mp4", "start": 99}, "there are no frames"),
     ],

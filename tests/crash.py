@@ -1,0 +1,149 @@
+"""Runs that die at each call of the writing layer in turn, and are taken up again.
+
+    python tests/crash.py pairs|sequence FOLDER [EVERY]
+
+Each death is in a child of this process, which has imported everything. At a call of fsync a child
+dies twice: once with half of the file written. Prints how often it died, or what went wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")}
+
+import torch
+
+torch.set_num_threads(1)
+
+from examples import DRAFT, draw_image, make_plan, write_pairs
+
+from dia_pipeline import analogy  # noqa: F401
+from dia_pipeline.figures import overview, plots, video  # noqa: F401
+from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.runs.summary import summarise
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages import jobs
+from dia_pipeline.stages.batches import run_batch
+from dia_pipeline.stages.sequences import run_sequence
+
+KILLED = 9
+
+
+def run_pairs(images: Path) -> None:
+    """What Snakemake does: what has no receipt is processed, stage by stage."""
+    plan = make_plan(Path("results"), write_pairs(images, 2), pairs_per_job=2)
+    plan.write()
+    list(plan.withdraw_damaged())
+    for stage in plan.stages:
+        if not plan.receipt(stage, "hierarchical", "0001").exists():
+            run_batch(plan, stage, "hierarchical", "0001")
+    summary = summarise(plan)
+    summary.write_failures(plan.failures)
+    summary.write(plan.summary)
+
+
+def run_day(images: Path) -> None:
+    """A time-lapse of three frames in one go."""
+    moving = find_frames(Sequence("day", str(images / "a1.png"), str(images / "day")))
+    run_sequence(moving, Path("results"), resolve(DRAFT), "cpu")
+
+
+RUNS = {"pairs": run_pairs, "sequence": run_day}
+
+
+class Deadly:
+    """Counts the calls of the writing layer, and dies at one of them."""
+
+    def __init__(self, death: int):
+        self.calls, self.death = 0, death
+        for name in ("replace", "unlink"):
+            setattr(os, name, partial(self._call, getattr(os, name)))
+        self._fsync, os.fsync = os.fsync, self._flush
+
+    def _call(self, function: Callable, *arguments, **options):
+        self._count()
+        return function(*arguments, **options)
+
+    def _flush(self, handle) -> None:
+        number = handle if isinstance(handle, int) else handle.fileno()
+        name = os.readlink(f"/proc/self/fd/{number}")
+        if os.path.isfile(name):
+            self._count(lambda: os.truncate(name, os.path.getsize(name) // 2))
+        self._count()
+        self._fsync(handle)
+
+    def _count(self, last: Callable = lambda: None) -> None:
+        self.calls += 1
+        if self.calls == self.death:
+            last()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def in_child(work: Callable[[], None], folder: Path, death: int) -> tuple[int, int]:
+    """How a child ended that did the work in a folder, and after how many calls."""
+    folder.mkdir(parents=True, exist_ok=True)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        deadly, status = Deadly(death), 1
+        try:
+            work()
+            status = 0
+        finally:
+            os.write(writing, str(deadly.calls).encode())
+            sys.stderr.flush()
+            os._exit(status)
+    os.close(writing)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    calls = int(os.read(reading, 20) or 0)
+    os.close(reading)
+    return status, calls
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file but times, which are those of the run."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "times" not in path.parts and "plans" not in path.parts
+    }
+
+
+def main(name: str, folder: Path, every: int) -> None:
+    images = folder.resolve() / "images"
+    write_pairs(images, 2)
+    (images / "day").mkdir(exist_ok=True)
+    for number in (1, 2, 3):
+        draw_image(images / "day" / f"{number}.png", number, (20, 28))
+    loaded = jobs.find_backbone("vgg16")
+    jobs.find_backbone = lambda backbone: loaded
+    network = jobs.Networks("cpu")
+    network.get(loaded[0], "float32")
+    jobs.Networks = lambda device: network
+    work = partial(RUNS[name], images)
+    status, calls = in_child(work, folder / "clean", 0)
+    assert status == 0 and calls > 20, (status, calls)
+    expected = content(folder / "clean")
+    for death in range(1, calls + 1, every):
+        place = folder / f"death{death}"
+        status, _ = in_child(work, place, death)
+        assert status == -signal.SIGKILL, f"death {death}: status {status}"
+        status, _ = in_child(work, place, 0)
+        assert status == 0, f"death {death}: the same command fails"
+        found = content(place)
+        differing = {each for each in found | expected if found.get(each) != expected.get(each)}
+        assert not differing, f"death {death}: {sorted(differing)}"
+        shutil.rmtree(place)
+    print(f"{len(range(1, calls + 1, every))} deaths of {calls}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -1,0 +1,61 @@
+"""Videos for the tests, as cameras make them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+FRAMES = 30
+SIZE = (48, 64)
+
+
+def draw(number: int) -> np.ndarray:
+    """A frame whose corners differ and whose green tells its number."""
+    image = np.zeros((*SIZE, 3), np.uint8)
+    image[..., 1] = 8 * number
+    image[:16, :16, 0] = 240
+    image[-16:, -16:, 2] = 240
+    return image
+
+
+def film(path: Path, rate: int = 25, turn: int = 0, aspect: Fraction | None = None) -> Path:
+    """A video with a whole frame every 15, and others that need their neighbours."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate)
+        (stream.height, stream.width), stream.pix_fmt = SIZE, "yuv420p"
+        stream.options = {"g": "15", "bf": "2", "crf": "12"}
+        if turn:
+            stream.set_display_rotation(turn)
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for number in range(FRAMES):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(number), "rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def add_sound(video: Path, path: Path, codec: str) -> Path:
+    """The same video with a tone of two seconds."""
+    with av.open(str(video)) as given, av.open(str(path), "w") as container:
+        images = given.streams.video[0]
+        copy = container.add_stream_from_template(images)
+        sound = container.add_stream(codec, 48000)
+        for packet in given.demux(images):
+            if packet.dts is not None:
+                packet.stream = copy
+                container.mux(packet)
+        layout = sound.codec_context.format.name
+        for start in range(0, 96000, 1024):
+            wave = np.sin(np.arange(start, start + 1024) / 9)
+            if layout == "fltp":
+                values = (0.3 * wave[None]).astype(np.float32).repeat(2, 0)
+            else:
+                values = (9000 * wave).astype(np.int16).repeat(2)[None]
+            frame = av.AudioFrame.from_ndarray(values, format=layout, layout="stereo")
+            frame.sample_rate, frame.pts = 48000, start
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    return path
