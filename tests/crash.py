@@ -2,8 +2,9 @@
 
     python tests/crash.py pairs|sequence FOLDER [EVERY]
 
-Each death is in a child of this process, which has imported everything. At a call of fsync a child
-dies twice: once with half of the file written. Prints how often it died, or what went wrong.
+Each death is in a child of this process, which has imported everything and so must have a single
+thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). At a call of fsync a child dies twice: once with
+half of the file written. Prints how often it died, or what went wrong.
 """
 
 from __future__ import annotations
@@ -16,12 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")}
-
 import torch
-
-torch.set_num_threads(1)
-
 from examples import DRAFT, draw_image, make_plan, write_pairs
 
 from dia_pipeline import analogy  # noqa: F401
@@ -118,6 +114,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def main(name: str, folder: Path, every: int) -> None:
+    torch.set_num_threads(1)
     images = folder.resolve() / "images"
     write_pairs(images, 2)
     (images / "day").mkdir(exist_ok=True)

@@ -13,7 +13,8 @@ SCRIPT = Path(__file__).parent / "crash.py"
 
 
 def deaths(name: str, folder: Path, every: int) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    alone = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    environment = {**os.environ, **alone, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     result = subprocess.run(
         [sys.executable, str(SCRIPT), name, str(folder), str(every)],
         capture_output=True,

@@ -155,8 +155,17 @@ def find_weights(backbone: str = "auto", allow_download: bool = True) -> Weights
 
 
 def cache_folder() -> Path:
-    """The folder that fetched weights are kept in: `$DIA_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("DIA_CACHE") or platformdirs.user_cache_dir("dia"))
+    """The folder that fetched weights are kept in: `$DIA_CACHE`, or the user's cache folder.
+
+    Where a user has no home, as in a container, it is one in the system's temporary folder.
+    """
+    if named := os.environ.get("DIA_CACHE"):
+        return Path(named)
+    usual = Path(platformdirs.user_cache_dir("dia"))
+    existing = next(each for each in (usual, *usual.parents) if each.exists())
+    if usual.is_absolute() and os.access(existing, os.W_OK):
+        return usual
+    return usual if usual.is_dir() else Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
 
 
 def _look_up(backbone: str) -> Weights | None:

@@ -18,8 +18,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from dia_pipeline.algorithm.compiled import compiled
 
-@numba.njit(parallel=True, cache=True)
+
+@compiled
 def propagate(data, centre, small, slope, most, iterations):
     """Belief propagation.
 

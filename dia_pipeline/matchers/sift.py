@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from dia_pipeline.algorithm import nnf
+from dia_pipeline.algorithm.compiled import compiled
 from dia_pipeline.matchers.belief_propagation import propagate
 from dia_pipeline.settings import Settings
 
@@ -119,7 +120,7 @@ def _field(source: list[np.ndarray], target: list[np.ndarray]) -> np.ndarray:
     return np.clip(home + offsets, 0, np.array(target_shape) - 1).astype(np.int32)
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _data_cost(source, target, centre, radius):
     """The L1 distance of descriptors at every offset (H, W, S, S) float32 around a target.
 

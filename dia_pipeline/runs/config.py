@@ -6,9 +6,11 @@ Everything wrong is reported at once, before anything runs, with file, row and f
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -180,13 +182,16 @@ def _shared_names(config: Config) -> Iterator[str]:
 
 def _overwritten(config: Config) -> Iterator[str]:
     """Inputs in the places where their results go."""
-    results = Path(config.results).resolve()
+    results = os.path.join(os.path.realpath(config.results), "")
+    real = cache(os.path.realpath)  # of folders, which many files share
     rows: list[tuple[str, list[str]]] = [
         *((p.name, [p.a, p.b_prime, *p.truth_files]) for p in config.pairs),
         *((s.name, s.files) for s in config.sequences),
     ]
     for name, files in rows:
-        inside = [file for file in files if Path(file).resolve().is_relative_to(results)]
+        inside = [
+            f for f in files if os.path.join(real(os.path.dirname(f)), "").startswith(results)
+        ]
         for variant in config.variants if inside else ():
             try:
                 check_apart(Path(config.results, variant, name), inside)

@@ -26,7 +26,7 @@ class Checkout:
 
     def configure(self, **config: object) -> None:
         """Write the pairs and the configuration."""
-        for name in ("Snakefile", "workflow", "slurm", "generic"):
+        for name in ("Snakefile", "workflow", "profiles", "slurm", "generic"):
             (self.folder / name).symlink_to(REPOSITORY / name)
         (self.folder / "config").mkdir()
         pairs = write_pairs(self.folder / "images", PAIRS)

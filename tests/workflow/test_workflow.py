@@ -194,14 +194,11 @@ def test_a_killed_run_is_taken_up_again_with_the_same_bytes(finished, tmp_path, 
     assert begun.exists()
     before = times(RESULTS / "features")
 
-    assert snakemake("--unlock").returncode == 0
-    result = snakemake("--rerun-incomplete")
+    result = snakemake()
     assert result.returncode == 0, result.stdout
     assert times(RESULTS / "features") == before
     made, expected = (
         artefacts(RESULTS / "hierarchical"),
         artefacts(folder / RESULTS / "hierarchical"),
     )
-    whole = {name for name in made if not Path(name).name.startswith(".")}
-    assert whole == {name for name in expected if name.startswith("pair1")}
-    assert all(made[name] == expected[name] for name in whole)
+    assert made == {name: value for name, value in expected.items() if name.startswith("pair1")}

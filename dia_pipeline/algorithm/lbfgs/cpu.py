@@ -10,6 +10,8 @@ import numba
 import numpy as np
 import torch
 
+from dia_pipeline.algorithm.compiled import compiled
+
 BLOCK = 1024
 """Elements of a block; those of all vectors fit in the first-level cache."""
 
@@ -41,7 +43,7 @@ def _dot(a, b):
     return total
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _products(vectors, rows):
     count, size = vectors.shape
     blocks = -(-size // BLOCK)
@@ -54,7 +56,7 @@ def _products(vectors, rows):
     return result
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _combine(weights, vectors):
     count, size = vectors.shape
     result = np.zeros(size, vectors.dtype)
@@ -68,7 +70,7 @@ def _combine(weights, vectors):
     return result
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _dots(a, b):
     blocks = -(-len(a) // BLOCK)
     result = np.empty(blocks, np.float64)

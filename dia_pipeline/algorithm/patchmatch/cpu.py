@@ -13,6 +13,7 @@ import numba
 import numpy as np
 import torch
 
+from dia_pipeline.algorithm.compiled import compiled
 from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
 
 MASK = np.uint64(0xFFFFFFFF)
@@ -74,7 +75,7 @@ def _scale(longest, patch):
     return min(math.sqrt(2**31 / (1.01 * patch)), 2**15 - 1) / (longest or 1)
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _quantised(values, scale):
     result = np.empty(len(values), np.int16)
     for i in numba.prange(len(values)):
@@ -127,7 +128,7 @@ def _similarity(maps, sides, y, x, ty, tx, beat):
     return np.float32(most / count)
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def evaluate(maps, sides, field):
     """The similarity (H, W) float32 of every match of a field; minus the energy."""
     best = np.empty(field.shape[:2], np.float32)
@@ -187,7 +188,7 @@ def _settled(changed, y, x, last):
     return True
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _pass(maps, sides, state, tried, smoothness, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
 

@@ -58,9 +58,15 @@ def evaluate(source, target, field, patch):
 def _beside(shape, dy, dx):
     """The pixels that have another at (dy, dx) from them inside the image, and those others."""
     height, width = shape
-    at = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
-    moved = (slice(max(dy, 0), height + min(dy, 0)), slice(max(dx, 0), width + min(dx, 0)))
-    return at, moved
+    return (
+        (_inside(-dy, height), _inside(-dx, width)),
+        (_inside(dy, height), _inside(dx, width)),
+    )
+
+
+def _inside(shift, side):
+    """Those of so many positions that are still there when all are moved by `-shift`."""
+    return slice(max(shift, 0), max(side + min(shift, 0), 0))
 
 
 def _index(positions, shape):

@@ -6,13 +6,15 @@ import numba
 import numpy as np
 import torch
 
+from dia_pipeline.algorithm.compiled import compiled
+
 
 def vote(source, nnf, radius):
     """See `voting.vote_in_bands`; tensors on the CPU."""
     return torch.from_numpy(_vote(source.numpy(), nnf.contiguous().numpy(), radius))
 
 
-@numba.njit(parallel=True, cache=True)
+@compiled
 def _vote(source, nnf, radius):
     height, width = nnf.shape[:2]
     target_height, target_width, channels = source.shape

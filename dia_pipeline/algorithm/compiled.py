@@ -1,0 +1,35 @@
+"""Numba's compiler, with the cache of compiled functions wherever one can be written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numba
+
+
+def compiled(function: Callable) -> Callable:
+    """Compile a function on its first call, parallel; later processes find it compiled.
+
+    Numba keeps it beside the source or in the user's cache. Where neither can be written, as in a
+    container, it is kept in `$DIA_CACHE` or else in the system's temporary folder.
+    """
+    for folder in _folders():
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder
+        try:
+            return numba.njit(parallel=True, cache=True)(function)
+        except RuntimeError:  # no place to keep it
+            continue
+        finally:
+            numba.config.CACHE_DIR = before
+    return numba.njit(parallel=True)(function)
+
+
+def _folders() -> Iterator[str]:
+    yield numba.config.CACHE_DIR
+    own = os.environ.get("DIA_CACHE")
+    temporary = Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
+    for folder in (*([Path(own)] if own else []), temporary):
+        yield str(folder / "numba")

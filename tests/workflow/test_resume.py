@@ -1,0 +1,139 @@
+"""The same command goes on, however the one before ended: as a person types it, in a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from examples import DRAFT, artefacts, write_pairs
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "snakemake", "--cores", "2"]
+RESULTS = Path("results")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout with two pairs, without any option on the command line."""
+    for name in ("workflow", "profiles", "config"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    pairs = write_pairs(Path("images"), 2)
+    rows = [["name", "a", "b_prime"], *([pair.name, pair.a, pair.b_prime] for pair in pairs)]
+    Path("config/pairs.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    Path("config/config.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "pairs": "config/pairs.tsv",
+                "settings": DRAFT,
+                "pairs_per_job": 2,
+                "checkpoint": "pair",
+            }
+        )
+    )
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """What a run that is never disturbed makes of the two pairs."""
+    from examples import make_plan, work
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("expected"))
+        work(make_plan(RESULTS, write_pairs(Path("images"), 2), pairs_per_job=2, checkpoint="pair"))
+        return artefacts(RESULTS / "hierarchical")
+
+
+class Terminal:
+    """Snakemake in the foreground of a terminal of its own."""
+
+    def __init__(self):
+        self.keyboard, terminal = pty.openpty()
+        self.process = subprocess.Popen(
+            COMMAND,
+            stdin=terminal,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: os.login_tty(terminal),
+        )
+        os.close(terminal)
+
+    def wait_for(self, path: Path) -> None:
+        deadline = time.monotonic() + 120
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert path.exists() and self.process.poll() is None
+
+    def end(self) -> None:
+        self.process.wait(120)
+        os.close(self.keyboard)
+
+
+ENDS: dict[str, Callable[[Terminal], object]] = {
+    "Ctrl-C": lambda terminal: os.write(terminal.keyboard, b"\x03"),
+    "SIGTERM": lambda terminal: terminal.process.terminate(),
+    "SIGKILL": lambda terminal: terminal.process.kill(),
+    "SIGKILL of all": lambda terminal: os.killpg(terminal.process.pid, signal.SIGKILL),
+    "the terminal closed": lambda terminal: os.killpg(terminal.process.pid, signal.SIGHUP),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_the_same_command_goes_on(checkout, expected, end):
+    terminal = Terminal()
+    terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
+    ENDS[end](terminal)
+    terminal.end()
+    assert not (RESULTS / "summary.json").exists() or end == "SIGTERM"
+    again = subprocess.run(COMMAND, capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert artefacts(RESULTS / "hierarchical") == expected
+
+
+def test_two_runs_at_once_are_refused_in_words(checkout):
+    terminal = Terminal()
+    terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
+    second = subprocess.run(COMMAND, capture_output=True, text=True)
+    assert second.returncode != 0
+    assert "another snakemake is at work" in second.stdout + second.stderr
+    assert terminal.process.wait(120) == 0
+    assert (RESULTS / "summary.json").exists()
+
+
+def test_a_dry_run_may_look_on(checkout):
+    terminal = Terminal()
+    terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
+    assert subprocess.run([*COMMAND, "-n"], capture_output=True).returncode == 0
+    assert terminal.process.wait(120) == 0
+
+
+@pytest.mark.parametrize("name", ["plan", "receipt", "weights", "provenance"])
+def test_files_of_state_that_are_damaged_are_made_again(checkout, expected, name):
+    assert subprocess.run(COMMAND, capture_output=True).returncode == 0
+    places = {
+        "plan": "plans/*.json",
+        "receipt": "receipts/pair/hierarchical/0001.json",
+        "weights": "weights/*.json",
+        "provenance": "hierarchical/pair1/provenance.json",
+    }
+    for path in RESULTS.glob(places[name]):
+        path.write_text("[]" if name == "provenance" else path.read_text()[:40])
+    verified = [str(Path(sys.executable).parent / "dia"), "verify"]
+    first = subprocess.run(verified, capture_output=True, text=True)
+    assert first.returncode in (1, 2) and "Traceback" not in first.stderr
+    assert subprocess.run(COMMAND, capture_output=True).returncode == 0
+    assert artefacts(RESULTS / "hierarchical") == expected
+    assert subprocess.run(verified, capture_output=True).returncode == 0
