@@ -10,6 +10,7 @@ import torch
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
 from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, run_levels
 from dia_pipeline.algorithm.features import extract, working_image
+from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.orientation import orient
 from dia_pipeline.algorithm.refinement import refine
@@ -57,6 +58,7 @@ def analogy(
 
     Raises:
         MatcherError: the matcher lacks something.
+        PairTooLargeError: the images are too large for the memory.
     """
     if settings.matcher in FEATURE_MATCHERS:
         assert network, "the features of a network are matched"
@@ -83,7 +85,12 @@ def match(
     settings: Settings,
     progress: Progress = lambda level, step: None,
 ) -> tuple[dict[int, Level], bool]:
-    """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image."""
+    """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image.
+
+    Raises:
+        PairTooLargeError: the memory does not suffice for that, or for the images that follow.
+    """
+    check_full_size(a.shape[:2], b_prime.shape[:2], settings, network.device)
 
     def reference(mirrored: bool) -> Pyramid:
         return features_of(b_prime, network, settings, mirrored)
@@ -102,7 +109,9 @@ def match_images(
 
     Raises:
         MatcherError: the matcher lacks something.
+        PairTooLargeError: the memory does not suffice for the images that follow.
     """
+    check_full_size(a.shape[:2], b_prime.shape[:2], settings, torch.device("cpu"))
     reference = mirror(b_prime) if settings.orientation == "mirrored" else b_prime
     a, b_prime = (
         working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
@@ -127,11 +136,11 @@ def aggregate(
         a, b_prime: (H, W, 3) uint8 RGB, the images that were matched.
         shown: the same as float32 in grey levels, where A' and B are to have 16 bits.
     """
+    finest = min(levels)
+    fields = levels[finest]
     reference = mirror(b_prime) if mirrored else b_prime
     full_a, full_b_prime = shown or (a, b_prime)
     full_reference = mirror(full_b_prime) if mirrored else full_b_prime
-    finest = min(levels)
-    fields = levels[finest]
     positions = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
     result = Analogy(
         rebuild(full_a, full_reference, positions, settings),

@@ -355,7 +355,7 @@ def resolve(given: dict[str, Any]) -> Settings:
     if unknown:
         problem = f"{min(unknown)!r} is not possible"
         raise SettingsError("option", problem, f"it must be {either(options())}")
-    if "alphas" in chosen:
+    if isinstance(chosen.get("alphas"), list):
         chosen["alphas"] = tuple(chosen["alphas"])
     return Settings(**chosen)
 

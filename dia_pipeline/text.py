@@ -45,9 +45,13 @@ def fault_of_path(path: str) -> str | None:
     """Why a path cannot be used in the workflow, whose rules take braces for wildcards."""
     if re.search("[{}]", path):
         return "Snakemake takes braces in a path for a wildcard; rename the file or its folder"
-    if any(map(_is_odd, path)):
-        return f"there is a character in {for_terminal(path)!r} that is none of a text; rename it"
-    return None
+    return fault_of_characters(path)
+
+
+def fault_of_characters(path: str) -> str | None:
+    """Why a path cannot be written into a text file; None if it can."""
+    odd = any(map(_is_odd, path))
+    return "there is a character in the path that is none of a text; rename it" if odd else None
 
 
 def same_name(text: str) -> str:

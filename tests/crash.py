@@ -36,7 +36,7 @@ def run_pairs(images: Path) -> None:
     """What Snakemake does: what has no receipt is processed, stage by stage."""
     plan = make_plan(Path("results"), write_pairs(images, 2), pairs_per_job=2)
     plan.write()
-    list(plan.withdraw_damaged())
+    plan.withdraw_damaged()
     for stage in plan.stages:
         if not plan.receipt(stage, "hierarchical", "0001").exists():
             run_batch(plan, stage, "hierarchical", "0001")

@@ -38,6 +38,13 @@ GROUP_FILES = {
 in `memory.stat` of what is cached and given back at need."""
 
 
+COMPOSITION = 115
+"""Bytes a pixel of a full-size image while it is put together."""
+
+REFINEMENT = 230
+"""The same with `refine`."""
+
+
 class PairTooLargeError(DiaError):
     """A pair takes more memory than there is; the message says with which settings it fits."""
 
@@ -74,6 +81,27 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
         f"pixels take about {needed(a, b_prime, settings) / 1e9:.1f} GB "
         f"of memory, and {free / 1e9:.1f} GB are free",
         f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})",
+    )
+
+
+def check_full_size(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:
+    """Make sure that images of these full sizes can be put together from their fields.
+
+    Raises:
+        PairTooLargeError: they cannot; no setting but `refine` makes them smaller.
+    """
+    free = free_memory(device)
+    each = REFINEMENT if settings.refine else COMPOSITION
+    largest = max(a, b_prime, key=math.prod)
+    needed = each * math.prod(largest)
+    if needed <= free:
+        return
+    without = " or leave out refine," if settings.refine else ""
+    raise PairTooLargeError(
+        "",
+        f"an image of {largest[1]} x {largest[0]} pixels takes about {needed / 1e9:.1f} GB of "
+        f"memory to be put together, and {free / 1e9:.1f} GB are free",
+        f"scale it down to {free / each / 1e6:.0f} megapixels,{without} or find a larger machine",
     )
 
 

@@ -79,8 +79,11 @@ def laplacian(guide: np.ndarray) -> sparse.dia_array:
     down[:-1], right[:, :-1] = links
     width = guide.shape[1]
     down, right = down.ravel()[:-width], right.ravel()[:-1]
-    diagonals = [_degree(*links).ravel(), -down, -down, -right, -right]
-    return sparse.diags_array(diagonals, offsets=[0, width, -width, 1, -1])
+    diagonals = {0: _degree(*links).ravel(), width: -down, -width: -down}
+    if width > 1:
+        diagonals |= {1: -right, -1: -right}
+    there = {offset: values for offset, values in diagonals.items() if values.size}
+    return sparse.diags_array([*there.values()], offsets=[*there])
 
 
 def _degree(down: np.ndarray, right: np.ndarray) -> np.ndarray:

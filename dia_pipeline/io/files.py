@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.text import fault_of_characters
 
 
 class FolderError(DiaError):
@@ -92,6 +93,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         FolderError: they cannot.
     """
+    if fault := fault_of_characters(str(folder)):
+        raise FolderError(folder, fault)
     try:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)

@@ -191,6 +191,8 @@ def _opened(path: str | Path) -> Iterator[Any]:
         ):
             if not container.streams.video:  # a sound file
                 raise ImageError(path, "it holds no video", "check that it plays")
+            if container.streams.video[0].codec_context is None:
+                raise ImageError(path, "its kind of video is not known", "save it as H.264")
             yield container
     except (av.FFmpegError, ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or error

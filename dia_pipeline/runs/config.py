@@ -26,7 +26,7 @@ from dia_pipeline.runs.tables import FILES, Options, faults_of_files, in_row, pr
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
 from dia_pipeline.settings import Settings, resolve, schema, stands_for
 from dia_pipeline.store.artefacts import InputError
-from dia_pipeline.store.folders import check_apart
+from dia_pipeline.store.folders import check_inputs
 from dia_pipeline.text import same_name
 
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given", "depth": "auto"}
@@ -194,7 +194,7 @@ def _overwritten(config: Config) -> Iterator[str]:
         ]
         for variant in config.variants if inside else ():
             try:
-                check_apart(Path(config.results, variant, name), inside)
+                check_inputs(Path(config.results, variant, name), inside)
             except InputError as error:
                 yield f"{name!r}: {error}"
 

@@ -6,8 +6,9 @@ that are already running keep theirs when somebody edits the configuration.
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -104,8 +105,16 @@ class Plan:
         write_state(path, content)
         return path
 
-    def withdraw_damaged(self) -> Iterator[Path]:
-        """Remove the files of state that are damaged, and name them; the next run makes them."""
+    def withdraw_damaged(self) -> list[Path]:
+        """Remove the files of state that are damaged, and name them; the next run makes them.
+
+        With a receipt all of its batch or sequence are taken away, and with the record of weights
+        all there are: what they say was made is found valid.
+
+        Raises:
+            PlanError: a folder lies where a file belongs.
+        """
+        damaged = []
         for folder in ("receipts", "weights", "plans"):
             for path in sorted(Path(self.results, folder).rglob("*.json")):
                 try:
@@ -114,8 +123,27 @@ class Plan:
                     if path.is_dir():
                         problem = "this is a folder where a file of the run belongs"
                         raise PlanError(path, problem, "remove it") from error
-                    path.unlink()
-                    yield path
+                    damaged.append(path)
+        for path in damaged:
+            self._withdraw(path)
+        return damaged
+
+    def _withdraw(self, path: Path) -> None:
+        """Remove a file of state, and the receipts without which the next run makes it."""
+        receipts = self.results / "receipts"
+        path.unlink(missing_ok=True)
+        others: Iterable[Path] = ()
+        if path.is_relative_to(receipts):
+            _, variant, *names = path.relative_to(receipts).parts
+            batch = "*.json" if len(names) > 1 else names[0]
+            others = receipts.glob("/".join(["*", glob.escape(variant), *names[:-1], batch]))
+        elif path.parent.name == "weights":
+            others = receipts.rglob("*.json")
+        for other in others:
+            other.unlink()
+        if path.parent.name != "plans":
+            self.summary.unlink(missing_ok=True)
+            self.comparison.unlink(missing_ok=True)
 
     @property
     def results(self) -> Path:

@@ -29,7 +29,7 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         variants = {name: options or {} for name, options in content["variants"].items()}
         return content.get("settings") or {}, variants
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
         raise ConfigError(
             path,
             f"the variants cannot be read ({error!r})",

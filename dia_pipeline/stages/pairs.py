@@ -24,7 +24,7 @@ from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile, Whole
-from dia_pipeline.store.folders import Folder, Written, check_apart
+from dia_pipeline.store.folders import Folder, Written, check_inputs
 from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def run_pair(
         ImageError, InputError: an image cannot be read, or would be overwritten.
         JobError, OSError: weights, device or disk are at fault.
     """
-    check_apart(folder, (a, b_prime))
+    check_inputs(folder, (a, b_prime))
     check_folder(folder)
     matches_features = settings.matcher in FEATURE_MATCHERS
     backbone = find_backbone(settings.backbone)[0] if matches_features else NO_BACKBONE

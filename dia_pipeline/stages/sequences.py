@@ -25,7 +25,7 @@ from dia_pipeline.stages.preparing import median_name
 from dia_pipeline.stages.video import make_video
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Graph, ImageFile, Input
-from dia_pipeline.store.folders import Folder, check_apart
+from dia_pipeline.store.folders import Folder, check_inputs
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.temporal.coherence import FULL, Before, Locked, Matched
 
@@ -302,7 +302,7 @@ def run_sequence(
             one would be overwritten.
         JobError, OSError: weights, device or disk are at fault.
     """
-    check_apart(folder, sequence.files)
+    check_inputs(folder, sequence.files)
     check_folder(folder)
     backbone, _ = find_backbone(settings.backbone)
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5")

@@ -15,6 +15,7 @@ from dia_pipeline.io.files import digest_file
 from dia_pipeline.settings import LEVELS
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Recipe, digest
 from dia_pipeline.store.state import read_state, write_state
+from dia_pipeline.text import fault_of_characters
 
 PROVENANCE = "provenance.json"
 
@@ -31,13 +32,16 @@ OWN = frozenset(
 """The files and folders that a run may write into the folder of a pair or sequence."""
 
 
-def check_apart(folder: Path, inputs: Iterable[str]) -> None:
-    """Make sure that no input is among the files that a run may write into a folder.
+def check_inputs(folder: Path, inputs: Iterable[str]) -> None:
+    """Make sure that inputs can be named, and are not among what a run writes into a folder.
 
     Raises:
-        InputError: one is.
+        InputError: one cannot, or is.
     """
     own = folder.resolve()
+    for path in (str(folder), *inputs):
+        if fault := fault_of_characters(path):
+            raise InputError(path, fault)
     for path in inputs:
         given = Path(path).resolve()
         if (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from examples import PUBLISHED, draw_image
+from PIL import Image
 from typer.testing import CliRunner
 
 from dia_pipeline import cli
@@ -78,7 +80,7 @@ def test_every_setting_is_an_option_of_run_with_its_default_in_the_help(monkeypa
     shown = dia("run", "--help").output
     usual, expert = shown.split("Expert settings")
     defaults = {each.name: each.default for each in fields(Settings)}
-    assert len(defaults) == 21
+    assert len(defaults) == 22
     for name, default in defaults.items():
         (line,) = (line for line in shown.splitlines() if f" --{name.replace('_', '-')} " in line)
         text = ",".join(map(str, default)) if name == "alphas" else str(default).lower()
@@ -103,6 +105,72 @@ def test_an_error_is_one_clear_line(images, arguments, message):
     assert [line for line in result.stderr.splitlines() if message in line]
     assert "Traceback" not in result.output
     assert not Path("out").exists()
+
+
+def test_results_never_overwrite_what_they_are_made_of(images):
+    """The results of a pair as a pair of their own, and frames in the folder of the results."""
+    assert dia("run", *images, "-o", "p", *DRAFT).exit_code == 0
+    Path("mine/frames").mkdir(parents=True)
+    frames = [draw_image(Path(f"mine/frames/{n}.png"), n) for n in (1, 2)]
+    before = {name: Path(name).read_bytes() for name in ("p/a_prime.png", "p/b.png", *frames)}
+    for command in (
+        ("run", "p/a_prime.png", "p/b.png", "-o", "p", *DRAFT),
+        ("run", "a.png", "p/../p/b.png", "-o", "p", *DRAFT),
+        ("timelapse", "a.png", "mine/frames", "-o", "mine", *DRAFT[:4]),
+    ):
+        result = dia(*command)
+        assert result.exit_code == 2
+        assert "would overwrite it; name another folder" in result.stderr
+    assert before == {name: Path(name).read_bytes() for name in before}
+
+
+@pytest.mark.parametrize(
+    "output", ["a.png", "a.png/out", "/proc/out", "/dev/null", "new\nline", "\udcff"]
+)
+def test_where_results_cannot_go_is_told_before_the_work(images, output):
+    for command in (
+        ("run", *images, "-o", output, *DRAFT),
+        ("timelapse", images[0], ".", "-o", output, *DRAFT[:4]),
+        ("evaluate", ".", "--layout", "tss", "-o", output),
+    ):
+        result = dia(*command)
+        assert result.exit_code == 2
+        assert "level 5" not in result.output
+        assert "written here" in result.stderr or "rename it" in result.stderr
+
+
+def test_a_folder_whose_name_is_markup(images):
+    result = dia("run", *images, "-o", "o[/x]", *DRAFT)
+    assert result.exit_code == 0, result.output
+    assert "o[/x]/a_prime.png" in result.output
+
+
+def test_names_that_are_no_text_are_refused(images):
+    Path("\udcff.png").write_bytes(Path("a.png").read_bytes())
+    result = dia("run", "\udcff.png", images[1], "-o", "out", *DRAFT)
+    assert result.exit_code == 2
+    assert "none of a text; rename it" in result.stderr
+
+
+def test_weights_that_are_none_are_one_clear_line(images, monkeypatch):
+    Path("junk.pth").write_bytes(bytes(range(256)) * 40)
+    monkeypatch.setenv("DIA_VGG19", "junk.pth")
+    result = dia("run", *images, "-o", "out", "--quality", "draft", "--backbone", "vgg19")
+    assert result.exit_code == 2
+    assert "junk.pth: this is not the parameter file of VGG-19" in result.stderr
+
+
+def test_images_too_large_to_put_together_are_told_before_the_work(images, monkeypatch):
+    from dia_pipeline.algorithm import memory
+
+    Image.new("RGB", (4000, 3000)).save("large.png")
+    monkeypatch.setattr(memory, "free_memory", lambda device: 1e9)
+    result = dia("run", "large.png", images[1], "-o", "out", "--max-side", "64", *DRAFT)
+    assert result.exit_code == 2
+    assert re.search(
+        r"4000 x 3000 pixels takes about 1.4 GB .* scale it down to 9 mega", result.stderr
+    )
+    assert "level 5" not in result.output
 
 
 def test_a_missing_plan_is_named(images):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -319,3 +320,42 @@ def test_a_variant_that_sequences_cannot_follow_is_named(table):
     for problem, variant in zip(found, ("alone", "fields"), strict=True):
         assert f"variant '{variant}' with sequence 'noon'" in problem
         assert "task transfer, matcher hierarchical" in problem
+
+
+@pytest.mark.parametrize("results", ["{x}", "a\nb", "-x", "", "a{variant}/b", "\x1b[31m"], ids=repr)
+def test_a_folder_of_results_that_no_rule_can_name_is_refused(table, results):
+    (problem,) = problems({"pairs": table("name|a|b_prime", "x|a.png|b.png"), "results": results})
+    assert "results" in problem
+
+
+def test_a_file_that_no_rule_can_name_is_refused_with_its_row(table):
+    Path("a.png").rename("{a}.png")
+    (problem,) = problems({"pairs": table("name|a|b_prime", "x|{a}.png|b.png")})
+    assert "row 2 (pair 'x'), a: '{a}.png': Snakemake takes braces" in problem
+
+
+def test_a_pipe_is_refused_with_its_row(table):
+    os.mkfifo("pipe.png")
+    (problem,) = problems({"pairs": table("name|a|b_prime", "x|pipe.png|b.png")})
+    assert "row 2 (pair 'x'), a: 'pipe.png': this is no regular file" in problem
+
+
+def test_an_input_among_the_results_of_its_own_pair_is_refused(table):
+    made = Path("results/hierarchical/x/a_prime.png")
+    made.parent.mkdir(parents=True)
+    made.touch()
+    (problem,) = problems({"pairs": table("name|a|b_prime", f"x|{made}|b.png")})
+    assert "'x': " in problem and "would overwrite it" in problem
+    path = table("name|a|b_prime", f"y|{made}|b.png")
+    assert load_config({"pairs": path}, SCHEMAS).pairs[0].a == str(made)
+
+
+@pytest.mark.parametrize("twin", ["CAFÉ", "cafe\u0301", "\uff43af\xe9"])
+def test_names_that_a_file_system_may_take_for_one_are_refused(table, twin):
+    found = problems({"pairs": table("name|a|b_prime", "café|a.png|b.png", f"{twin}|a.png|b.png")})
+    assert any("name: row 2 has it too" in problem for problem in found)
+
+
+def test_a_name_longer_than_file_systems_allow_is_refused(table):
+    (problem,) = problems({"pairs": table("name|a|b_prime", f"{'写' * 90}|a.png|b.png")})
+    assert "more than 200 bytes" in problem

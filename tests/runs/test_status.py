@@ -29,7 +29,7 @@ def finish(plan: Plan, stage: str, batch: str, age: float, failed: tuple[str, ..
     receipt = Receipt(stage, "hierarchical", batch)
     for pair in plan.batches[batch]:
         if pair.name in failed:
-            receipt.failed[pair.name] = Failure(stage, "broken")
+            receipt.failed[pair.name] = Failure(stage, "broken", "mend it")
         else:
             receipt.made[pair.name] = "key"
     path = plan.receipt(stage, "hierarchical", batch)
@@ -72,6 +72,37 @@ def test_nothing_is_promised_before_there_is_a_rate(plan):
     finish(plan, "pair", "0001", age=5)
     found = status(plan, NOW)["hierarchical"]
     assert found.per_hour is None and found.hours_left is None
+
+
+def test_failures_are_remembered_after_their_receipts_are_taken_away(plan):
+    """At once: what had failed has failed, and what was made beside it is done."""
+    plan.write()
+    for stage in plan.stages:
+        for batch in plan.batches:
+            finish(plan, stage, batch, age=0, failed=("p2", "p5") if stage == "aggregate" else ())
+    result = CliRunner().invoke(app, ["stage", "summary", "--plan", str(plan.write())])
+    assert result.exit_code == 1
+    assert f"2 failed, listed with remedies in {plan.failures}" in result.output
+    rows = [line.split("\t") for line in plan.failures.read_text().splitlines()]
+    assert rows[0] == ["variant", "pair", "stage", "reason", "remedy", "log"]
+    assert rows[1] == ["hierarchical", "p2", "aggregate", "broken", "mend it", ""]
+    assert not plan.receipt("aggregate", "hierarchical", "0002").exists()
+    found = status(plan)["hierarchical"]
+    assert (found.done, found.running, found.failed, found.remaining) == (10, 0, 2, 0)
+
+
+def test_failures_of_an_older_run_are_forgotten_when_a_new_one_begins(plan):
+    plan.write()
+    plan.failures.write_text("variant\tpair\nhierarchical\tp2\n")
+    os.utime(plan.failures, (NOW, NOW))
+    assert status(plan)["hierarchical"].failed == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"nonsense", b"variant\tpair\n"])
+def test_a_table_of_failures_that_means_nothing_is_none(plan, content):
+    plan.write()
+    plan.failures.write_bytes(content)
+    assert status(plan)["hierarchical"].failed == 0
 
 
 def test_the_command_prints_a_table_or_json(plan):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,38 @@ def test_a_damaged_receipt_is_noticed(plan):
     assert status == 1
     assert str(receipt) in printed
     assert not receipt.exists()
+
+
+def test_what_is_to_be_made_again_stays_named_until_it_is(plan):
+    flip(ANY_PAIR / "level3.h5")
+    assert verify()[0] == 1
+    status, printed = verify()
+    assert status == 1
+    assert "jobs are still to be run" in printed
+    work_without_receipts(plan)
+    assert verify()[0] == 0
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "moved", "moved as a whole"])
+def test_damage_is_found_from_anywhere(plan, folder, tmp_path, monkeypatch, place):
+    copy = tmp_path / "project"
+    if place == "moved as a whole":
+        shutil.copytree(folder, copy)
+        results = copy / RESULTS
+    elif place == "moved":
+        shutil.copytree(RESULTS, copy)
+        results = copy
+    else:
+        results = RESULTS.resolve()
+    monkeypatch.chdir(tmp_path)
+    whole = CliRunner().invoke(app, ["verify", str(results)])
+    assert whole.exit_code == 0, whole.output
+    victim = results / "hierarchical/pair2/level3.h5"
+    content = victim.read_bytes()
+    flip(victim)
+    try:
+        result = CliRunner().invoke(app, ["verify", str(results)])
+    finally:
+        victim.write_bytes(content)
+    assert result.exit_code == 1
+    assert str(victim) in result.output
