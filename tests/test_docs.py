@@ -115,3 +115,12 @@ def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
     for link in links:
         assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+def test_every_test_that_reliability_names_is_there():
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    folder = ""
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)?(?:::(\w+))?`", page):
+        folder = path or folder
+        if name:
+            assert f"def {name}(" in (ROOT / folder).read_text(), f"{folder}::{name}"

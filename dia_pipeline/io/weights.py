@@ -15,6 +15,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -162,10 +163,11 @@ def cache_folder() -> Path:
     if named := os.environ.get("DIA_CACHE"):
         return Path(named)
     usual = Path(platformdirs.user_cache_dir("dia"))
-    existing = next(each for each in (usual, *usual.parents) if each.exists())
-    if usual.is_absolute() and os.access(existing, os.W_OK):
-        return usual
-    return usual if usual.is_dir() else Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
+    with suppress(OSError):
+        if usual.is_absolute():
+            usual.mkdir(parents=True, exist_ok=True)
+            return usual
+    return Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
 
 
 def _look_up(backbone: str) -> Weights | None:

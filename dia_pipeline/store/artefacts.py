@@ -93,6 +93,10 @@ class Whole:
         self._image = image
 
     @property
+    def path(self) -> str:
+        return self._image.path
+
+    @property
     def key(self) -> str:
         return self._image.key
 
@@ -104,7 +108,7 @@ class Whole:
         """
         from dia_pipeline.io.images import read_picture
 
-        return replace(read_picture(self._image.path), sha256=self.key)
+        return replace(read_picture(self.path), sha256=self.key)
 
 
 class Input(Protocol):

@@ -181,3 +181,37 @@ def test_zero_features_stay_zero():
 def test_search_windows_halve_down_to_one():
     assert radii(28) == (28, 14, 7, 3, 1)
     assert radii(1) == (1,)
+
+
+AWKWARD = {
+    "one row": ((1, 40), (1, 33), 3, 8),
+    "one column": ((37, 1), (9, 5), 3, 8),
+    "one pixel": ((1, 1), (1, 1), 3, 8),
+    "target smaller than the patch": ((9, 12), (2, 3), 5, 8),
+    "both smaller than the jump": ((3, 2), (2, 4), 3, 8),
+    "odd depth": ((7, 9), (8, 6), 3, 5),
+    "radius zero": ((7, 9), (8, 6), 1, 8),
+}
+
+
+@BACKENDS
+@pytest.mark.parametrize("shapes", AWKWARD)
+@pytest.mark.parametrize("iterations", [0, 1, 3])
+@pytest.mark.parametrize("smoothness", [0.0, 0.01])
+def test_awkward_shapes_are_searched(backend, shapes, iterations, smoothness):
+    """Such as level 5 of an image of 64 pixels; the energies are those of the definition."""
+    shape, target_shape, patch, channels = AWKWARD[shapes]
+    source, target = smooth_maps(shape, target_shape, channels)
+    first = identity(shape, target_shape)
+    jumps, radii = (8, 4, 2, 1), (16, 4, 1)
+    field, energies = backend.search(
+        source, target, first, patch, radii, jumps, iterations, 0, smoothness
+    )
+    assert field.shape == (*shape, 2)
+    assert (field >= 0).all() and (field < torch.tensor(target_shape)).all()
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            expected = brute_energy(source, target, (y, x), field[y, x].tolist(), patch)
+            assert energies[y, x].item() == pytest.approx(expected, abs=2e-3)
+    if not smoothness:
+        assert (energies <= backend.energy(source, target, first, patch) + 1e-4).all()

@@ -115,3 +115,14 @@ def test_the_tidy_file_keeps_every_value(measures, tmp_path):
         for variant, values in measures["accuracy_5"].items()
         for pair, value in values.items()
     }
+
+
+HOSTILE = ["x|y", "$z$", r"\input{/etc/passwd}", "<script>"]
+
+
+def test_kinds_are_shown_as_they_are_written(measures):
+    tables = make_tables(measures, BASES, dict.fromkeys(PAIRS, HOSTILE))
+    (heading,) = re.findall(r"by kind of pair\.\n\n(.*)\n", markdown(tables))
+    shown = [cell.strip() for cell in re.split(r"(?<!\\)\|", heading)[2:-1]]
+    assert [re.sub(r"\\(.)", r"\1", cell) for cell in shown] == HOSTILE
+    assert r"\input" not in latex(tables) and "<script>" not in markdown(tables)

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from examples import DRAFT, artefacts, draw_image, make_plan, times, work, write_pairs
@@ -379,3 +380,26 @@ def test_a_mirrored_pair_is_the_same_by_level_and_alone(pairs):
     run_pair(pairs[0].a, pairs[0].b_prime, Path("alone"), resolve({**DRAFT, **settings}))
     together = artefacts(Path("alone"))
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
+
+
+def test_depth_and_transparency_reach_the_results(tmp_path):
+    """A of 16 bits with opacity, B' of 8 bits without; then with 8 bits asked for."""
+    deep = np.random.default_rng(5).integers(0, 65536, (24, 32, 3)).astype(np.uint16)
+    alpha = (np.arange(24 * 32).reshape(24, 32) * 80).astype(np.uint16)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(np.dstack([deep, alpha])))
+    b_prime = draw_image(tmp_path / "b.png", 3)
+    found = {}
+    for depth in ("auto", 8):
+        settings = resolve({**DRAFT, "depth": depth})
+        run_pair(str(tmp_path / "a.png"), b_prime, tmp_path / "out", settings, "cpu")
+        for name in ("a_prime", "b"):
+            content = (tmp_path / f"out/{name}.png").read_bytes()
+            found[name, depth] = imagecodecs.png_decode(content)
+    assert found["a_prime", "auto"].shape == (24, 32, 4)
+    assert found["b", "auto"].shape == (24, 32, 3)
+    np.testing.assert_array_equal(found["a_prime", "auto"][..., 3], alpha)
+    for name in ("a_prime", "b"):
+        assert found[name, "auto"].dtype == np.uint16 and found[name, 8].dtype == np.uint8
+        colours = [found[name, depth][..., :3].astype(float) for depth in ("auto", 8)]
+        np.testing.assert_allclose(colours[0] / 257, colours[1], atol=1.5)
+    assert (found["b", "auto"] % 257).any()

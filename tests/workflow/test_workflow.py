@@ -202,3 +202,34 @@ def test_a_killed_run_is_taken_up_again_with_the_same_bytes(finished, tmp_path, 
         artefacts(folder / RESULTS / "hierarchical"),
     )
     assert made == {name: value for name, value in expected.items() if name.startswith("pair1")}
+
+
+def test_a_folder_of_results_that_a_shell_would_obey(finished, tmp_path, monkeypatch):
+    folder, pairs = finished
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "images", "images")
+    results = "it's;touch made;x $(touch made) `touch made` & > made"
+    write_config(pairs[:1], results=results, checkpoint="pair")
+    result = snakemake()
+    assert result.returncode == 0, result.stdout
+    assert not Path("made").exists()
+    assert (Path(results) / "hierarchical/pair1/a_prime.png").exists()
+
+
+def test_a_pair_that_fails_is_listed_with_its_remedy(finished, tmp_path, monkeypatch):
+    folder, pairs = finished
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "images", "images")
+    Path(pairs[1].a).write_bytes(b"no image")
+    write_config(pairs, checkpoint="pair", pairs_per_job=2)
+    result = snakemake()
+    assert result.returncode != 0
+    assert "1 failed, listed with remedies in results/failures.tsv" in result.stdout
+    _, row = Path("results/failures.tsv").read_text().splitlines()
+    variant, pair, stage, reason, remedy, log = row.split("\t")
+    assert (variant, pair, stage) == ("hierarchical", "pair2", "pair")
+    assert "no image" in reason and remedy == "save it as PNG or JPEG"
+    assert "FAILED" in Path(log).read_text()
+    status = subprocess.run(["dia", "status", "--json"], capture_output=True, text=True)
+    found = json.loads(status.stdout)["hierarchical"]
+    assert (found["done"], found["failed"], found["remaining"]) == (1, 1, 0)

@@ -48,7 +48,7 @@ def evaluate(source, target, field, patch):
             at, moved = _beside((height, width), dy, dx)
             offset = torch.tensor((dy, dx), device=field.device)
             index, inside = _index(field[at] + offset, target.shape)
-            other = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, -1)
+            other = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, rows.shape[1])
             total[at] += (source[moved] * other).sum(dim=-1) * inside
             count[at] += inside
     _, inside = _index(field, target.shape)
