@@ -118,7 +118,7 @@ def valid(tmp_path_factory):
     deep = pixels.astype(np.uint16) * 257
     (folder / "deep.png").write_bytes(imagecodecs.png_encode(deep))
     tifffile.imwrite(folder / "deep.tif", deep, compression="zlib")
-    tifffile.imwrite(folder / "light.tif", (pixels / 255).astype(np.float32))
+    tifffile.imwrite(folder / "light.tif", (pixels / 255).astype(np.float32), photometric="rgb")
     exr = pytest.importorskip("OpenEXR")
     header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}
     exr.File(header, {"RGB": (pixels / 255).astype(np.float32)}).write(str(folder / "light.exr"))

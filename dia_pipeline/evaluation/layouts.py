@@ -69,7 +69,11 @@ def read_layout(
     """
     if layout not in LAYOUTS:
         raise LayoutError("", f"there is no layout {layout!r}", f"known are {', '.join(LAYOUTS)}")
-    rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
+    try:
+        rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        reason = f"a file of the layout {layout} is not as it should be ({error!r})"
+        raise LayoutError(folder, reason, "unpack the benchmark again") from error
     if not rows:
         raise LayoutError(folder, f"there are no pairs of the layout {layout} in this folder")
     return rows
@@ -203,7 +207,12 @@ def _from_one(xs: list[str], ys: list[str]) -> list[list[float]]:
 
 
 def _voc_box(path: Path) -> list[float] | None:
-    return loadmat(path)["bbox"].astype(float).ravel().tolist() if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return loadmat(path)["bbox"].astype(float).ravel().tolist()
+    except Exception as error:  # SciPy's reader raises many kinds
+        raise LayoutError(path, f"the box cannot be read ({error})", "unpack it again") from error
 
 
 def _numbered(number: int, images: list[Path]) -> str:

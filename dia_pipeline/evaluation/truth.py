@@ -138,7 +138,7 @@ def read_keypoints(
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TruthError(
             path,
             f"the keypoints cannot be read ({error!r})",
@@ -146,6 +146,8 @@ def read_keypoints(
         ) from error
     if a.ndim != 2 or a.shape[1] != 2 or a.shape != b_prime.shape or not len(a):
         raise TruthError(path, "`a` and `b_prime` must be lists of as many points [x, y] each")
+    if not corners.size or ("box_b_prime" in content and corners.size != 4):
+        raise TruthError(path, "`box_b_prime` must be [left, top, right, bottom]")
     for name, points, size in (("a", a, shape), ("b_prime", b_prime, target_shape)):
         _check_points(path, name, points, size)
     box = float(np.ptp(corners, axis=0).max())

@@ -18,6 +18,9 @@ from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.state import write_state
 
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading a value of another form raises."""
+
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
     """The `settings` and the `variants` of a configuration such as config/ablation.yaml.
@@ -29,7 +32,7 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         variants = {name: options or {} for name, options in content["variants"].items()}
         return content.get("settings") or {}, variants
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, yaml.YAMLError, *MALFORMED) as error:
         raise ConfigError(
             path,
             f"the variants cannot be read ({error!r})",

@@ -198,3 +198,21 @@ def test_a_missing_file_of_a_pair_is_named(tss):
 def test_an_unknown_layout_is_refused_with_those_there_are(tmp_path):
     with pytest.raises(LayoutError, match=r"'tts'.*tss.*pf-willow"):
         read(tmp_path, "tts")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00", b"[" * 5000, b"nonsense;1;2\n3\n", b"{}"]
+)
+@pytest.mark.parametrize("layout", ["tss", "spair-71k", "pf-pascal"])
+def test_a_file_of_a_benchmark_that_means_nothing_is_named(request, layout, content):
+    """Each file but images and flows in turn; what is read in spite of it is whole."""
+    folder = request.getfixturevalue(layout.replace("-71k", "").replace("-", "_"))
+    whole = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    for path in whole:
+        if path.suffix not in (".png", ".jpg", ".flo"):
+            path.write_bytes(content)
+            try:
+                read_layout(folder, layout, folder / "derived")
+            except LayoutError as error:
+                assert str(folder) in str(error)
+            path.write_bytes(whole[path])

@@ -388,7 +388,7 @@ LIGHT = np.linspace(0, 1, 60).reshape(4, 5, 3).astype(np.float32)
 
 
 def test_linear_light_of_a_tiff_is_encoded(tmp_path):
-    tifffile.imwrite(tmp_path / "light.tif", LIGHT)
+    tifffile.imwrite(tmp_path / "light.tif", LIGHT, photometric="rgb")
     picture = read_picture(tmp_path / "light.tif")
     np.testing.assert_allclose(picture.deep, srgb_curve(LIGHT.astype(float)) * 255, atol=0.01)
 
@@ -397,7 +397,7 @@ def test_linear_light_of_a_tiff_is_encoded(tmp_path):
 def test_floats_of_no_known_range_are_refused(tmp_path, value):
     light = LIGHT.copy()
     light[1, 1, 1] = value
-    tifffile.imwrite(tmp_path / "light.tif", light)
+    tifffile.imwrite(tmp_path / "light.tif", light, photometric="rgb")
     with pytest.raises(ImageError, match="no known range"):
         read_image(tmp_path / "light.tif")
 
