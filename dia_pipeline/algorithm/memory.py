@@ -84,6 +84,11 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
     )
 
 
+def needed_to_compose(shape: Shape, settings: Settings) -> int:
+    """Bytes that an image of this full size takes to be put together."""
+    return (REFINEMENT if settings.refine else COMPOSITION) * math.prod(shape)
+
+
 def check_full_size(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:
     """Make sure that images of these full sizes can be put together from their fields.
 
@@ -91,17 +96,17 @@ def check_full_size(a: Shape, b_prime: Shape, settings: Settings, device: torch.
         PairTooLargeError: they cannot; no setting but `refine` makes them smaller.
     """
     free = free_memory(device)
-    each = REFINEMENT if settings.refine else COMPOSITION
     largest = max(a, b_prime, key=math.prod)
-    needed = each * math.prod(largest)
+    needed = needed_to_compose(largest, settings)
     if needed <= free:
         return
+    fitting = free / needed * math.prod(largest) / 1e6
     without = " or leave out refine," if settings.refine else ""
     raise PairTooLargeError(
         "",
         f"an image of {largest[1]} x {largest[0]} pixels takes about {needed / 1e9:.1f} GB of "
         f"memory to be put together, and {free / 1e9:.1f} GB are free",
-        f"scale it down to {free / each / 1e6:.0f} megapixels,{without} or find a larger machine",
+        f"scale it down to {fitting:.0f} megapixels,{without} or find a larger machine",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.colour import rounded_to_8_bits
-from dia_pipeline.io.decoding import MAX_PIXELS, Decoded, UnknownFormatError, decode
+from dia_pipeline.io.decoding import (
+    MAX_PIXELS,
+    Decoded,
+    UnknownFormatError,
+    decode,
+    open_image,
+)
 from dia_pipeline.io.files import fault_of_file, replace_file
 from dia_pipeline.pixels import to_bytes
 
@@ -83,6 +90,16 @@ def read_picture(path: str | Path) -> Picture:
     clear = decoded.alpha is not None and not _is_opaque(decoded.alpha)
     alpha = decoded.alpha if clear else None
     return Picture(str(path), over_white, deep, alpha, decoded.profile, decoded.notes)
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of an image by its header; (0, 0) where that does not tell.
+
+    An image that is turned on its side has them exchanged.
+    """
+    with suppress(Exception), open_image(path) as image:  # the decoders raise many kinds
+        return image.height, image.width
+    return 0, 0
 
 
 def as_image(value: Any, name: str) -> np.ndarray:

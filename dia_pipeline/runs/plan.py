@@ -199,6 +199,17 @@ class Plan:
         paths = (path for p in self.batches[batch] for path in (p.a, p.b_prime, p.a_prime))
         return list(dict.fromkeys(filter(None, paths)))
 
+    def megabytes_to_compose(self, variant: str, batch: str) -> int:
+        """What putting the largest image of a batch together takes, by the headers of the files."""
+        from dia_pipeline.algorithm.memory import needed_to_compose
+        from dia_pipeline.io.images import image_size
+
+        return max(
+            needed_to_compose(image_size(path), self.settings(variant, pair)) // 10**6
+            for pair in self.batches[batch]
+            for path in (pair.a, pair.b_prime)
+        )
+
     def truth_files(self, batch: str) -> list[str]:
         """The files of what is known of the pairs of a batch, each once."""
         return list(dict.fromkeys(path for p in self.batches[batch] for path in p.truth_files))

@@ -5,6 +5,7 @@ import sys
 from dataclasses import fields, replace
 
 import pytest
+from PIL import Image
 
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
@@ -125,3 +126,16 @@ def test_the_synthetic_benchmark_is_one_input_beside_other_images():
     paths = ["a1.png", "r/synthetic/x/a.png", "r/synthetic/x/b.png"]
     assert plan.inputs(paths) == ["a1.png", plan.synthetic_receipt]
     assert Plan(Config(PAIRS[:1], results="r")).inputs(paths) == paths
+
+
+def test_a_job_asks_for_the_memory_that_its_largest_image_takes(tmp_path):
+    """By the headers; a file that tells nothing asks for nothing."""
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "large.png")
+    (tmp_path / "broken.png").write_bytes(b"none")
+    small, large, broken = (str(tmp_path / f"{n}.png") for n in ("none", "large", "broken"))
+    pairs = (Pair("p", small, large), Pair("q", broken, broken, {"refine": True}))
+    plan = Plan(Config(pairs, pairs_per_job=1))
+    assert plan.megabytes_to_compose("hierarchical", "0001") == 115 * 6
+    assert plan.megabytes_to_compose("hierarchical", "0002") == 0
+    refined = Plan(Config(pairs, settings={"preset": "photo-to-photo"}))
+    assert refined.megabytes_to_compose("hierarchical", "0001") == 230 * 6

@@ -92,6 +92,11 @@ def minutes(per_pair):
     )
 
 
-def megabytes(memory):
-    """The memory limit of a job, doubled with every attempt."""
-    return lambda wildcards, attempt: memory * 2 ** (attempt - 1)
+def megabytes(memory, foreseen=lambda wildcards: 0):
+    """The memory limit of a job, beside what is foreseen of it; doubled with every attempt."""
+    return lambda wildcards, attempt: (memory + foreseen(wildcards)) * 2 ** (attempt - 1)
+
+
+def composing(wildcards):
+    """What putting images together takes, which grows with their full size."""
+    return PLAN.megabytes_to_compose(wildcards.variant, wildcards.batch)

@@ -13,7 +13,7 @@ rule aggregate:
     threads: 1
     resources:
         gpu=0,
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(3000, composing),
         runtime=minutes(per_pair=1),
     params:
         plan=plan,
