@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -37,6 +37,15 @@ _FORMATS = "pip install 'dia-pipeline[formats]'"
 
 _TWELVE_BITS = 4095
 """Greatest value of 12 bits."""
+
+_ORIENTATION, _PHOTOMETRIC, _MOST, _PROFILE = 274, 262, 281, 34675
+"""Tags of TIFF, the first of EXIF too: how it is turned, what zero is, the greatest value, and the
+colour profile."""
+
+_WHITE_IS_ZERO = 0
+
+_CHANNELS = {_WHITE_IS_ZERO: 1, 1: 1, 2: 3, 5: 4}
+"""Channels by what a TIFF says that it holds: grey from white or black on, RGB, CMYK."""
 
 _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda values: values[:, ::-1],
@@ -170,7 +179,7 @@ def _decode_deep_png(path: Path) -> Decoded:
     import imagecodecs
 
     with open_image(path) as image:
-        orientation = image.getexif().get(274, 1)
+        orientation = image.getexif().get(_ORIENTATION, 1)
         profile = image.info.get("icc_profile")
     values = _with_channels(imagecodecs.png_decode(path.read_bytes()))
     alpha = values[..., -1] if values.shape[-1] in (2, 4) else None
@@ -180,46 +189,69 @@ def _decode_deep_png(path: Path) -> Decoded:
     return _finished(_turned(colours, orientation), _turned(alpha, orientation), profile, notes)
 
 
+class _Page(NamedTuple):
+    """The first page of a TIFF: colours (H, W, C) and opacity (H, W) as they are stored."""
+
+    colours: np.ndarray
+    alpha: np.ndarray | None
+    premultiplied: bool
+    bits: int
+    tags: dict[int, Any]
+
+
 def _decode_deep_tiff(path: Path) -> Decoded | None:
     """A TIFF of more than 8 bits; None if it is another."""
-    from tifffile import PHOTOMETRIC, TiffFile
+    from tifffile import TiffFile
 
     with TiffFile(path) as tiff:
         page: Any = tiff.pages[0]
-        photometric = page.photometric
-        plain = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB)
-        if page.bitspersample <= 8 or photometric not in (*plain, PHOTOMETRIC.SEPARATED):
+        if page.bitspersample <= 8 or int(page.photometric) not in _CHANNELS:
             return None
         _check_pixels(page.imagelength * page.imagewidth)
         notes = list(_notes_on_frames(len(tiff.pages), "the first page"))
-        values = page.asarray()
-        tags = {tag.code: tag.value for tag in page.tags.values()}
-        if page.planarconfig == 2 and values.ndim == 3:
-            values = np.moveaxis(values, 0, -1)
-        bits, extra = page.bitspersample, [int(each) for each in page.extrasamples]
-    values = _with_channels(values)
-    count = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}.get(photometric, 1)
-    colours = values[..., :count]
-    alpha = values[..., count] if extra[:1] in ([1], [2]) else None
-    profile = tags.get(34675)
-    if values.dtype.kind == "f":
-        if profile:
-            raise ValueError("floating-point colours of a profile are not known here")
-        if not (np.isfinite(colours).all() and 0 <= colours.min() <= colours.max() <= 1):
-            raise ValueError("floating-point values beyond 0 to 1 have no known range")
-        colours, alpha = _of_light(colours, alpha, premultiplied=extra[:1] == [1])
-        notes.append("its values are taken for linear light")
-    elif values.dtype == np.uint16:
-        colours = _stretched(colours, bits, tags.get(281), notes)
-        if alpha is not None and extra[:1] == [1]:
-            colours = _divided(colours / 65535, alpha / 65535)
-            colours = np.rint(colours.clip(0, 1) * 65535).astype(np.uint16)
-    else:
-        raise ValueError(f"{values.dtype} values have no known range")
-    if photometric == PHOTOMETRIC.MINISWHITE:
+        stored = _stored(page)
+    profile, orientation = stored.tags.get(_PROFILE), stored.tags.get(_ORIENTATION, 1)
+    read = {"f": _light_of_page, "u": _levels_of_page}.get(stored.colours.dtype.kind)
+    if read is None or stored.colours.dtype.itemsize > 4:
+        raise ValueError(f"{stored.colours.dtype} values have no known range")
+    colours, alpha = read(stored, notes)
+    if stored.tags[_PHOTOMETRIC] == _WHITE_IS_ZERO:
         colours = 65535 - colours
-    turn = tags.get(274, 1)
-    return _finished(_turned(colours, turn), _turned(alpha, turn), profile, notes)
+    return _finished(_turned(colours, orientation), _turned(alpha, orientation), profile, notes)
+
+
+def _stored(page: Any) -> _Page:
+    values = page.asarray()
+    if page.planarconfig == 2 and values.ndim == 3:
+        values = np.moveaxis(values, 0, -1)
+    values = _with_channels(values)
+    count = _CHANNELS[int(page.photometric)]
+    extra = [int(each) for each in page.extrasamples][:1]
+    alpha = values[..., count] if extra in ([1], [2]) else None
+    tags = {tag.code: tag.value for tag in page.tags.values()}
+    return _Page(values[..., :count], alpha, extra == [1], page.bitspersample, tags)
+
+
+def _light_of_page(page: _Page, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Floats as uint16 in sRGB."""
+    if page.tags.get(_PROFILE):
+        raise ValueError("floating-point colours of a profile are not known here")
+    colours = page.colours
+    if not (np.isfinite(colours).all() and 0 <= colours.min() <= colours.max() <= 1):
+        raise ValueError("floating-point values beyond 0 to 1 have no known range")
+    notes.append("its values are taken for linear light")
+    return _of_light(colours, page.alpha, page.premultiplied)
+
+
+def _levels_of_page(page: _Page, notes: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Levels of up to 16 bits as uint16."""
+    if page.colours.dtype != np.uint16:
+        raise ValueError(f"{page.colours.dtype} values have no known range")
+    colours, alpha = _stretched(page.colours, page.bits, page.tags.get(_MOST), notes), page.alpha
+    if alpha is not None and page.premultiplied:
+        divided = _divided(colours / 65535, alpha / 65535).clip(0, 1)
+        colours = np.rint(divided * 65535).astype(np.uint16)
+    return colours, alpha
 
 
 def _stretched(values: np.ndarray, bits: int, most: Any, notes: list[str]) -> np.ndarray:
