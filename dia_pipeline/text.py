@@ -36,11 +36,6 @@ def for_latex(text: str) -> str:
     return "".join(_LATEX.get(each, each) for each in one_line(text))
 
 
-def for_plots(text: str) -> str:
-    """As a label of Matplotlib, which takes what stands between dollars for formulas."""
-    return one_line(text).replace("$", r"\$")
-
-
 def fault_of_path(path: str) -> str | None:
     """Why a path cannot be used in the workflow, whose rules take braces for wildcards."""
     if re.search("[{}]", path):

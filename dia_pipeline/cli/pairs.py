@@ -53,8 +53,11 @@ def weights(
     ] = None,
 ):
     """Find or fetch the network weights; say which, where from, under what licence."""
+    from dia_pipeline.io.files import check_folder
     from dia_pipeline.stages.jobs import find_backbone
 
+    if output:
+        check_folder(output.parent)
     record, found = find_backbone(backbone)
     say(f"backbone  {record.name}")
     say(f"file      {found.path}")
@@ -68,8 +71,10 @@ def weights(
 @app.command(rich_help_panel=PANEL)
 def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
     """Write example pairs and a sequence, made from photographs that installed packages carry."""
+    from dia_pipeline.io.files import check_folder
     from dia_pipeline.samples.demo import demo_pairs, demo_sequence
 
+    check_folder(folder)
     say(f"The table of pairs: {demo_pairs(folder)}")
     say(f"The table of sequences: {demo_sequence(folder)}")
 

@@ -233,3 +233,10 @@ def test_a_pair_that_fails_is_listed_with_its_remedy(finished, tmp_path, monkeyp
     status = subprocess.run(["dia", "status", "--json"], capture_output=True, text=True)
     found = json.loads(status.stdout)["hierarchical"]
     assert (found["done"], found["failed"], found["remaining"]) == (1, 1, 0)
+
+
+def test_a_folder_of_results_that_is_none_is_told_in_words(pairs):
+    write_config(pairs, results="images/b_prime.png")
+    result = snakemake("--dry-run")
+    assert result.returncode != 0
+    assert "results cannot be written here" in result.stdout and "Traceback" not in result.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.lock import hold_lock
 from dia_pipeline.runs.plan import Plan
@@ -29,13 +30,13 @@ try:
             source=SOURCE,
         )
     )
+    if workflow.is_main_process:
+        check_folder(PLAN.results)
+        # What is damaged counts as missing, so that it is made again.
+        for path in PLAN.withdraw_damaged():
+            print(f"{path}: the file is damaged and is made again", file=sys.stderr)
 except DiaError as error:
     raise WorkflowError(str(error))
-
-# What is damaged counts as missing, so that it is made again.
-if workflow.is_main_process:
-    for path in PLAN.withdraw_damaged():
-        print(f"{path}: the file is damaged and is made again", file=sys.stderr)
 
 write_plan = functools.cache(PLAN.write)
 
