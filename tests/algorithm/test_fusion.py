@@ -39,3 +39,11 @@ def test_alpha_zero_takes_the_reconstruction_alone(features):
 def test_constant_features_do_not_divide_by_zero():
     flat = torch.full((2, 3, 3), 5.0)
     assert torch.isfinite(fuse(flat, flat, 0.8, "sigmoid")).all()
+
+
+@pytest.mark.parametrize("form", ["step", "sigmoid"])
+def test_the_response_is_that_of_the_range_of_the_features(features, form):
+    """Features seven times as strong, from another least value on, respond alike."""
+    squares = features.square()
+    stronger = (7 * squares + 3).sqrt()
+    assert torch.allclose(response(stronger, form), response(features, form), atol=1e-3)

@@ -63,3 +63,25 @@ def test_upsampling_by_any_ratio_keeps_an_identity():
     shape, target_shape = (90, 60), (45, 40)
     field = upsample(identity((30, 20), (30, 20)), shape, target_shape, (3.0, 3.0), (1.5, 2.0))
     assert (field - identity(shape, target_shape)).abs().max() <= 1
+
+
+def test_upsampling_is_its_definition():
+    """Pixel by pixel, with other ratios along every axis, up to the last row and column."""
+    shape, target_shape, scale, target_scale = (11, 14), (21, 33), (2.5, 2.6), (1.75, 3.25)
+    coarse = uniform((4, 5), (12, 10), seed=3)
+    found = upsample(coarse, shape, target_shape, scale, target_scale)
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            at = [(y + 0.5) / scale[0], (x + 0.5) / scale[1]]
+            cell = [min(int(at[0]), 3), min(int(at[1]), 4)]
+            for axis in (0, 1):
+                inside = at[axis] - cell[axis]
+                place = (coarse[cell[0], cell[1], axis].item() + inside) * target_scale[axis]
+                expected = min(int(place), target_shape[axis] - 1)
+                assert found[y, x, axis].item() == expected
+
+
+def test_three_levels_are_eight_times_as_fine():
+    shifted = identity((3, 4), (3, 4)) + torch.tensor((1, 2), dtype=torch.int32)
+    fine = upsample_levels(shifted, (24, 32), (99, 99), levels=3)
+    assert torch.equal(fine, identity((24, 32), (24, 32)) + torch.tensor((8, 16)).int())
