@@ -2,7 +2,7 @@
 
 A field of many coherent pieces, as the search leaves them, is carried to the pixels of images of
 several sizes, processed at most at 700 pixels; then the image is rebuilt, voted and seamless, and
-refined. Median of several runs of each step; the baseline is the published form of the same run.
+its colours alone are taken. Median of several runs of each step; the baseline is the published form of the same run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scipy.spatial import KDTree
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
 from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.nnf import identity
-from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
@@ -39,7 +39,7 @@ def main(
     largest: Annotated[int, typer.Option(help="No larger images (megapixels).")] = 24,
 ) -> None:
     """Print seconds and peak memory of every step by size and composition."""
-    table = Table("size", "composition", "field, s", "rebuild, s", "refine, s", "peak, GB")
+    table = Table("size", "composition", "field, s", "rebuild, s", "colours, s", "peak, GB")
     for size in SIZES:
         if size[0] * size[1] > largest * 1e6:
             continue
@@ -68,11 +68,11 @@ def pieces(shape: tuple[int, int]) -> torch.Tensor:
 def measure(
     own: np.ndarray, reference: np.ndarray, nnf: torch.Tensor, settings: Settings, runs: int
 ) -> tuple[float, float, float]:
-    """The median seconds of carrying the field, of rebuilding the image and of refining it."""
+    """The median seconds of carrying the field, of the image, and of taking its colours alone."""
     shape = reference.shape[:2]
     field, places = timed(lambda: full_field(nnf, 1, own, shape, settings), runs)
     built, image = timed(lambda: rebuild(own, reference, places, settings), runs)
-    return field, built, timed(lambda: refine(own, image), runs)[0]
+    return field, built, timed(lambda: take(own, image, "colours"), runs)[0]
 
 
 def timed(step: Callable, runs: int) -> tuple[float, object]:

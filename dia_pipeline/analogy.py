@@ -13,7 +13,7 @@ from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.orientation import orient
-from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.pixels import mirror, mirror_targets, resize_image
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
@@ -25,8 +25,8 @@ class Analogy:
 
     Images are uint8, or float32 in grey levels where they are to be shown with 16 bits.
 
-    B and its field are None for direction `ab`. With `refine`, A' and B are the refined images,
-    and the unrefined ones are kept beside them; otherwise those are None. Where the pair was
+    B and its field are None for direction `ab`. Where not everything of B' is taken, A' and B with
+    everything are kept beside them; otherwise those are None. Where the pair was
     matched `mirrored`, the fields of the levels lead to and from the mirror image of B'; nnf_ab
     and nnf_ba are those of B' as it was given.
     """
@@ -35,8 +35,8 @@ class Analogy:
     nnf_ab: np.ndarray
     b: np.ndarray | None = None
     nnf_ba: np.ndarray | None = None
-    a_prime_unrefined: np.ndarray | None = None
-    b_unrefined: np.ndarray | None = None
+    a_prime_everything: np.ndarray | None = None
+    b_everything: np.ndarray | None = None
     levels: dict[int, Level] = field(default_factory=dict)
     mirrored: bool = False
 
@@ -148,16 +148,16 @@ def aggregate(
         levels=levels,
         mirrored=mirrored,
     )
-    if settings.refine:
-        result.a_prime_unrefined = result.a_prime
-        result.a_prime = refine(full_a, result.a_prime)
+    if settings.take != "everything":
+        result.a_prime_everything = result.a_prime
+        result.a_prime = take(full_a, result.a_prime, settings.take)
     if fields.nnf_ba is not None:
         positions = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
         result.b = rebuild(full_reference, full_a, positions, settings)
         result.nnf_ba = nearest_pixels(positions).cpu().numpy()
-        if settings.refine:
-            result.b_unrefined = result.b
-            result.b = refine(full_reference, result.b)
+        if settings.take != "everything":
+            result.b_everything = result.b
+            result.b = take(full_reference, result.b, settings.take)
     return _turned_back(result, b_prime.shape[1]) if mirrored else result
 
 
@@ -178,7 +178,7 @@ def full_nnf(
 def _turned_back(result: Analogy, width: int) -> Analogy:
     """The result for B' as it was given, from that for its mirror image."""
     result.nnf_ab = mirror_targets(result.nnf_ab, width)
-    for name in ("b", "nnf_ba", "b_unrefined"):
+    for name in ("b", "nnf_ba", "b_everything"):
         value = getattr(result, name)
         if value is not None:
             setattr(result, name, mirror(value))

@@ -59,8 +59,6 @@ class Setting:
         """The values that it can have, in words."""
         if self.choices:
             return either(self.choices)
-        if isinstance(self.default, bool):
-            return "true or false"
         if isinstance(self.default, tuple):
             return f"{len(self.default)} numbers, each from {self.least} to {self.most}"
         if self.most is None:
@@ -87,8 +85,6 @@ class Setting:
     def _permits(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
-        if isinstance(self.default, bool):
-            return isinstance(value, bool)
         if isinstance(self.default, tuple):
             many = isinstance(value, (tuple, list)) and len(value) == len(self.default)
             return many and all(map(self._inside, value))
@@ -123,7 +119,7 @@ class Setting:
             count = len(self.default)
             items = {"type": "number", **bounds}
             return {**about, "type": "array", "items": items, "minItems": count, "maxItems": count}
-        kinds = {bool: "boolean", int: "integer", float: "number"}
+        kinds = {int: "integer", float: "number"}
         return {**about, "type": kinds[type(self.default)], **bounds}
 
 

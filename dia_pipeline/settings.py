@@ -46,12 +46,12 @@ SHORTHANDS = {
             "preset",
             "photo-to-style",
             "kind of the pair, as the paper's authors recommend it: sets blend and ratio, "
-            "and refine for the last",
+            "and take for the last",
             {
                 "photo-to-style": {"blend": 3, "ratio": 1.0},
                 "style-to-style": {"blend": 3, "ratio": 1.0},
                 "style-to-photo": {"blend": 2, "ratio": 0.5},
-                "photo-to-photo": {"blend": 3, "ratio": 1.0, "refine": True},
+                "photo-to-photo": {"blend": 3, "ratio": 1.0, "take": "colours"},
             },
         ),
         _shorthand(
@@ -230,11 +230,13 @@ class Settings:
         Step.RESULTS,
         choices=("seamless", "voted"),
     )
-    refine: bool = _setting(
-        False,
-        "refines A' and B by weighted least squares (photo to photo), so that they keep the "
-        "details of A and B'; what they were before is written too",
+    take: str = _setting(
+        "everything",
+        "what of B' is taken: everything; its colours alone, so that A keeps its details (photo to "
+        "photo); or its texture alone, so that A keeps its colours. A' and B with everything are "
+        "written too",
         Step.RESULTS,
+        choices=("everything", "colours", "texture"),
         usual=True,
     )
     depth: str | int = _setting(

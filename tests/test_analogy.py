@@ -14,7 +14,7 @@ from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level
 from dia_pipeline.algorithm.features import extract, working_size
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample
 from dia_pipeline.algorithm.patchmatch import exact, stack
-from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.analogy import analogy
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import photograph, sampled, warped
@@ -137,19 +137,19 @@ def test_one_direction_gives_a_prime_alone(network, small):
 def test_refinement_is_part_of_photo_to_photo(network, small):
     options = {"quality": "draft", "preset": "photo-to-photo"}
     result = analogy(*small, network, resolve(options))
-    plain = analogy(*small, network, resolve({**options, "refine": False}))
-    np.testing.assert_array_equal(result.a_prime_unrefined, plain.a_prime)
-    np.testing.assert_array_equal(result.b_unrefined, plain.b)
-    np.testing.assert_array_equal(result.a_prime, refine(small[0], plain.a_prime))
-    np.testing.assert_array_equal(result.b, refine(small[1], plain.b))
+    plain = analogy(*small, network, resolve({**options, "take": "everything"}))
+    np.testing.assert_array_equal(result.a_prime_everything, plain.a_prime)
+    np.testing.assert_array_equal(result.b_everything, plain.b)
+    np.testing.assert_array_equal(result.a_prime, take(small[0], plain.a_prime, "colours"))
+    np.testing.assert_array_equal(result.b, take(small[1], plain.b, "colours"))
     assert not np.array_equal(result.a_prime, plain.a_prime)
-    assert plain.a_prime_unrefined is None and plain.b_unrefined is None
+    assert plain.a_prime_everything is None and plain.b_everything is None
 
 
 def test_refinement_follows_the_image_as_it_was_given_also_where_it_is_mirrored(network, small):
     options = {"quality": "draft", "preset": "photo-to-photo", "orientation": "mirrored"}
     result = analogy(*small, network, resolve(options))
-    turned = refine(small[1][:, ::-1], result.b_unrefined[:, ::-1])[:, ::-1]
+    turned = take(small[1][:, ::-1], result.b_everything[:, ::-1], "colours")[:, ::-1]
     np.testing.assert_array_equal(result.b, turned)
 
 

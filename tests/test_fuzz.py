@@ -233,7 +233,7 @@ def test_what_was_once_found_wrong_is_right_or_named(path, monkeypatch, tmp_path
 @settings(suppress_health_check=list(HealthCheck), deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["ratio", "blend", "alphas", "seed", "refine", "depth", "matcher", "x"]),
+        st.sampled_from(["ratio", "blend", "alphas", "seed", "take", "depth", "matcher", "x"]),
         st.one_of(
             st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.floats())
         ),

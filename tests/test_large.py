@@ -27,6 +27,6 @@ def test_twenty_four_megapixels_stay_under_six_gigabytes(tmp_path):
     subprocess.run([*command, *options], cwd=tmp_path, check=True)
     gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     assert gigabytes < 6
-    for name in ("a_prime", "a_prime_unrefined"):
+    for name in ("a_prime", "a_prime_everything"):
         assert read_image(tmp_path / "out" / f"{name}.png").shape == (4000, 6000, 3)
     assert read_image(tmp_path / "out" / "b.png").shape == day.shape

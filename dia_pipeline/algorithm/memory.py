@@ -42,7 +42,7 @@ COMPOSITION = 115
 """Bytes a pixel of a full-size image while it is put together."""
 
 REFINEMENT = 230
-"""The same with `refine`."""
+"""The same if not everything of the reference is taken."""
 
 
 class PairTooLargeError(DiaError):
@@ -86,14 +86,15 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
 
 def needed_to_compose(shape: Shape, settings: Settings) -> int:
     """Bytes that an image of this full size takes to be put together."""
-    return (REFINEMENT if settings.refine else COMPOSITION) * math.prod(shape)
+    each = COMPOSITION if settings.take == "everything" else REFINEMENT
+    return each * math.prod(shape)
 
 
 def check_full_size(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:
     """Make sure that images of these full sizes can be put together from their fields.
 
     Raises:
-        PairTooLargeError: they cannot; no setting but `refine` makes them smaller.
+        PairTooLargeError: they cannot; no setting but `take` makes them smaller.
     """
     free = free_memory(device)
     largest = max(a, b_prime, key=math.prod)
@@ -101,7 +102,7 @@ def check_full_size(a: Shape, b_prime: Shape, settings: Settings, device: torch.
     if needed <= free:
         return
     fitting = free / needed * math.prod(largest) / 1e6
-    without = " or leave out refine," if settings.refine else ""
+    without = "" if settings.take == "everything" else " or take everything,"
     raise PairTooLargeError(
         "",
         f"an image of {largest[1]} x {largest[0]} pixels takes about {needed / 1e9:.1f} GB of "

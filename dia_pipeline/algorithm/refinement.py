@@ -1,6 +1,7 @@
-"""Weighted-least-squares refinement for photo-to-photo pairs (section 5 of the paper).
+"""What of the reference is taken: everything, its colours alone or its texture alone.
 
-    refined = A + WLS(A') - WLS(A)
+    colours:  A + WLS(A' - A)      the colours of A', the details of A (section 5 of the paper)
+    texture:  A' - WLS(A' - A)     the details of A', the colours of A
 
 WLS is the filter of Farbman et al., "Edge-Preserving Decompositions for Multi-Scale Tone and
 Detail Manipulation" (2008): the u of (I + lambda L) u = f, where L is the Laplacian of the pixel
@@ -28,22 +29,25 @@ POLISH = 100
 """Conjugate-gradient iterations on larger images, from the solution at half their size."""
 
 
-def refine(own: np.ndarray, transferred: np.ndarray) -> np.ndarray:
-    """own + WLS(transferred) - WLS(own): the colours of the transfer, the details of `own`.
+def take(own: np.ndarray, transferred: np.ndarray, wanted: str) -> np.ndarray:
+    """The part of a transfer that is wanted.
 
     Args:
         own: (H, W, 3) uint8 or float32, A (or B'), which also guides the filter.
-        transferred: (H, W, 3) uint8, or float32 in grey levels, A' (or B).
+        transferred: (H, W, 3) uint8, or float32 in grey levels, A' (or B) with everything.
+        wanted: `everything`, `colours` or `texture`.
 
     Returns:
         (H, W, 3) of the type of `transferred`.
     """
+    if wanted == "everything":
+        return transferred
     dtype = np.float64 if own[..., 0].size <= MAX_DIRECT else np.float32
     guide = own @ LUMA.astype(dtype) / 255
     change = np.subtract(transferred, own, dtype=dtype)
-    refined = smooth(change, guide)  # the filter is linear
-    refined += own
-    return as_levels(refined, transferred.dtype)
+    colours = smooth(change, guide)
+    result = own + colours if wanted == "colours" else transferred - colours
+    return as_levels(result, transferred.dtype)
 
 
 def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:

@@ -53,9 +53,8 @@ def _option(setting: Setting, default: str) -> Any:
     kinds: dict[type, Any] = {tuple: tuple[float, float, float, float]}
     kind: Any = kinds.get(type(setting.default), type(setting.default))
     values = f"{setting.allowed}; "
-    if isinstance(setting.default, bool) or (kind is str and setting.choices):
-        values = ""  # the type shows them
     if kind is str:
+        values = ""  # the type shows them
         kind = one_of(map(str, setting.choices))
     panel = "Usual settings" if setting.usual else "Expert settings"
     about = f"{setting.meaning[0].upper()}{setting.meaning[1:]} ({values}default {default})."

@@ -22,7 +22,7 @@ PRESET = "photo-to-photo"
 
 @app.command(rich_help_panel="One sequence")
 @takes_settings(
-    "preset", "quality", "blend", "ratio", "max_side", "refine", "backbone", preset=PRESET
+    "preset", "quality", "blend", "ratio", "max_side", "take", "backbone", preset=PRESET
 )
 def timelapse(
     a: Annotated[

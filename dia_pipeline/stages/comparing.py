@@ -110,8 +110,8 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
         settings = plan.settings(variant, pair)
         found = unpack_levels(nnf.arrays)
         for number, level in found.items():
-            # Of the others, which only show where the matches lead, nothing is refined.
-            own = settings if number == min(found) else replace(settings, refine=False)
+            # Of the others, which only show where the matches lead, everything is taken.
+            own = settings if number == min(found) else replace(settings, take="everything")
             result = aggregate(*images, {number: level}, own, nnf.attributes["mirrored"])
             levels.setdefault(variant, {})[number] = result.a_prime
         accuracy = {

@@ -219,7 +219,7 @@ class SequenceGraph(GivenSequence):
 
     def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: Any) -> np.ndarray:
         """A' of a frame, (H, W, 3) uint8."""
-        from dia_pipeline.algorithm.refinement import refine
+        from dia_pipeline.algorithm.refinement import take
         from dia_pipeline.temporal.frames import make_frame
 
         parts = [
@@ -227,7 +227,7 @@ class SequenceGraph(GivenSequence):
             for number, weight in enumerate(weights)
         ]
         made = make_frame(a, parts, self.settings)
-        return refine(a, made) if self.settings.refine else made
+        return take(a, made, self.settings.take)
 
     def part(self, weight: float, a: np.ndarray, reference: np.ndarray, fields: Content) -> Part:
         """A part of a frame, of the values of what it is made of."""

@@ -84,8 +84,8 @@ def _write_images(
     images: dict[str, tuple[Any, Any]] = {
         "a_prime.png": (result.a_prime, a.alpha),
         "b.png": (result.b, b_prime.alpha),
-        "a_prime_unrefined.png": (result.a_prime_unrefined, a.alpha),
-        "b_unrefined.png": (result.b_unrefined, b_prime.alpha),
+        "a_prime_everything.png": (result.a_prime_everything, a.alpha),
+        "b_everything.png": (result.b_everything, b_prime.alpha),
         "overview.png": (overview, None),
     }
     made = [name for name, (image, _) in images.items() if image is not None]

@@ -16,7 +16,7 @@ def relighting_error(frame: np.ndarray, before: np.ndarray, explained: np.ndarra
     """Change of a relit frame that the change of its reference does not explain, in grey levels.
 
     Args:
-        frame, before: A' of two neighbouring frames, (H, W, 3) uint8, before any refinement.
+        frame, before: A' of two neighbouring frames, (H, W, 3) uint8, with everything taken.
         explained: what `frame`'s own field makes of the reference of `before`. With its fields
             unchanged a sequence has `explained` equal to `before`, and no error.
     """

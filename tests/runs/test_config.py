@@ -51,14 +51,14 @@ def problems(values: dict) -> list[str]:
 def test_cells_become_values(table):
     path = table(
         "# a comment",
-        "name|a|b_prime|ratio|blend|refine|alphas|seed",
+        "name|a|b_prime|ratio|blend|mirrored|alphas|seed",
         "",
         "one|a.png|b.png|.5|2|true||",
         "two| a.png |b.png||||.9, .8,.7,0|7",
     )
     config = load_config({"pairs": path, "pairs_per_job": 3, "settings": None}, SCHEMAS)
     assert config.pairs == (
-        Pair("one", "a.png", "b.png", {"ratio": 0.5, "blend": 2, "refine": True}),
+        Pair("one", "a.png", "b.png", {"ratio": 0.5, "blend": 2}, {"mirrored": True}),
         Pair("two", "a.png", "b.png", {"alphas": [0.9, 0.8, 0.7, 0], "seed": 7}),
     )
     assert config.pairs_per_job == 3
@@ -247,6 +247,7 @@ WRONG = {
     "matcher": "magic",
     "finest": 6,
     "depth": 12,
+    "take": "detail",
     "orientation": "upside-down",
     "alphas": [1, 1, 1, 1.1],
     "ratio": 0,
@@ -266,12 +267,12 @@ WRONG = {
     "precision": "float64",
     "feature_dtype": "int8",
 }
-"""For every option but `refine` a value just beyond what it can have."""
+"""For every option a value just beyond what it can have."""
 
 
 def test_what_a_setting_cannot_be_is_refused_wherever_it_stands(table):
     """By `resolve`, in the configuration and in a table: with its name and its value."""
-    assert set(WRONG) | {"refine"} == set(vocabulary.options())
+    assert set(WRONG) == set(vocabulary.options())
     for name, value in WRONG.items():
         with pytest.raises(vocabulary.SettingsError, match=rf"^{name}: .* is not possible"):
             vocabulary.resolve({name: value})

@@ -30,7 +30,7 @@ def affected(change: dict) -> set[str]:
         ({"seed": 3}, {"level5", "level4", "level3", "level2", "level1"}),
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2"}),
         ({"alphas": (0.5, 0.8, 0.7, 0.2)}, {"level5"}),
-        ({"refine": True}, {"aggregate"}),
+        ({"take": "colours"}, {"aggregate"}),
         ({"fine_smoothness": 0.1}, {"level2", "level1"}),
         ({"coarse_patch": 5}, {"level5", "level4", "level3"}),
         ({"orientation": "auto"}, {"features", "level5"}),
@@ -82,7 +82,7 @@ def test_variants_share_the_features_job_if_their_features_are_the_same():
 
 
 def test_only_the_batch_of_a_changed_row_is_decided_anew():
-    changed = (*PAIRS[:3], replace(PAIRS[3], options={"refine": True}), PAIRS[4])
+    changed = (*PAIRS[:3], replace(PAIRS[3], options={"take": "colours"}), PAIRS[4])
     plans = [Plan(Config(pairs, pairs_per_job=2)) for pairs in (PAIRS, changed)]
     different = {
         (stage, batch)
@@ -96,7 +96,7 @@ def test_only_the_batch_of_a_changed_row_is_decided_anew():
 def test_the_pair_checkpoint_is_decided_by_all_it_does_at_once():
     plans = [
         Plan(Config(PAIRS, checkpoint="pair", settings=settings))
-        for settings in ({}, {"ratio": 0.5}, {"seed": 1}, {"refine": True})
+        for settings in ({}, {"ratio": 0.5}, {"seed": 1}, {"take": "colours"})
     ]
     decided = [plan.decides("pair", "hierarchical", "0001") for plan in plans]
     assert len(set(decided)) == 3
@@ -133,7 +133,7 @@ def test_a_job_asks_for_the_memory_that_its_largest_image_takes(tmp_path):
     Image.new("RGB", (3000, 2000)).save(tmp_path / "large.png")
     (tmp_path / "broken.png").write_bytes(b"none")
     small, large, broken = (str(tmp_path / f"{n}.png") for n in ("none", "large", "broken"))
-    pairs = (Pair("p", small, large), Pair("q", broken, broken, {"refine": True}))
+    pairs = (Pair("p", small, large), Pair("q", broken, broken, {"take": "colours"}))
     plan = Plan(Config(pairs, pairs_per_job=1))
     assert plan.megabytes_to_compose("hierarchical", "0001") == 115 * 6
     assert plan.megabytes_to_compose("hierarchical", "0002") == 0

@@ -56,7 +56,7 @@ FEATURES = {"features_a", "features_b_prime"}
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2", "level1", *RESULTS}),
         ({"orientation": "mirrored"}, {"features_mirrored", *LEVELS}),
         ({"orientation": "auto"}, {"features_mirrored", *LEVELS}),
-        ({"refine": True}, {"results"}),
+        ({"take": "colours"}, {"results"}),
         ({"backbone": "vgg16"}, set()),
         ({"checkpoint": "pair"}, set()),
     ],

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from examples import DRAFT, artefacts, draw_image, make_plan, times, work, write_pairs
 
-from dia_pipeline.algorithm.refinement import refine
+from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import JobError
 from dia_pipeline.evaluation.measures import colour_distance
 from dia_pipeline.io import files
@@ -155,7 +155,7 @@ def test_a_changed_image_remakes_only_its_pair(plan):
 
 @pytest.mark.parametrize(
     ("change", "first"),
-    [({"refine": True}, None), ({"alphas": [0.9, 0.8, 0.7, 0]}, 2), ({"initial": "random"}, 5)],
+    [({"take": "colours"}, None), ({"alphas": [0.9, 0.8, 0.7, 0]}, 2), ({"initial": "random"}, 5)],
 )
 def test_a_changed_setting_remakes_what_it_affects(plan, change, first):
     before = times(RESULTS)
@@ -167,21 +167,21 @@ def test_a_changed_setting_remakes_what_it_affects(plan, change, first):
 
 def test_the_refined_images_are_the_result(plan):
     before = read_image(FOLDER / "pair1" / "a_prime.png")
-    work(Plan(replace(plan.config, settings={**plan.config.settings, "refine": True})))
+    work(Plan(replace(plan.config, settings={**plan.config.settings, "take": "colours"})))
     a, b_prime = map(read_image, (plan.config.pairs[0].a, plan.config.pairs[0].b_prime))
     made = {path.stem: read_image(path) for path in (FOLDER / "pair1").glob("*.png")}
-    np.testing.assert_array_equal(made["a_prime_unrefined"], before)
-    np.testing.assert_array_equal(made["a_prime"], refine(a, before))
-    np.testing.assert_array_equal(made["b"], refine(b_prime, made["b_unrefined"]))
+    np.testing.assert_array_equal(made["a_prime_everything"], before)
+    np.testing.assert_array_equal(made["a_prime"], take(a, before, "colours"))
+    np.testing.assert_array_equal(made["b"], take(b_prime, made["b_everything"], "colours"))
     assert not np.array_equal(made["a_prime"], before)
 
 
-def test_the_refined_image_is_what_is_measured(plan):
+def test_the_image_as_wanted_is_what_is_measured(plan):
     """The distance of its colours from those of B' is that of the file a_prime.png."""
     b_prime = read_image(plan.config.pairs[0].b_prime)
     found = []
-    for refined in (False, True):
-        changed = Plan(replace(plan.config, settings=plan.config.settings | {"refine": refined}))
+    for wanted in ("everything", "colours", "texture"):
+        changed = Plan(replace(plan.config, settings=plan.config.settings | {"take": wanted}))
         work(changed)
         run_batch(changed, "measure", "hierarchical", "0001")
         measured = read_measures(FOLDER / "pair1" / "measures.json")["colour_distance"]
@@ -237,13 +237,13 @@ def test_seconds_of_which_a_part_was_not_noted_are_none(plan):
 
 
 def test_outputs_that_are_no_longer_asked_for_go(plan):
-    refined = Plan(replace(plan.config, settings={**plan.config.settings, "refine": True}))
+    refined = Plan(replace(plan.config, settings={**plan.config.settings, "take": "colours"}))
     work(refined)
-    assert (FOLDER / "pair1" / "a_prime_unrefined.png").exists()
-    assert (FOLDER / "pair1" / "b_unrefined.png").exists()
+    assert (FOLDER / "pair1" / "a_prime_everything.png").exists()
+    assert (FOLDER / "pair1" / "b_everything.png").exists()
     work(plan)
-    assert not (FOLDER / "pair1" / "b_unrefined.png").exists()
-    assert not (FOLDER / "pair1" / "a_prime_unrefined.png").exists()
+    assert not (FOLDER / "pair1" / "b_everything.png").exists()
+    assert not (FOLDER / "pair1" / "a_prime_everything.png").exists()
 
 
 def test_batches_and_checkpoints_and_the_single_pair_give_the_same_bytes(plan):

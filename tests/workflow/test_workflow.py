@@ -108,7 +108,7 @@ def test_the_workflow_searches_as_the_paper_publishes(pairs):
     ("settings", "stages"),
     [
         ({"deconvolution": 0}, ()),  # what draft means
-        ({"refine": True}, ("aggregate",)),
+        ({"take": "colours"}, ("aggregate",)),
         ({"alphas": [0.9, 0.8, 0.7, 0.1]}, STAGES[4:]),
         ({"initial": "random"}, STAGES[1:]),
         ({"ratio": 0.9}, STAGES),
