@@ -2,7 +2,8 @@
 
 A field of many coherent pieces, as the search leaves them, is carried to the pixels of images of
 several sizes, processed at most at 700 pixels; then the image is rebuilt, voted and seamless, and
-its colours alone are taken. Median of several runs of each step; the baseline is the published form of the same run.
+its colours alone are taken. Median of several runs of each step; the baseline is the published form
+of the same run.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.io.colour import encode_linear, profile_name, to_srgb
 
 MAX_PIXELS = 200_000_000
@@ -79,7 +80,11 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
-class UnknownFormatError(ValueError):
+class ImageError(DiaError):
+    """A file cannot be read as an image."""
+
+
+class UnknownFormatError(ImageError):
     """The file is no image of a format that is read here."""
 
 
@@ -118,7 +123,8 @@ def open_image(path: str | Path) -> Image.Image:
         except Image.DecompressionBombWarning as warning:
             raise Image.DecompressionBombError(warning) from warning
         except UnidentifiedImageError as error:
-            raise UnknownFormatError(str(error)) from error
+            problem = "this is no image of a known format"
+            raise UnknownFormatError(path, problem, "save it as PNG or JPEG") from error
 
 
 @cache

@@ -15,12 +15,11 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from dia_pipeline.errors import DiaError
 from dia_pipeline.io.colour import rounded_to_8_bits
 from dia_pipeline.io.decoding import (
     MAX_PIXELS,
     Decoded,
-    UnknownFormatError,
+    ImageError,
     decode,
     open_image,
 )
@@ -31,10 +30,6 @@ log = logging.getLogger("dia")
 
 _HEADER = 33
 """Bytes of a PNG before its second chunk."""
-
-
-class ImageError(DiaError):
-    """A file cannot be read as an image."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +183,8 @@ def _decode(path: str | Path) -> Decoded:
     except Image.DecompressionBombError as error:
         limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
         raise ImageError(path, f"the image has {limit}", "scale it down first") from error
-    except UnknownFormatError as error:
-        raise ImageError(
-            path, "this is no image of a known format", "save it as PNG or JPEG"
-        ) from error
+    except ImageError:
+        raise
     except Exception as error:  # the decoders raise many kinds for damaged files
         raise ImageError(
             path,
