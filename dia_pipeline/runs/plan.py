@@ -6,9 +6,8 @@ that are already running keep theirs when somebody edits the configuration.
 
 from __future__ import annotations
 
-import glob
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -71,7 +70,7 @@ class Plan:
         """
         results = Path(results).resolve()
         plans = sorted(
-            results.glob("plans/*.json"), key=lambda path: path.stat().st_mtime, reverse=True
+            _whole_files(results / "plans"), key=lambda path: path.stat().st_mtime, reverse=True
         )
         for path in plans:
             with suppress(ArtefactError):
@@ -116,7 +115,7 @@ class Plan:
         """
         damaged = []
         for folder in ("receipts", "weights", "plans"):
-            for path in sorted(Path(self.results, folder).rglob("*.json")):
+            for path in sorted(_whole_files(self.results / folder)):
                 try:
                     read_state(path)
                 except ArtefactError as error:
@@ -135,10 +134,14 @@ class Plan:
         others: Iterable[Path] = ()
         if path.is_relative_to(receipts):
             _, variant, *names = path.relative_to(receipts).parts
-            batch = "*.json" if len(names) > 1 else names[0]
-            others = receipts.glob("/".join(["*", glob.escape(variant), *names[:-1], batch]))
+            own = names[:1]  # of a batch the file, of a sequence the folder of its chunks
+            others = [
+                each
+                for each in _whole_files(receipts)
+                if list(each.relative_to(receipts).parts[1:3]) == [variant, *own]
+            ]
         elif path.parent.name == "weights":
-            others = receipts.rglob("*.json")
+            others = list(_whole_files(receipts))
         for other in others:
             other.unlink()
         if path.parent.name != "plans":
@@ -352,3 +355,8 @@ class Plan:
     @property
     def comparison(self) -> Path:
         return self.results / "comparison.json"
+
+
+def _whole_files(folder: Path) -> Iterator[Path]:
+    """The files of state under a folder; not the hidden ones, which are being written."""
+    return (path for path in folder.rglob("*.json") if not path.name.startswith("."))

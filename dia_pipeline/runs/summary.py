@@ -66,7 +66,7 @@ def failures_since(plan: Plan) -> dict[str, set[str]]:
     """The pairs and frames, by variant, that had failed at the end of the latest run of a plan."""
     failed: dict[str, set[str]] = {}
     with suppress(OSError, csv.Error, KeyError, ValueError):
-        begun = max(path.stat().st_mtime for path in plan.results.glob("plans/*.json"))
+        begun = max(path.stat().st_mtime for path in plan.results.glob("plans/[!.]*.json"))
         if plan.failures.stat().st_mtime < begun:
             return {}  # a new run has begun since
         with plan.failures.open(encoding="utf-8", newline="") as file:

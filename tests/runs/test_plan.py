@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.runs.config import Config, Pair
-from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.settings import STAGES, Settings, resolve
+from dia_pipeline.store.receipts import Receipt
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
@@ -139,3 +140,31 @@ def test_a_job_asks_for_the_memory_that_its_largest_image_takes(tmp_path):
     assert plan.megabytes_to_compose("hierarchical", "0002") == 0
     refined = Plan(Config(pairs, settings={"preset": "photo-to-photo"}))
     assert refined.megabytes_to_compose("hierarchical", "0001") == 230 * 6
+
+
+def test_damaged_receipts_take_those_of_their_batch_along_and_nothing_else(tmp_path):
+    """What is just being written is hidden, and no damage."""
+    plan = Plan(Config(PAIRS, results=str(tmp_path), pairs_per_job=2, variants={"v": {}, "w": {}}))
+    receipts = {
+        (stage, variant, batch): plan.job_file("receipts", stage, variant, batch)
+        for stage in ("level5", "level4", "aggregate")
+        for variant in plan.variants
+        for batch in plan.batches
+    }
+    for (stage, variant, batch), path in receipts.items():
+        Receipt(stage, variant, batch).write(path)
+    damaged = receipts["level4", "v", "0002"]
+    damaged.write_text("{")
+    hidden = damaged.with_name(".0001.part.json")
+    hidden.write_text("{")
+    assert plan.withdraw_damaged() == [damaged]
+    gone = {key for key, path in receipts.items() if not path.exists()}
+    assert gone == {(stage, "v", "0002") for stage in ("level5", "level4", "aggregate")}
+    assert hidden.exists()
+
+
+def test_a_folder_where_a_file_of_state_belongs_is_named(tmp_path):
+    plan = Plan(Config(PAIRS, results=str(tmp_path)))
+    plan.receipt("level5", "hierarchical", "0001").mkdir(parents=True)
+    with pytest.raises(PlanError, match="this is a folder .* remove it"):
+        plan.withdraw_damaged()
