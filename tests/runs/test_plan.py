@@ -166,5 +166,5 @@ def test_damaged_receipts_take_those_of_their_batch_along_and_nothing_else(tmp_p
 def test_a_folder_where_a_file_of_state_belongs_is_named(tmp_path):
     plan = Plan(Config(PAIRS, results=str(tmp_path)))
     plan.receipt("level5", "hierarchical", "0001").mkdir(parents=True)
-    with pytest.raises(PlanError, match="this is a folder .* remove it"):
+    with pytest.raises(PlanError, match=r"this is a folder .* remove it"):
         plan.withdraw_damaged()
