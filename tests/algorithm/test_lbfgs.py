@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 import pytest
@@ -126,3 +128,85 @@ def test_both_forms_find_the_same_minimum(monkeypatch):
     plain = minimise(function, start, 20)
     np.testing.assert_allclose(found.point, plain.point, rtol=1e-6)
     np.testing.assert_allclose(found.values, plain.values, rtol=1e-6)
+
+
+def trial(step: float, value: float, slope: float = 0.0) -> lbfgs._Trial:
+    return lbfgs._Trial(step, value, slope, torch.zeros(1, 1), torch.zeros(1, 1))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 2.0), (1.5, 4.0), (3.0, 0.5)])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.85, 0.02, 0.99])
+def test_the_next_step_is_the_minimum_of_the_parabola(low, high, share):
+    """Through the value and slope at the one end and the value at the other, inside the middle."""
+    lowest = low + share * (high - low)
+    near = trial(low, 3 * (low - lowest) ** 2 - 7, 6 * (low - lowest))
+    far = trial(high, 3 * (high - lowest) ** 2 - 7)
+    expected = low + min(max(share, 0.1), 0.9) * (high - low)
+    assert lbfgs._between(near, far) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", [math.inf, -5.0])
+def test_where_there_is_no_parabola_the_step_is_halved(value):
+    assert lbfgs._between(trial(1.0, 0.0, -1.0), trial(3.0, value)) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_direction_is_that_of_bfgs(count):
+    """Of the dense inverse, updated pair by pair from a multiple of the identity on."""
+    random, history, size = np.random.default_rng(count), 4, 6
+    steps, changes = np.zeros((history, size)), np.zeros((history, size))
+    root = random.normal(size=(size, size))
+    for pair in range(count):
+        steps[pair] = random.normal(size=size)
+        changes[pair] = (root @ root.T + np.eye(size)) @ steps[pair]
+    gradient = random.normal(size=size)
+    memory = np.vstack([steps, changes, gradient])
+    newest = list(reversed(range(count)))
+    found = lbfgs._direction(memory @ memory.T, newest, history) @ memory
+    inverse = np.eye(size)
+    if count:
+        s, y = steps[newest[0]], changes[newest[0]]
+        inverse *= (s @ y) / (y @ y)
+    for s, y in zip(steps[:count], changes[:count], strict=True):
+        left = np.eye(size) - np.outer(s, y) / (s @ y)
+        inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+    np.testing.assert_allclose(found, -inverse @ gradient, rtol=1e-6, atol=1e-9)
+
+
+CURVES = {
+    "a parabola": lambda x: ((x - 3).square().sum(), 2 * (x - 3)),
+    "steep, then flat": lambda x: (((x - 3) ** 4).sum(), 4 * (x - 3) ** 3),
+    "a waving valley": lambda x: (
+        (0.1 * (x - 3) ** 2 + torch.cos(3 * x)).sum(),
+        0.2 * (x - 3) - 3 * torch.sin(3 * x),
+    ),
+}
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize("first", [1e-4, 0.1, 1.0, 50.0])
+def test_a_line_search_ends_where_wolfe_wants_it(curve, first):
+    """Enough decrease, and a slope that is flat enough, from whatever first step."""
+
+    def function(x):
+        value, gradient = CURVES[curve](x)
+        return float(value), gradient
+
+    point = torch.full((1, 1), -1.3, dtype=torch.float64)
+    value, gradient = function(point)
+    direction, slope = -gradient, -float(gradient.square().sum())
+    start = lbfgs._Trial(0.0, value, 0.0, point, gradient)
+    found = lbfgs._line_search(function, start, direction, slope, first)
+    assert found.value == pytest.approx(function(point + found.step * direction)[0])
+    assert found.value <= value + lbfgs.DECREASE * found.step * slope
+    assert abs(found.slope) <= -lbfgs.CURVATURE * slope
+
+
+def test_a_search_along_which_nothing_falls_finds_nothing():
+    point = torch.zeros(1, 1, dtype=torch.float64)
+    start = lbfgs._Trial(0.0, 1.0, 0.0, point, torch.ones_like(point))
+
+    def rising(x):
+        return 1.0 + float(x.abs().sum()), torch.ones_like(x)
+
+    assert lbfgs._line_search(rising, start, torch.ones_like(point), -1.0, 1.0) is None
