@@ -134,6 +134,8 @@ def _of_video(source: str) -> list[str]:
     from dia_pipeline.io.images import ImageError
     from dia_pipeline.io.video import count_frames
 
+    if not Path(source).exists():
+        return []
     try:
         return [f"{source}#{number}" for number in range(count_frames(source))]
     except ImageError as error:

@@ -47,8 +47,8 @@ def test_pairs_and_sequences_run_together_and_a_gap_is_named_and_filled(day):
     Path("pairs.tsv").write_text(f"name\ta\tb_prime\nx\t{pairs[0].a}\t{pairs[0].b_prime}\n")
     write_config(
         [
-            ("warm", "a.png", "day", "warm-start", 2, 1),
-            ("still", "a.png", "day", "locked", 2, 1),
+            ("warm", "a.png", "day/%d.png", "warm-start", 2, 1),
+            ("still", "a.png", "day/%d.png", "locked", 2, 1),
         ],
         pairs="pairs.tsv",
         checkpoint="pair",
@@ -112,7 +112,7 @@ def test_damaged_fields_are_found_and_made_again(day):
     fields.write_bytes(whole[:-1])
     plan = Plan.latest(RESULTS)
     faults = list(find_faults(plan))
-    assert {fault.reason for fault in faults} == {f"{fields}: the file is damaged"}
+    assert {fault.reason for fault in faults} == {f"{fields.resolve()}: the file is damaged"}
     withdraw_receipts(plan, faults)
     assert snakemake().returncode == 0
     assert fields.read_bytes() == whole

@@ -152,7 +152,7 @@ def test_a_wrong_configuration_is_explained_without_a_traceback(pairs):
     result = snakemake()
     assert result.returncode != 0
     assert "config.yaml, pair_per_job: there is no such field; did you mean" in result.stdout
-    assert "pairs.tsv, row 2 (pair 'x'), a: there is no file 'none.png'" in result.stdout
+    assert "pairs.tsv, row 2 (pair 'x'), a: 'none.png': there is no such file" in result.stdout
     assert "Traceback" not in result.stdout
 
 
