@@ -76,7 +76,7 @@ def test_pairs_and_sequences_run_together_and_a_gap_is_named_and_filled(day):
     assert "Nothing to be done" in snakemake().stdout
 
     for name, coherence in (("warm", "warm-start"), ("still", "locked")):
-        alone = Sequence(name, "a.png", "day", coherence=coherence, chunk=2, overlap=1)
+        alone = Sequence(name, "a.png", "day/%d.png", coherence=coherence, chunk=2, overlap=1)
         run_sequence(find_frames(alone), Path("alone") / name, resolve(DRAFT), "auto")
         for file in ("video.mp4", "contact_sheet.png", "provenance.json"):
             expected = (Path("alone") / name / file).read_bytes()
