@@ -25,7 +25,7 @@ from dia_pipeline.errors import DiaError
 from dia_pipeline.evaluation.truth import read_keypoints, read_mask, write_keypoints
 from dia_pipeline.io.flow import read_flo, write_flo
 from dia_pipeline.io.images import read_picture
-from dia_pipeline.io.video import count_frames, decode_frames, frame_times
+from dia_pipeline.io.video import count_frames, decode_frames, read_pace
 from dia_pipeline.io.weights import Weights
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
@@ -46,7 +46,7 @@ TRIES = 60
 
 def read_whole_video(path: Path) -> None:
     count_frames(path)
-    frame_times(path)
+    read_pace(path)
     for _ in decode_frames(path):
         pass
 

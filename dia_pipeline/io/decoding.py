@@ -96,8 +96,7 @@ def decode(path: Path) -> Decoded:
         Image.DecompressionBombError: it has more than `MAX_PIXELS`.
         Exception: it cannot be decoded; the decoders raise many kinds.
     """
-    with path.open("rb") as file:
-        start = file.read(26)
+    start = _start_of(path)
     if start.startswith(_EXR):
         return _decode_exr(path)
     if start.startswith(_PNG) and start[24:25] == b"\x10":
@@ -109,7 +108,7 @@ def decode(path: Path) -> Decoded:
     try:
         return _decode_by_pillow(path)
     except UnknownFormatError as error:
-        if start[4:8] == b"ftyp" and start[8:12] in _HEIF:
+        if _is_heif(start):
             raise ValueError(f"HEIC needs pillow-heif: {_FORMATS}") from error
         raise
 
@@ -127,6 +126,16 @@ def open_image(path: str | Path) -> Image.Image:
             raise UnknownFormatError(path, problem, "save it as PNG or JPEG") from error
 
 
+def _start_of(path: Path) -> bytes:
+    """As much of a file as tells its format."""
+    with path.open("rb") as file:
+        return file.read(26)
+
+
+def _is_heif(start: bytes) -> bool:
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIF
+
+
 @cache
 def _known_formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this Pillow can open."""
@@ -140,9 +149,8 @@ def _known_formats() -> tuple[str, ...]:
 
 def is_image(path: Path) -> bool:
     """Whether a file is an image, by how it begins."""
-    with path.open("rb") as file:
-        start = file.read(26)
-    if start.startswith((_EXR, *_TIFF)) or (start[4:8] == b"ftyp" and start[8:12] in _HEIF):
+    start = _start_of(path)
+    if start.startswith((_EXR, *_TIFF)) or _is_heif(start):
         return True
     try:
         with open_image(path):

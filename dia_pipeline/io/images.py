@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,8 @@ from dia_pipeline.io.decoding import (
     open_image,
 )
 from dia_pipeline.io.files import fault_of_file, replace_file
+from dia_pipeline.io.notes import say_once
 from dia_pipeline.pixels import to_bytes
-
-log = logging.getLogger("dia")
 
 _HEADER = 33
 """Bytes of a PNG before its second chunk."""
@@ -37,6 +34,7 @@ class Picture:
     """All of an image file that results may show.
 
     Attributes:
+        path: of the file.
         pixels: (H, W, 3) uint8 RGB, laid over white: what is matched.
         deep: (H, W, 3) float32 in grey levels from 0 to 255, of the same with 16 bits; None for a
             file of 8 bits.
@@ -75,7 +73,7 @@ def read_picture(path: str | Path) -> Picture:
     """Read an image with its full depth and its transparency; otherwise like `read_image`."""
     decoded = _decode(path)
     for note in decoded.notes:
-        _say_once(f"{path}: {note}")
+        say_once(f"{path}: {note}")
     over_white = decoded.values
     if decoded.alpha is not None:
         over_white = _over_white(decoded.values, decoded.alpha)
@@ -236,8 +234,3 @@ def _scaled(alpha: np.ndarray, kind: type) -> np.ndarray:
 
 def _is_opaque(alpha: np.ndarray) -> bool:
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
-
-
-@cache
-def _say_once(text: str) -> None:
-    log.info("%s", text)

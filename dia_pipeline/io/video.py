@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from dia_pipeline.io.files import fault_of_file, replace_file
 from dia_pipeline.io.images import ImageError
+from dia_pipeline.io.notes import say_once
 from dia_pipeline.pixels import resize_image
-
-log = logging.getLogger("dia")
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,mxf,gif"
 """The formats of files that are opened, as FFmpeg calls them."""
@@ -52,6 +50,16 @@ _CONTAINER = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 _TICKS = 90_000
 """Of a second, in which frames of uneven times are placed."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a video file says of its frames: how many a second, when each is shown (s), and whether
+    it has sound."""
+
+    rate: float
+    times: list[float]
+    sound: bool
 
 
 @dataclass(frozen=True)
@@ -93,45 +101,26 @@ def count_frames(path: str | Path) -> int:
         ImageError: the file cannot be read as a video.
     """
     with _opened(path) as container:
-        stream = container.streams.video[0]
-        listed = list(stream.index_entries)
-        whole = len(listed) == stream.frames > 0
-        return len(_shown(listed if whole else _packets(container, stream)))
+        return _promised(container) or len(_shown_packets(container))
 
 
-def frame_times(path: str | Path) -> list[float]:
-    """When each frame of a video is shown, in seconds.
+def read_pace(path: str | Path) -> Pace:
+    """When the frames of a video are shown, and whether it has sound, without decoding.
 
     Raises:
         ImageError: the file cannot be read as a video.
     """
     with _opened(path) as container:
         stream = container.streams.video[0]
-        stamps = [packet.pts for packet in _shown(_packets(container, stream))]
-        unit, rate = stream.time_base, _rate(stream)
-    if None in stamps or len(stamps) < count_frames(path):  # no times, or the file is cut short
-        return [number / rate for number in range(count_frames(path))]
-    return [float(stamp * unit) for stamp in sorted(stamps)]
-
-
-def frame_rate(path: str | Path) -> float:
-    """The frames a second of a video, on the average.
-
-    Raises:
-        ImageError: the file cannot be read as a video.
-    """
-    with _opened(path) as container:
-        return _rate(container.streams.video[0])
-
-
-def has_sound(path: str | Path) -> bool:
-    """Whether a video has sound.
-
-    Raises:
-        ImageError: the file cannot be read as a video.
-    """
-    with _opened(path) as container:
-        return bool(container.streams.audio)
+        rate = float(stream.average_rate or stream.guessed_rate or 24)
+        stamps = [packet.pts for packet in _shown_packets(container)]
+        unit, sound = stream.time_base, bool(container.streams.audio)
+        count = _promised(container) or len(stamps)
+    if None in stamps or len(stamps) < count:  # no times, or the file is cut short
+        times = [number / rate for number in range(count)]
+    else:
+        times = [float(stamp * unit) for stamp in sorted(stamps)]
+    return Pace(rate, times, sound)
 
 
 def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
@@ -201,8 +190,16 @@ def _opened(path: str | Path) -> Iterator[Any]:
         ) from error
 
 
-def _packets(container: Any, stream: av.VideoStream) -> list[Any]:
-    return [packet for packet in container.demux(stream) if packet.size]
+def _promised(container: Any) -> int:
+    """How many frames are shown by the index of the file; 0 where it has no whole one."""
+    stream = container.streams.video[0]
+    listed = list(stream.index_entries)
+    return len(_shown(listed)) if len(listed) == stream.frames else 0
+
+
+def _shown_packets(container: Any) -> list[Any]:
+    stream = container.streams.video[0]
+    return _shown([packet for packet in container.demux(stream) if packet.size])
 
 
 def _shown(entries: list[Any]) -> list[Any]:
@@ -213,10 +210,6 @@ def _shown(entries: list[Any]) -> list[Any]:
     """
     first = next((n for n, each in enumerate(entries) if each.is_keyframe), 0)
     return [each for each in entries[first:] if not each.is_discard]
-
-
-def _rate(stream: av.VideoStream) -> float:
-    return float(stream.average_rate or stream.guessed_rate or 24)
 
 
 def _decoded(container: Any, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
@@ -296,11 +289,9 @@ def _encoded(sound: Sound, stream: Any) -> Iterator[Any]:
 
 def _say_what_is_lost(path: str, frame: av.VideoFrame) -> None:
     if frame.color_trc in _HDR:
-        _say_once(f"{path}: the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped")
+        lost = f"the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped"
     elif frame.format.components[0].bits > 8:
-        _say_once(f"{path}: the {frame.format.components[0].bits} bits of its colours become 8")
-
-
-@cache
-def _say_once(text: str) -> None:
-    log.warning("%s", text)
+        lost = f"the {frame.format.components[0].bits} bits of its colours become 8"
+    else:
+        return
+    say_once(f"{path}: {lost}", logging.WARNING)

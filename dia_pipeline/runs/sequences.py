@@ -52,15 +52,15 @@ class Sequence:
     @property
     def content_moves(self) -> bool:
         """Whether the frames are those of A, and not those of B'."""
-        return self._kinds[0] != "image"
+        return self.kinds[0] != "image"
 
     @property
     def of_video(self) -> bool:
         """Whether the frames are those of a video file."""
-        return self._kinds[0 if self.content_moves else 1] == "video"
+        return self.kinds[0 if self.content_moves else 1] == "video"
 
     @cached_property
-    def _kinds(self) -> tuple[Kind, Kind]:
+    def kinds(self) -> tuple[Kind, Kind]:
         """What A and B' are."""
         return kind_of(self.a), kind_of(self.b_prime)
 
@@ -170,7 +170,7 @@ def find_frames(sequence: Sequence) -> Sequence:
             )
         for path in sequence.references.values():
             _check_image("b_prime", path)
-    elif kind_of(sequence.b_prime) == "image":
+    elif sequence.kinds[1] == "image":
         raise SequenceError(
             "a, b_prime",
             "one of the two must be a sequence of frames: a folder, a pattern, a "

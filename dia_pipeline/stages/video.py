@@ -36,9 +36,10 @@ def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
     folder, sequence = graph.folder, graph.sequence
     paths = {number: frame.ensure() for number, frame in zip(graph.frames, frames, strict=True)}
     shown = Shown(graph, paths)
-    count, timing = len(sequence.frames), timing_of(sequence)
+    count = len(sequence.frames)
+    timing, sound = pace_of(sequence)
     measures = _measure(graph, paths)
-    write_video(folder / "video.mp4", shown.all(), timing, sound_of(sequence))
+    write_video(folder / "video.mp4", shown.all(), timing, sound)
     video.write_preview(folder / "preview.webp", shown.all(), count, timing.rate)
     video.write_sheet(folder / "contact_sheet.png", map(shown.cell, video.picked(count)))
     video.plot_flicker(folder / "flicker.png", measures, list(graph.gaps))
@@ -50,28 +51,21 @@ def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
     return Written(names, _about(graph, measures))
 
 
-def timing_of(sequence: Sequence) -> Timing:
-    """When the frames are shown: as in the video that they are of, unless a rate is given."""
-    from dia_pipeline.io.video import Timing, frame_rate, frame_times
+def pace_of(sequence: Sequence) -> tuple[Timing, Sound | None]:
+    """When the frames are shown, and with which sound: as in the video that they are of, unless a
+    rate is given. A video of references gives its times alone."""
+    from dia_pipeline.io.video import Sound, Timing, read_pace
 
     if sequence.frame_rate or not sequence.of_video:
-        return Timing(sequence.frame_rate or FRAME_RATE)
-    times = frame_times(sequence.source)
-    own = [times[number] for number in sequence.numbers if number < len(times)]
-    return Timing.of(own, frame_rate(sequence.source) / sequence.stride)
-
-
-def sound_of(sequence: Sequence) -> Sound | None:
-    """The sound of a content video, where its frames keep their times."""
-    from dia_pipeline.io.video import Sound, frame_times, has_sound
-
-    keeps = sequence.content_moves and sequence.of_video and not sequence.frame_rate
-    if not keeps or not has_sound(sequence.source):
-        return None
-    times, numbers = frame_times(sequence.source), sequence.numbers
+        return Timing(sequence.frame_rate or FRAME_RATE), None
+    pace, numbers = read_pace(sequence.source), sequence.numbers
+    own = [pace.times[number] for number in numbers if number < len(pace.times)]
+    timing = Timing.of(own, pace.rate / sequence.stride)
+    if not (sequence.content_moves and pace.sound):
+        return timing, None
     after = numbers[-1] + 1
-    stop = times[after] if after < len(times) else math.inf
-    return Sound(Path(sequence.source), times[numbers[0]], stop)
+    stop = pace.times[after] if after < len(pace.times) else math.inf
+    return timing, Sound(Path(sequence.source), own[0], stop)
 
 
 class Shown:

@@ -18,9 +18,7 @@ from dia_pipeline.io.video import (
     Timing,
     count_frames,
     decode_frames,
-    frame_rate,
-    frame_times,
-    has_sound,
+    read_pace,
     write_video,
 )
 
@@ -85,15 +83,15 @@ def test_frames_that_cannot_be_decoded_are_not_counted(tmp_path):
                 packet.stream = copy
                 container.mux(packet)
     found = list(decode_frames(path))
-    assert count_frames(path) == len(frame_times(path)) == len(found) < FRAMES
+    assert count_frames(path) == len(read_pace(path).times) == len(found) < FRAMES
     assert len(found) == len(decoded_by_opencv(path))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_the_rate_and_the_times_are_those_of_the_file(tmp_path, suffix):
     path = film(tmp_path / f"slow.{suffix}", rate=6)
-    assert frame_rate(path) == pytest.approx(6)
-    times = frame_times(path)
+    assert read_pace(path).rate == pytest.approx(6)
+    times = read_pace(path).times
     np.testing.assert_allclose(np.diff(times), 1 / 6, atol=1e-3)
     assert Timing.of(times, 6) == Timing(6)
 
@@ -104,13 +102,13 @@ def test_uneven_times_come_back(tmp_path):
     assert timing.times == tuple(times)
     frames = [draw(number) for number in range(5)]
     write_video(tmp_path / "uneven.mp4", frames, timing)
-    np.testing.assert_allclose(frame_times(tmp_path / "uneven.mp4"), times, atol=1e-3)
+    np.testing.assert_allclose(read_pace(tmp_path / "uneven.mp4").times, times, atol=1e-3)
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("aac", "mkv"), ("pcm_s16le", "mov")])
 def test_sound_is_carried_over_and_cut_where_the_frames_are(tmp_path, codec, suffix):
     path = add_sound(film(tmp_path / "mute.mp4"), tmp_path / f"film.{suffix}", codec)
-    assert has_sound(path) and not has_sound(tmp_path / "mute.mp4")
+    assert read_pace(path).sound and not read_pace(tmp_path / "mute.mp4").sound
     sound = Sound(path, 0.4, 1.2)
     frames = [draw(number) for number in range(20)]
     written = set()

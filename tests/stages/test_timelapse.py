@@ -16,7 +16,7 @@ from PIL import Image
 from dia_pipeline.cli import app
 from dia_pipeline.io import video as io_video
 from dia_pipeline.io.images import read_image, write_image
-from dia_pipeline.io.video import Timing, frame_rate, has_sound, write_video
+from dia_pipeline.io.video import Timing, read_pace, write_video
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
@@ -24,6 +24,7 @@ from dia_pipeline.samples.demo import day_to_night
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.sequences import run_sequence
+from dia_pipeline.store.folders import OWN
 
 SETTINGS = resolve({"quality": "draft", "backbone": "vgg16", "precision": "float32"})
 SIZE = (51, 77)  # odd, for the video
@@ -83,6 +84,11 @@ def test_the_results_can_be_played_and_seen(made):
     assert (folder / "flicker.png").stat().st_size > 0
     sheet = read_image(folder / "contact_sheet.png")
     assert sheet.shape[1] > 6 * 200
+
+
+def test_every_name_that_a_sequence_writes_is_its_own(made):
+    for folder in made.iterdir():
+        assert {path.name for path in folder.iterdir()} <= OWN
 
 
 def files(folder):
@@ -267,12 +273,12 @@ def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
     shutil.copy(video / "blue.png", tmp_path)
     moving = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
     run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
-    assert frame_rate(tmp_path / "out/video.mp4") == pytest.approx(5)
-    assert has_sound(tmp_path / "out/video.mp4")
+    assert read_pace(tmp_path / "out/video.mp4").rate == pytest.approx(5)
+    assert read_pace(tmp_path / "out/video.mp4").sound
     faster = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
     run_sequence(replace(faster, frame_rate=24), tmp_path / "out", SETTINGS, "cpu")
-    assert frame_rate(tmp_path / "out/video.mp4") == pytest.approx(24)
-    assert not has_sound(tmp_path / "out/video.mp4")
+    assert read_pace(tmp_path / "out/video.mp4").rate == pytest.approx(24)
+    assert not read_pace(tmp_path / "out/video.mp4").sound
 
 
 def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
