@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading a value of another form than is expected raises."""
+
 
 class DiaError(Exception):
     """An expected error, shown as one line: `place: problem; remedy`.

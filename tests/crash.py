@@ -22,6 +22,7 @@ from examples import DRAFT, draw_image, make_plan, write_pairs
 
 from dia_pipeline import analogy  # noqa: F401
 from dia_pipeline.figures import overview, plots, video  # noqa: F401
+from dia_pipeline.runs.damage import withdraw_damaged
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.summary import summarise
 from dia_pipeline.settings import resolve
@@ -36,7 +37,7 @@ def run_pairs(images: Path) -> None:
     """What Snakemake does: what has no receipt is processed, stage by stage."""
     plan = make_plan(Path("results"), write_pairs(images, 2), pairs_per_job=2)
     plan.write()
-    plan.withdraw_damaged()
+    withdraw_damaged(plan)
     for stage in plan.stages:
         if not plan.receipt(stage, "hierarchical", "0001").exists():
             run_batch(plan, stage, "hierarchical", "0001")

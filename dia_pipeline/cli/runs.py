@@ -39,17 +39,18 @@ def status(
     from dia_pipeline.runs.status import status
 
     the_plan = Plan.latest(results)
-    found = status(the_plan)
-    if as_json:
-        console.print_json(json.dumps({name: asdict(one) for name, one in found.items()}))
-    elif not console.is_terminal:
-        console.print(_status_table(found))
-    else:
-        with suppress(KeyboardInterrupt), Live(_status_table(found), console=console) as live:
-            while any(one.running or one.remaining for one in found.values()):
-                time.sleep(REFRESH)
-                found = status(the_plan)
-                live.update(_status_table(found))
+    with chdir(the_plan.directory):
+        found = status(the_plan)
+        if as_json:
+            console.print_json(json.dumps({name: asdict(one) for name, one in found.items()}))
+        elif not console.is_terminal:
+            console.print(_status_table(found))
+        else:
+            with suppress(KeyboardInterrupt), Live(_status_table(found), console=console) as live:
+                while any(one.running or one.remaining for one in found.values()):
+                    time.sleep(REFRESH)
+                    found = status(the_plan)
+                    live.update(_status_table(found))
 
 
 def _status_table(found: dict[str, Status]) -> Table:
@@ -69,12 +70,13 @@ def _status_table(found: dict[str, Status]) -> Table:
 @app.command(rich_help_panel=PANEL)
 def verify(results: Results = Path("results")):
     """Open everything that was made; name what is missing or damaged, for the next run to mend."""
+    from dia_pipeline.runs.damage import withdraw_damaged
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.stages.verification import find_faults, jobs_left, withdraw_receipts
 
     the_plan = Plan.latest(results)
     with chdir(the_plan.directory):
-        damaged = [f"{path}: the file is damaged" for path in the_plan.withdraw_damaged()]
+        damaged = [f"{path}: the file is damaged" for path in withdraw_damaged(the_plan)]
         faults = list(find_faults(the_plan))
         withdraw_receipts(the_plan, faults)
         left, count = jobs_left(the_plan)

@@ -15,7 +15,7 @@ from typing import Any
 
 from scipy.io import loadmat
 
-from dia_pipeline.errors import DiaError
+from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.evaluation.truth import write_keypoints
 
 Row = dict[str, Any]
@@ -71,7 +71,7 @@ def read_layout(
         raise LayoutError("", f"there is no layout {layout!r}", f"known are {', '.join(LAYOUTS)}")
     try:
         rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except MALFORMED as error:
         reason = f"a file of the layout {layout} is not as it should be ({error!r})"
         raise LayoutError(folder, reason, "unpack the benchmark again") from error
     if not rows:

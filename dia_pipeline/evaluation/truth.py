@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dia_pipeline.errors import DiaError
+from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.io.decoding import open_image
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.flow import FlowError, read_flo
@@ -138,7 +138,7 @@ def read_keypoints(
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, *MALFORMED) as error:
         raise TruthError(
             path,
             f"the keypoints cannot be read ({error!r})",

@@ -7,10 +7,10 @@ that are already running keep theirs when somebody edits the configuration.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
@@ -18,7 +18,7 @@ from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import STAGES, Settings, resolve
 from dia_pipeline.store.artefacts import ArtefactError, digest
-from dia_pipeline.store.state import read_state, write_state
+from dia_pipeline.store.state import read_state, state_files, write_state
 
 CHUNKED = ("match", "frames")
 """The stages of a sequence that are processed by chunks."""
@@ -70,7 +70,7 @@ class Plan:
         """
         results = Path(results).resolve()
         plans = sorted(
-            _whole_files(results / "plans"), key=lambda path: path.stat().st_mtime, reverse=True
+            state_files(results / "plans"), key=lambda path: path.stat().st_mtime, reverse=True
         )
         for path in plans:
             with suppress(ArtefactError):
@@ -103,50 +103,6 @@ class Plan:
                 return path
         write_state(path, content)
         return path
-
-    def withdraw_damaged(self) -> list[Path]:
-        """Remove the files of state that are damaged, and name them; the next run makes them.
-
-        With a receipt all of its batch or sequence are taken away, and with the record of weights
-        all there are: what they say was made is found valid.
-
-        Raises:
-            PlanError: a folder lies where a file belongs.
-        """
-        damaged = []
-        for folder in ("receipts", "weights", "plans"):
-            for path in sorted(_whole_files(self.results / folder)):
-                try:
-                    read_state(path)
-                except ArtefactError as error:
-                    if path.is_dir():
-                        problem = "this is a folder where a file of the run belongs"
-                        raise PlanError(path, problem, "remove it") from error
-                    damaged.append(path)
-        for path in damaged:
-            self._withdraw(path)
-        return damaged
-
-    def _withdraw(self, path: Path) -> None:
-        """Remove a file of state, and the receipts without which the next run makes it."""
-        receipts = self.results / "receipts"
-        path.unlink(missing_ok=True)
-        others: Iterable[Path] = ()
-        if path.is_relative_to(receipts):
-            _, variant, *names = path.relative_to(receipts).parts
-            own = names[:1]  # of a batch the file, of a sequence the folder of its chunks
-            others = [
-                each
-                for each in _whole_files(receipts)
-                if list(each.relative_to(receipts).parts[1:3]) == [variant, *own]
-            ]
-        elif path.parent.name == "weights":
-            others = list(_whole_files(receipts))
-        for other in others:
-            other.unlink()
-        if path.parent.name != "plans":
-            self.summary.unlink(missing_ok=True)
-            self.comparison.unlink(missing_ok=True)
 
     @property
     def results(self) -> Path:
@@ -205,13 +161,19 @@ class Plan:
     def megabytes_to_compose(self, variant: str, batch: str) -> int:
         """What putting the largest image of a batch together takes, by the headers of the files."""
         from dia_pipeline.algorithm.memory import needed_to_compose
-        from dia_pipeline.io.images import image_size
 
         return max(
-            needed_to_compose(image_size(path), self.settings(variant, pair)) // 10**6
+            needed_to_compose(self._size(path), self.settings(variant, pair)) // 10**6
             for pair in self.batches[batch]
             for path in (pair.a, pair.b_prime)
         )
+
+    @cached_property
+    def _size(self) -> Callable[[str], tuple[int, int]]:
+        """The size of an image, of which many pairs and variants may ask."""
+        from dia_pipeline.io.images import image_size
+
+        return cache(image_size)
 
     def truth_files(self, batch: str) -> list[str]:
         """The files of what is known of the pairs of a batch, each once."""
@@ -355,8 +317,3 @@ class Plan:
     @property
     def comparison(self) -> Path:
         return self.results / "comparison.json"
-
-
-def _whole_files(folder: Path) -> Iterator[Path]:
-    """The files of state under a folder; not the hidden ones, which are being written."""
-    return (path for path in folder.rglob("*.json") if not path.name.startswith("."))

@@ -11,7 +11,7 @@ from pathlib import Path
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
-from dia_pipeline.store.state import write_state
+from dia_pipeline.store.state import state_files, write_state
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
 """Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
@@ -66,7 +66,7 @@ def failures_since(plan: Plan) -> dict[str, set[str]]:
     """The pairs and frames, by variant, that had failed at the end of the latest run of a plan."""
     failed: dict[str, set[str]] = {}
     with suppress(OSError, csv.Error, KeyError, ValueError):
-        begun = max(path.stat().st_mtime for path in plan.results.glob("plans/[!.]*.json"))
+        begun = max(path.stat().st_mtime for path in state_files(plan.results / "plans"))
         if plan.failures.stat().st_mtime < begun:
             return {}  # a new run has begun since
         with plan.failures.open(encoding="utf-8", newline="") as file:

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import ConfigError
 from dia_pipeline.runs.plan import Plan
@@ -17,9 +18,6 @@ from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.state import write_state
-
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What reading a value of another form raises."""
 
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:

@@ -6,10 +6,11 @@ They are JSON for people and programs, always of the same bytes, and hold their 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.store.artefacts import ArtefactError, digest
 
@@ -34,8 +35,13 @@ def read_state(path: str | Path) -> dict[str, Any]:
         whole = expected == digest(value)
     except FileNotFoundError as error:
         raise ArtefactError(path, ArtefactError.MISSING) from error
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, *MALFORMED) as error:
         raise ArtefactError(path, ArtefactError.DAMAGED) from error
     if not whole:
         raise ArtefactError(path, ArtefactError.DAMAGED)
     return value
+
+
+def state_files(folder: Path) -> Iterator[Path]:
+    """The files of state under a folder; not the hidden ones, which are being written."""
+    return (path for path in folder.rglob("*.json") if not path.name.startswith("."))

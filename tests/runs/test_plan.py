@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.damage import withdraw_damaged
 from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.settings import STAGES, Settings, resolve
 from dia_pipeline.store.receipts import Receipt
@@ -157,7 +158,7 @@ def test_damaged_receipts_take_those_of_their_batch_along_and_nothing_else(tmp_p
     damaged.write_text("{")
     hidden = damaged.with_name(".0001.part.json")
     hidden.write_text("{")
-    assert plan.withdraw_damaged() == [damaged]
+    assert withdraw_damaged(plan) == [damaged]
     gone = {key for key, path in receipts.items() if not path.exists()}
     assert gone == {(stage, "v", "0002") for stage in ("level5", "level4", "aggregate")}
     assert hidden.exists()
@@ -167,4 +168,4 @@ def test_a_folder_where_a_file_of_state_belongs_is_named(tmp_path):
     plan = Plan(Config(PAIRS, results=str(tmp_path)))
     plan.receipt("level5", "hierarchical", "0001").mkdir(parents=True)
     with pytest.raises(PlanError, match=r"this is a folder .* remove it"):
-        plan.withdraw_damaged()
+        withdraw_damaged(plan)

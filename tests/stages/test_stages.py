@@ -27,6 +27,7 @@ from dia_pipeline.stages.batches import planned_graph, run_batch
 from dia_pipeline.stages.jobs import Matching
 from dia_pipeline.stages.measuring import read_measures, seconds_taken
 from dia_pipeline.stages.pairs import run_pair
+from dia_pipeline.store.folders import OWN
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Receipt
 from dia_pipeline.store.state import read_state
@@ -72,6 +73,7 @@ def test_a_pair_gets_everything_promised(plan):
     names = {path.name for path in (FOLDER / "pair1").iterdir()}
     levels = {f"level{number}.h5" for number in range(1, 6)}
     images = {"a_prime.png", "b.png", "overview.png"}
+    assert names <= OWN
     assert names == levels | images | {
         "nnf.h5",
         "flow_ab.flo",

@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.config import load_config
+from dia_pipeline.runs.damage import withdraw_damaged
 from dia_pipeline.runs.lock import hold_lock
 from dia_pipeline.runs.plan import Plan
 
@@ -33,7 +34,7 @@ try:
     if workflow.is_main_process:
         check_folder(PLAN.results)
         # What is damaged counts as missing, so that it is made again.
-        for path in PLAN.withdraw_damaged():
+        for path in withdraw_damaged(PLAN):
             print(f"{path}: the file is damaged and is made again", file=sys.stderr)
 except DiaError as error:
     raise WorkflowError(str(error))
