@@ -69,7 +69,7 @@ class Setting:
 
     def parse(self, value: Any) -> Any:
         """A value as it is meant: one of the choices may be given as text."""
-        return {str(choice): choice for choice in self.choices}.get(str(value), value)
+        return choice_of(self.choices, value)
 
     def check(self, value: Any) -> None:
         """Check a value.
@@ -128,6 +128,11 @@ class Shorthand(Setting):
     """A name for values of several settings: each choice decides some."""
 
     values: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+
+def choice_of(choices: Iterable, value: Any) -> Any:
+    """The choice that a value or its text means; the value itself if it is none."""
+    return {str(choice): choice for choice in choices}.get(str(value), value)
 
 
 def either(values: Iterable) -> str:

@@ -46,8 +46,10 @@ def take(own: np.ndarray, transferred: np.ndarray, wanted: str) -> np.ndarray:
     guide = own @ LUMA.astype(dtype) / 255
     change = np.subtract(transferred, own, dtype=dtype)
     colours = smooth(change, guide)
-    result = own + colours if wanted == "colours" else transferred - colours
-    return as_levels(result, transferred.dtype)
+    if wanted == "colours":
+        colours += own
+        return as_levels(colours, transferred.dtype)
+    return as_levels(np.subtract(transferred, colours, out=colours), transferred.dtype)
 
 
 def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 from jsonschema import ValidationError
 from jsonschema.protocols import Validator
 
+from dia_pipeline.declarations import choice_of
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.text import fault_of_path, same_name
 
@@ -113,7 +114,7 @@ def faults_of_files(row: Options) -> Iterator[str]:
 def _value(cell: str, schema: dict[str, Any]) -> Any:
     """A cell as the schema's type; as the text itself where it is none, for validation to say."""
     if "enum" in schema:
-        return {str(choice): choice for choice in schema["enum"]}.get(cell, cell)
+        return choice_of(schema["enum"], cell)
     kind = schema["type"]
     if kind == "array":
         return [_value(part.strip(), schema["items"]) for part in cell.split(",")]
