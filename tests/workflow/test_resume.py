@@ -112,7 +112,9 @@ def test_the_same_command_goes_on(checkout, expected, end):
 def test_two_runs_at_once_are_refused_in_words(checkout):
     terminal = Terminal()
     terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
+    terminal.process.send_signal(signal.SIGSTOP)  # else it may end before the second looks
     second = subprocess.run(COMMAND, capture_output=True, text=True)
+    terminal.process.send_signal(signal.SIGCONT)
     assert second.returncode != 0
     assert "another snakemake is at work" in second.stdout + second.stderr
     assert terminal.process.wait(120) == 0
