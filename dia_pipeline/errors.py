@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What reading a value of another form than is expected raises."""
+"""The errors that reading raises when a value has another form than expected."""
 
 
 class DiaError(Exception):

@@ -47,9 +47,10 @@ def take(own: np.ndarray, transferred: np.ndarray, wanted: str) -> np.ndarray:
     change = np.subtract(transferred, own, dtype=dtype)
     colours = smooth(change, guide)
     if wanted == "colours":
-        colours += own
-        return as_levels(colours, transferred.dtype)
-    return as_levels(np.subtract(transferred, colours, out=colours), transferred.dtype)
+        result = np.add(own, colours, out=colours)
+    else:
+        result = np.subtract(transferred, colours, out=colours)
+    return as_levels(result, transferred.dtype)
 
 
 def smooth(image: np.ndarray, guide: np.ndarray, strength: float = LAMBDA) -> np.ndarray:

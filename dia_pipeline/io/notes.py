@@ -1,4 +1,4 @@
-"""What was done to read a file that a person may want to know, said once a process."""
+"""Notes for a person on how a file was read."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ from functools import cache
 
 @cache
 def say_once(text: str, level: int = logging.INFO) -> None:
+    """Log a note, unless this process has logged it before."""
     logging.getLogger("dia").log(level, "%s", text)

@@ -191,7 +191,7 @@ def _opened(path: str | Path) -> Iterator[Any]:
 
 
 def _promised(container: Any) -> int:
-    """How many frames are shown by the index of the file; 0 where it has no whole one."""
+    """How many frames are shown, by the index of the file; 0 if that is missing or incomplete."""
     stream = container.streams.video[0]
     listed = list(stream.index_entries)
     return len(_shown(listed)) if len(listed) == stream.frames else 0

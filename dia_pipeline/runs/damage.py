@@ -13,8 +13,8 @@ from dia_pipeline.store.state import read_state, state_files
 def withdraw_damaged(plan: Plan) -> list[Path]:
     """Remove the files of state that are damaged, and name them.
 
-    With a receipt all of its batch or sequence are taken away, and with the record of weights
-    all there are: what they say was made is found valid.
+    A damaged receipt takes the other receipts of its batch or sequence with it, and a damaged
+    record of weights takes all receipts. The next run finds their artefacts valid and keeps them.
 
     Raises:
         PlanError: a folder lies where a file belongs.

@@ -90,10 +90,10 @@ def test_frames_that_cannot_be_decoded_are_not_counted(tmp_path):
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_the_rate_and_the_times_are_those_of_the_file(tmp_path, suffix):
     path = film(tmp_path / f"slow.{suffix}", rate=6)
-    assert read_pace(path).rate == pytest.approx(6)
-    times = read_pace(path).times
-    np.testing.assert_allclose(np.diff(times), 1 / 6, atol=1e-3)
-    assert Timing.of(times, 6) == Timing(6)
+    pace = read_pace(path)
+    assert pace.rate == pytest.approx(6)
+    np.testing.assert_allclose(np.diff(pace.times), 1 / 6, atol=1e-3)
+    assert Timing.of(pace.times, 6) == Timing(6)
 
 
 def test_uneven_times_come_back(tmp_path):

@@ -273,12 +273,14 @@ def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
     shutil.copy(video / "blue.png", tmp_path)
     moving = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
     run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
-    assert read_pace(tmp_path / "out/video.mp4").rate == pytest.approx(5)
-    assert read_pace(tmp_path / "out/video.mp4").sound
+    pace = read_pace(tmp_path / "out/video.mp4")
+    assert pace.rate == pytest.approx(5)
+    assert pace.sound
     faster = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
     run_sequence(replace(faster, frame_rate=24), tmp_path / "out", SETTINGS, "cpu")
-    assert read_pace(tmp_path / "out/video.mp4").rate == pytest.approx(24)
-    assert not read_pace(tmp_path / "out/video.mp4").sound
+    pace = read_pace(tmp_path / "out/video.mp4")
+    assert pace.rate == pytest.approx(24)
+    assert not pace.sound
 
 
 def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
