@@ -8,14 +8,15 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
-from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, Pyramid, run_levels
-from dia_pipeline.algorithm.features import extract, working_image
+from dia_pipeline.algorithm.canvas import Canvas, covered
+from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, run_levels
+from dia_pipeline.algorithm.features import Pyramid, Size, extract, working_image
 from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
-from dia_pipeline.algorithm.orientation import orient
+from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.matchers import find_matcher
-from dia_pipeline.pixels import mirror, mirror_targets, resize_image
+from dia_pipeline.pixels import mirror, resize_image
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 
@@ -26,9 +27,9 @@ class Analogy:
     Images are uint8, or float32 in grey levels where they are to be shown with 16 bits.
 
     B and its field are None for direction `ab`. Where not everything of B' is taken, A' and B with
-    everything are kept beside them; otherwise those are None. Where the pair was
-    matched `mirrored`, the fields of the levels lead to and from the mirror image of B'; nnf_ab
-    and nnf_ba are those of B' as it was given.
+    everything are kept beside them; otherwise those are None. The fields of the levels lead to and
+    from the canvas, on which B' is drawn in its pose; nnf_ab and nnf_ba are those of B' as it was
+    given.
     """
 
     a_prime: np.ndarray
@@ -38,7 +39,7 @@ class Analogy:
     a_prime_everything: np.ndarray | None = None
     b_everything: np.ndarray | None = None
     levels: dict[int, Level] = field(default_factory=dict)
-    mirrored: bool = False
+    pose: Pose = field(default_factory=Pose)
 
 
 def analogy(
@@ -62,20 +63,24 @@ def analogy(
     """
     if settings.matcher in FEATURE_MATCHERS:
         assert network, "the features of a network are matched"
-        levels, mirrored = match(a, b_prime, network, settings, progress)
+        levels, pose = match(a, b_prime, network, settings, progress)
     else:
         levels = match_images(a, b_prime, a_prime, settings)
-        mirrored = settings.orientation == "mirrored"
-    return aggregate(a, b_prime, levels, settings, mirrored)
+        pose = POSES[settings.pose]
+    return aggregate(a, b_prime, levels, settings, pose)
 
 
-def features_of(
-    image: np.ndarray, network: Network, settings: Settings, mirrored: bool = False
-) -> Pyramid:
-    """The features of an image (H, W, 3) uint8, or of its mirror image, at the working size."""
-    seen = mirror(image) if mirrored else image
-    working = working_image(seen, settings.ratio, settings.max_side)
+def features_of(image: np.ndarray, network: Network, settings: Settings) -> Pyramid:
+    """The features of an image (H, W, 3) uint8 at the working size."""
+    working = working_image(image, settings.ratio, settings.max_side)
     return extract(working, network, settings.feature_dtype)
+
+
+def pose_of(a: np.ndarray, b_prime: np.ndarray, network: Network, settings: Settings) -> Pose:
+    """The pose in which B' is matched."""
+    if settings.pose == "auto":
+        return find_pose(a, b_prime, network, settings.seed)
+    return POSES[settings.pose]
 
 
 def match(
@@ -84,20 +89,18 @@ def match(
     network: Network,
     settings: Settings,
     progress: Progress = lambda level, step: None,
-) -> tuple[dict[int, Level], bool]:
-    """All levels of a pair, coarse to fine, and whether B' was matched as its mirror image.
+) -> tuple[dict[int, Level], Pose]:
+    """All levels of a pair, coarse to fine, and the pose in which B' was matched.
 
     Raises:
         PairTooLargeError: the memory does not suffice for that, or for the images that follow.
     """
-    check_full_size(a.shape[:2], b_prime.shape[:2], settings, network.device)
-
-    def reference(mirrored: bool) -> Pyramid:
-        return features_of(b_prime, network, settings, mirrored)
-
-    features_a = features_of(a, network, settings)
-    features_b_prime, mirrored = orient(features_a, reference, network, settings)
-    return run_levels(features_a, features_b_prime, network, settings, progress), mirrored
+    pose = pose_of(a, b_prime, network, settings)
+    canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
+    check_full_size(a.shape[:2], canvas.size.full, settings, network.device)
+    features = features_of(a, network, settings), canvas.features(b_prime, network, settings)
+    levels = run_levels(*features, network, settings, progress, covered=covered(pose.matrix))
+    return levels, pose
 
 
 def match_images(
@@ -105,14 +108,14 @@ def match_images(
 ) -> dict[int, Level]:
     """The fields of a matcher that works on the images, as those of the finest level.
 
-    For orientation `mirrored` they lead to and from the mirror image of B'.
+    For pose `mirrored` they lead to and from the mirror image of B'.
 
     Raises:
         MatcherError: the matcher lacks something.
         PairTooLargeError: the memory does not suffice for the images that follow.
     """
     check_full_size(a.shape[:2], b_prime.shape[:2], settings, torch.device("cpu"))
-    reference = mirror(b_prime) if settings.orientation == "mirrored" else b_prime
+    reference = mirror(b_prime) if settings.pose == "mirrored" else b_prime
     a, b_prime = (
         working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
     )
@@ -127,38 +130,42 @@ def aggregate(
     b_prime: np.ndarray,
     levels: dict[int, Level],
     settings: Settings,
-    mirrored: bool = False,
+    pose: Pose = POSES["given"],
     shown: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Analogy:
     """Rebuild the images at the inputs' full resolution from the fields of the finest level.
 
     Args:
         a, b_prime: (H, W, 3) uint8 RGB, the images that were matched.
+        pose: in which B' was matched.
         shown: the same as float32 in grey levels, where A' and B are to have 16 bits.
     """
     finest = min(levels)
     fields = levels[finest]
-    reference = mirror(b_prime) if mirrored else b_prime
-    full_a, full_b_prime = shown or (a, b_prime)
-    full_reference = mirror(full_b_prime) if mirrored else full_b_prime
-    positions = full_field(fields.nnf_ab, finest, a, b_prime.shape[:2], settings)
+    canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
+    size, target = Size.of(a.shape, settings), canvas.size
+    reference = canvas.draw(b_prime)
+    full_a = shown[0] if shown else a
+    full_reference = canvas.draw(shown[1]) if shown else reference
+    positions = full_field(fields.nnf_ab, finest, a, size, target, settings)
     result = Analogy(
-        rebuild(full_a, full_reference, positions, settings),
-        nearest_pixels(positions).cpu().numpy(),
+        rebuild(full_a, full_reference, positions, size, target, settings),
+        canvas.restore_targets(nearest_pixels(positions).cpu().numpy()),
         levels=levels,
-        mirrored=mirrored,
+        pose=pose,
     )
     if settings.take != "everything":
         result.a_prime_everything = result.a_prime
         result.a_prime = take(full_a, result.a_prime, settings.take)
     if fields.nnf_ba is not None:
-        positions = full_field(fields.nnf_ba, finest, reference, a.shape[:2], settings)
-        result.b = rebuild(full_reference, full_a, positions, settings)
-        result.nnf_ba = nearest_pixels(positions).cpu().numpy()
+        positions = full_field(fields.nnf_ba, finest, reference, target, size, settings)
+        b = rebuild(full_reference, full_a, positions, target, size, settings)
+        result.nnf_ba = canvas.restore_field(nearest_pixels(positions).cpu().numpy())
         if settings.take != "everything":
-            result.b_everything = result.b
-            result.b = take(full_reference, result.b, settings.take)
-    return _turned_back(result, b_prime.shape[1]) if mirrored else result
+            result.b_everything = canvas.restore(b)
+            b = take(full_reference, b, settings.take)
+        result.b = canvas.restore(b)
+    return result
 
 
 def full_nnf(
@@ -167,19 +174,10 @@ def full_nnf(
     number: int,
     level: Level,
     settings: Settings,
-    mirrored: bool = False,
+    pose: Pose = POSES["given"],
 ) -> np.ndarray:
     """The field of A's pixels, (H, W, 2) int32, that a level alone gives, without the images."""
-    positions = full_field(level.nnf_ab, number, a, b_prime.shape[:2], settings)
-    nnf = nearest_pixels(positions).cpu().numpy()
-    return mirror_targets(nnf, b_prime.shape[1]) if mirrored else nnf
-
-
-def _turned_back(result: Analogy, width: int) -> Analogy:
-    """The result for B' as it was given, from that for its mirror image."""
-    result.nnf_ab = mirror_targets(result.nnf_ab, width)
-    for name in ("b", "nnf_ba", "b_everything"):
-        value = getattr(result, name)
-        if value is not None:
-            setattr(result, name, mirror(value))
-    return result
+    canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
+    size = Size.of(a.shape, settings)
+    positions = full_field(level.nnf_ab, number, a, size, canvas.size, settings)
+    return canvas.restore_targets(nearest_pixels(positions).cpu().numpy())

@@ -79,20 +79,18 @@ SHORTHANDS = {
             "transfer",
             "transfer, for images, searches as the paper does, so that A keeps its parts; "
             "correspondence, for fields, prefers smooth ones, which are more often right: sets "
-            "coarse_patch, smoothness, fine_smoothness and orientation. A matcher that works on "
-            "the images themselves has no task",
+            "coarse_patch, smoothness and fine_smoothness. A matcher that works on the images "
+            "themselves has no task",
             {
                 "transfer": {
                     "coarse_patch": 3,
                     "smoothness": 0.0,
                     "fine_smoothness": 0.0,
-                    "orientation": "given",
                 },
                 "correspondence": {
                     "coarse_patch": 7,
                     "smoothness": 0.005,
                     "fine_smoothness": 0.01,
-                    "orientation": "auto",
                 },
             },
         ),
@@ -148,12 +146,14 @@ class Settings:
         Step.LEVELS,
         choices=LEVELS,
     )
-    orientation: str = _setting(
-        "given",
-        "mirrored matches A with the mirrored B'; auto with whichever has the lower energy at the "
-        "coarse levels",
+    pose: str = _setting(
+        "auto",
+        "how B' stands before it is matched: auto finds whether it is mirrored, turned or scaled "
+        "against A, and undoes that where it is certain; given leaves it as it is; mirrored takes "
+        "its mirror image",
         Step.MATCHED_FEATURES | Step.FIRST_LEVEL,
-        choices=("given", "mirrored", "auto"),
+        choices=("auto", "given", "mirrored"),
+        usual=True,
     )
     alphas: tuple[float, float, float, float] = _setting(
         SHORTHANDS["blend"].values[3]["alphas"],
@@ -269,12 +269,12 @@ class Settings:
     def __post_init__(self) -> None:
         for setting in declared():
             setting.check(getattr(self, setting.name))
-        if self.orientation == "auto" and self.matcher not in FEATURE_MATCHERS:
+        if self.pose == "auto" and self.matcher not in FEATURE_MATCHERS:
             raise SettingsError(
-                "orientation",
+                "pose",
                 "'auto' is not possible",
-                f"it must be given or mirrored for matcher {self.matcher}, which has no energies "
-                "to compare",
+                f"it must be given or mirrored for matcher {self.matcher}, which has no network "
+                "to find it",
             )
 
     def deciding(self, steps: Step) -> dict[str, Any]:
@@ -334,8 +334,8 @@ def resolve(given: dict[str, Any]) -> Settings:
 
     `preset` is applied first, then `quality`, `blend` and `task`, then every other option by its
     own name, so that the more specific one wins. Options whose value is None count as not given.
-    Matchers that work on the images themselves have nothing that `task` decides, and no energies
-    by which to orient a pair: they match it as it is given, whatever the task.
+    Matchers that work on the images themselves have nothing that `task` decides, and match a pair
+    in the pose in which it is given.
 
     Raises:
         SettingsError: an option or a value does not exist.
@@ -353,6 +353,8 @@ def resolve(given: dict[str, Any]) -> Settings:
             shorthand.check(choice)
             if name != "task" or chosen.get("matcher", Settings.matcher) in FEATURE_MATCHERS:
                 chosen = {**shorthand.values[choice], **chosen}
+    if chosen.get("matcher") in MATCHERS:
+        chosen.setdefault("pose", "given")
     unknown = chosen.keys() - options().keys()
     if unknown:
         problem = f"{min(unknown)!r} is not possible"

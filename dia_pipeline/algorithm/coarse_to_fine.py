@@ -19,11 +19,18 @@ from dataclasses import dataclass
 import torch
 
 from dia_pipeline.algorithm.deconvolution import deconvolve
-from dia_pipeline.algorithm.features import round_features
+from dia_pipeline.algorithm.features import Pyramid, round_features
 from dia_pipeline.algorithm.fusion import fuse
 from dia_pipeline.algorithm.memory import check_memory
 from dia_pipeline.algorithm.network import Network
-from dia_pipeline.algorithm.nnf import identity, uniform, upsample_levels
+from dia_pipeline.algorithm.nnf import (
+    WHOLE,
+    Rectangle,
+    identity,
+    seen_from,
+    uniform,
+    upsample_levels,
+)
 from dia_pipeline.algorithm.patchmatch import energy as evaluate
 from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.voting import vote
@@ -34,9 +41,6 @@ Progress = Callable[[int, str], None]
 
 LOYALTY = 0.04
 """By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
-
-Pyramid = dict[int, torch.Tensor]
-"""Level to features (C, H, W) float32; level 0 is the preprocessed working image."""
 
 Fields = tuple[torch.Tensor, torch.Tensor | None]
 """nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
@@ -68,6 +72,7 @@ def run_levels(
     settings: Settings,
     progress: Progress = lambda level, step: None,
     earlier: dict[int, Fields] | None = None,
+    covered: Rectangle = WHOLE,
 ) -> dict[int, Level]:
     """All levels, coarse to fine; for the arguments see `run_level`."""
     levels: dict[int, Level] = {}
@@ -81,6 +86,7 @@ def run_levels(
             settings,
             progress,
             earlier[level] if earlier else None,
+            covered,
         )
     return levels
 
@@ -94,6 +100,7 @@ def run_level(
     settings: Settings,
     progress: Progress = lambda level, step: None,
     earlier: Fields | None = None,
+    covered: Rectangle = WHOLE,
 ) -> Level:
     """One level: match both ways, then estimate the latent features of the next level.
 
@@ -102,6 +109,7 @@ def run_level(
         previous: what level L+1 left; None at level 5. `layer-independent` makes nothing of it.
         earlier: the fields of this level for a similar pair, the frame before; the search then
             starts from them and keeps their matches wherever it finds no clearly better ones.
+        covered: what B' covers of A's plane; level 5 begins there.
 
     Raises:
         PairTooLargeError: the memory that is free does not suffice.
@@ -113,7 +121,7 @@ def run_level(
     independent = settings.matcher == "layer-independent"
     if independent:
         previous = None
-    result = _match(level, features_a, features_b_prime, previous, settings, earlier)
+    result = _match(level, features_a, features_b_prime, previous, settings, earlier, covered)
     if independent or level == settings.finest:
         return result
     progress(level, "reconstruct")
@@ -134,6 +142,7 @@ def _match(
     previous: Level | None,
     settings: Settings,
     earlier: Fields | None,
+    covered: Rectangle,
 ) -> Level:
     """The fields of one level and their energies."""
     a, b_prime = features_a[level], features_b_prime[level]
@@ -142,12 +151,12 @@ def _match(
         coarser_ab, coarser_ba = previous.nnf_ab, previous.nnf_ba
         latent_a_prime, latent_b = previous.latent_a_prime, previous.latent_b
     field_ab, field_ba = earlier or (None, None)
-    first_ab = _first_field(a, b_prime, coarser_ab, settings, 0)
+    first_ab = _first_field(a, b_prime, coarser_ab, settings, 0, covered)
     if settings.directions == "ab":
         source, target = stack(latent_a_prime), stack(b_prime)
         return Level(*_search(level, source, target, first_ab, settings, 0, field_ab))
     source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
-    first_ba = _first_field(b_prime, a, coarser_ba, settings, 1)
+    first_ba = _first_field(b_prime, a, coarser_ba, settings, 1, seen_from(covered))
     return Level(
         *_search(level, source, target, first_ab, settings, 0, field_ab),
         *_search(level, target, source, first_ba, settings, 1, field_ba),
@@ -160,13 +169,14 @@ def _first_field(
     coarser: torch.Tensor | None,
     settings: Settings,
     direction: int,
+    covered: Rectangle,
 ) -> torch.Tensor:
     """The field from which the search of a level starts."""
     shape, target_shape = tuple(source.shape[1:]), tuple(target.shape[1:])
     if coarser is not None:
         return upsample_levels(coarser, shape, target_shape)
     if settings.initial == "identity" and settings.matcher == "hierarchical":
-        return identity(shape, target_shape, source.device)
+        return identity(shape, target_shape, source.device, covered)
     return uniform(shape, target_shape, _seed(settings, 6, direction), source.device)
 
 

@@ -5,11 +5,17 @@ F^L = relu{L}_1(image), L = 1 to 5;   F^0 = the image as the network is given it
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.pixels import resize_image
+from dia_pipeline.settings import Settings
+
+Pyramid = dict[int, torch.Tensor]
+"""Level to features (C, H, W) float32; level 0 is the preprocessed working image."""
 
 MIN_SIDE = 16
 """Shortest working side in pixels for which the deepest level still has a pixel."""
@@ -25,7 +31,24 @@ def working_size(size: tuple[int, ...], ratio: float, max_side: int) -> tuple[in
     return tuple(max(MIN_SIDE, round(side * scale)) for side in size)
 
 
-def extract(image: np.ndarray, network: Network, feature_dtype: str) -> dict[int, torch.Tensor]:
+class Size(NamedTuple):
+    """Height and width of an image in pixels: in full, and as the network sees it."""
+
+    full: tuple[int, ...]
+    working: tuple[int, ...]
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], settings: Settings) -> Size:
+        """Those of an image (H, W, ...) that is scaled by the settings."""
+        full = shape[:2]
+        return cls(full, working_size(full, settings.ratio, settings.max_side))
+
+    def cell(self, level: int) -> tuple[float, float]:
+        """How many pixels of the full image a position of a level covers, (y, x)."""
+        return tuple(2 ** (level - 1) * f / w for f, w in zip(self.full, self.working, strict=True))
+
+
+def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
     """All levels of a working image.
 
     Args:

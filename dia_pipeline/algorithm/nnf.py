@@ -8,15 +8,37 @@ from __future__ import annotations
 
 import torch
 
+Rectangle = tuple[float, float, float, float]
+"""Top, left, bottom, right, where those of the source are 0, 0, 1, 1."""
 
-def identity(shape: tuple[int, ...], target_shape: tuple[int, ...], device="cpu") -> torch.Tensor:
-    """The field that maps the source rectangle onto the target's: identity, scaled and clamped."""
-    scale = tuple(t / s for s, t in zip(shape, target_shape, strict=True))
+WHOLE: Rectangle = (0.0, 0.0, 1.0, 1.0)
+
+
+def identity(
+    shape: tuple[int, ...],
+    target_shape: tuple[int, ...],
+    device="cpu",
+    covered: Rectangle = WHOLE,
+) -> torch.Tensor:
+    """The field that leaves everything where it is: scaled and clamped.
+
+    Args:
+        covered: what the target covers of the source's plane.
+    """
     axes = [
-        ((torch.arange(s, device=device) + 0.5) * ratio).floor().clamp(0, t - 1)
-        for s, t, ratio in zip(shape, target_shape, scale, strict=True)
+        ((torch.arange(s, device=device) + 0.5 - start * s) * (t / (s * (end - start))))
+        .floor()
+        .clamp(0, t - 1)
+        for s, t, start, end in zip(shape, target_shape, covered[:2], covered[2:], strict=True)
     ]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).int()
+
+
+def seen_from(covered: Rectangle) -> Rectangle:
+    """What the source covers of the target's plane, where the target covers so much of its own."""
+    top, left, bottom, right = covered
+    high, wide = bottom - top, right - left
+    return -top / high, -left / wide, (1 - top) / high, (1 - left) / wide
 
 
 def uniform(

@@ -60,11 +60,12 @@ def timelapse(
 
     The same command takes up a run that was ended, and makes what is missing.
     """
-    settings = resolve({**options, "preset": options["preset"] or PRESET})
     limit_threads(threads)
+    from dia_pipeline.runs.config import OF_SEQUENCES
     from dia_pipeline.runs.sequences import Sequence, find_frames
     from dia_pipeline.stages.sequences import run_sequence
 
+    settings = resolve({**OF_SEQUENCES, **options, "preset": options["preset"] or PRESET})
     keyframes = tuple(sorted(keyframe or ()))
     moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
     with _frame_display() as progress:

@@ -10,12 +10,12 @@ import numpy as np
 
 from dia_pipeline.evaluation import measures
 from dia_pipeline.evaluation.truth import Truth
-from dia_pipeline.pixels import mirror, mirror_targets
 from dia_pipeline.settings import PATCH
 
 if TYPE_CHECKING:
     import torch
 
+    from dia_pipeline.algorithm.canvas import Canvas
     from dia_pipeline.algorithm.network import Network
 
 THRESHOLDS = (1, 2, 5)
@@ -44,7 +44,7 @@ def measure_pair(
     levels: Mapping[int, np.ndarray] | None = None,
     seconds: float | None = None,
     network: Network | None = None,
-    mirrored: bool = False,
+    canvas: Canvas | None = None,
 ) -> dict[str, float]:
     """Everything that can be measured of a pair with what is given.
 
@@ -57,16 +57,15 @@ def measure_pair(
         levels: for every level matched its nnf_ab, carried to the images' full size.
         seconds: how long it took to make the fields.
         network: measures energy and feature statistics.
-        mirrored: whether A was matched with the mirror image of B'; neighbours and patches are
-            then compared as they were matched.
+        canvas: on which B' was drawn in its pose; neighbours and patches are compared there.
 
     Returns:
         Value by the name of the measure; those that cannot be measured are left out.
     """
     truth = truth or Truth()
     shapes = a.shape[:2], b_prime.shape[:2]
-    reference = mirror(b_prime) if mirrored else b_prime
-    as_matched = mirror_targets(nnf_ab, b_prime.shape[1]) if mirrored else nnf_ab
+    reference = canvas.draw(b_prime) if canvas else b_prime
+    as_matched = canvas.draw_targets(nnf_ab) if canvas else nnf_ab
     found = {
         **_with_flow(nnf_ab, truth.flow_ab, truth.mask_a, shapes[1]),
         **_with_keypoints(nnf_ab, truth, shapes[1]),
@@ -79,7 +78,8 @@ def measure_pair(
         found |= _with_flow(nnf_ba, truth.flow_ba, truth.mask_b_prime, shapes[0], "_ba")
         found["forward_backward"] = measures.forward_backward(nnf_ab, nnf_ba)
     if b is not None and nnf_ba is not None:
-        made, nnf = (mirror(each) if mirrored else each for each in (b, nnf_ba))
+        made = canvas.draw(b) if canvas else b
+        nnf = canvas.draw_field(nnf_ba) if canvas else nnf_ba
         found |= _of_image(reference, a, made, nnf, "_b")
         found |= _with_true_image(b, truth.b, "_b")
     for level, nnf in (levels or {}).items():

@@ -47,7 +47,7 @@ def draw_overview(
     """Draw the overview of a pair.
 
     Args:
-        title: the first line.
+        title: the first lines.
         images: `a`, `a_prime`, `b_prime` and, unless one direction alone was matched, `b`;
             (H, W, 3) uint8 RGB.
         flows: `flow_ab` and, where there is B, `flow_ba`; (H, W, 2) float32 (u, v) in pixels.
@@ -238,10 +238,13 @@ def _paste(row: Image.Image, left: int, panels: list[Panel], height: int) -> Non
 
 def _stacked(title: str, rows: list[Image.Image]) -> np.ndarray:
     heights = [row.height + _GAP for row in rows]
-    canvas = Image.new("RGB", (WIDTH, sum(heights) + _LABEL + 2 * _MARGIN - _GAP), "white")
-    font = ImageFont.load_default(_FONT_SIZE)
-    ImageDraw.Draw(canvas).text((_MARGIN, _MARGIN), title, "black", font)
-    top = _MARGIN + _LABEL
+    lines = title.splitlines()
+    above = _MARGIN + _LABEL * len(lines)
+    canvas = Image.new("RGB", (WIDTH, above + sum(heights) + _MARGIN - _GAP), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT_SIZE)
+    for number, line in enumerate(lines):
+        draw.text((_MARGIN, _MARGIN + _LABEL * number), line, "black", font)
+    top = above
     for row, height in zip(rows, heights, strict=True):
         canvas.paste(row, (_MARGIN, top))
         top += height

@@ -29,7 +29,7 @@ from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.folders import check_inputs
 from dia_pipeline.text import same_name
 
-OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "orientation": "given", "depth": "auto"}
+OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
 """The settings that sequences cannot change."""
 
 MAX_PROBLEMS = 50
@@ -148,7 +148,8 @@ def merge(*layers: Options) -> Options:
 
 def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settings:
     """The settings of a row: the configuration's, then the row's, then the variant's."""
-    return resolve(merge(config.settings, pair.options, config.variants[variant]))
+    fixed = OF_SEQUENCES if isinstance(pair, Sequence) else {}
+    return resolve({**fixed, **merge(config.settings, pair.options, config.variants[variant])})
 
 
 def _report(problems: list[str]) -> str:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from dia_pipeline.affine import resizing, shifting, turning
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import LUMA, mirror_targets, resize_image
 from dia_pipeline.samples.photographs import photograph, sampled
 from dia_pipeline.samples.styles import mosaic, night, painted, pencil, swirls, woodcut
+from dia_pipeline.samples.synthetic import POSES
 
 MARGIN, FAR_MARGIN = 0.1, 0.22
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side: in
@@ -48,16 +50,19 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
     subject, view, style = parts
     random = np.random.default_rng([seed, zlib.crc32(row["name"].encode())])
     strokes = int(random.integers(2**31))
-    source, inner = _source(subject, side, FAR_MARGIN if view == "far" else MARGIN)
+    source, inner = _source(subject, side, FAR_MARGIN if view in ("far", *POSES) else MARGIN)
     a = source[inner]
-    displacement = _displacement(view, a.shape[:2], random)
+    if view in POSES:
+        map_ab, map_ba, to_a = posed(a.shape[:2], random, **POSES[view])
+    else:
+        displacement = _displacement(view, a.shape[:2], random)
+        map_ab, map_ba = maps(displacement)
+        to_a = _grid(a.shape[:2]) + displacement
     if view == "instance":
         source = another_instance(source, random)
-    to_a = _grid(a.shape[:2]) + displacement
     seen = sampled(source, to_a + [axis.start for axis in inner])
     mask = foreground(a)
     mask_b_prime = ndimage.map_coordinates(mask, np.moveaxis(to_a, -1, 0), order=0)
-    map_ab, map_ba = maps(displacement)
     if view == "mirrored":
         seen, mask_b_prime, map_ba = seen[:, ::-1], mask_b_prime[:, ::-1], map_ba[:, ::-1]
         map_ab = mirror_targets(map_ab, a.shape[1])
@@ -68,6 +73,39 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
     write_image(row["mask_b_prime"], mask_b_prime.astype(np.uint8) * 255)
     write_flo(row["flow_ab"], (map_ab - _grid(a.shape[:2]))[..., ::-1])
     write_flo(row["flow_ba"], (map_ba - _grid(a.shape[:2]))[..., ::-1])
+
+
+def posed(
+    shape: tuple[int, ...],
+    random: np.random.Generator,
+    turn: float = 0.0,
+    scale: float = 1.0,
+    mirrored: bool = False,
+    tilt: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where every pixel of either image lies in the other, where B' shows A in another pose.
+
+    Returns:
+        The maps A to B' and B' to A as `maps` gives them, and the latter without its gaps.
+    """
+    middle = shifting(tuple((side - 1) / 2 for side in shape))
+    slope = np.eye(3)
+    slope[2, :2] = np.array([0.5, 1]) * random.choice([-1, 1], 2) * tilt / max(shape)
+    shift = shifting(tuple(_shift(random) * max(shape)))
+    around = slope @ resizing((scale, scale)) @ turning(turn, mirrored)
+    there = shift @ middle @ around @ np.linalg.inv(middle)
+    map_ab, to_a = (_projected(matrix, _grid(shape)) for matrix in (there, np.linalg.inv(there)))
+    map_ba = to_a.copy()
+    for map_ in (map_ab, map_ba):
+        inside = (map_ >= 0) & (map_ <= np.array(shape) - 1)
+        map_[~inside.all(axis=-1)] = np.nan
+    return map_ab, map_ba, to_a
+
+
+def _projected(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points (..., 2) moved by a projective map (3, 3)."""
+    there = points @ matrix[:, :2].T + matrix[:, 2]
+    return there[..., :2] / there[..., 2:]
 
 
 def maps(displacement: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

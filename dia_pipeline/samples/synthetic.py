@@ -15,10 +15,30 @@ from dia_pipeline.errors import DiaError
 SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "motorcycle", "rocket")
 """The photographs that pairs can be made of."""
 
-VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "far")
+POSES: dict[str, dict[str, Any]] = {
+    "turned15": {"turn": 15},
+    "turned30": {"turn": 30},
+    "turned45": {"turn": 45},
+    "turned90": {"turn": 90},
+    "turned180": {"turn": 180},
+    "half": {"scale": 0.5},
+    "smaller": {"scale": 0.67},
+    "larger": {"scale": 1.5},
+    "double": {"scale": 2.0},
+    "reversed": {"mirrored": True},
+    "tilted": {"tilt": 0.35},
+    "mixed1": {"turn": 30, "scale": 1.3, "mirrored": True},
+    "mixed2": {"turn": -60, "scale": 0.7},
+    "mixed3": {"turn": 150, "tilt": 0.25},
+    "mixed4": {"scale": 0.7, "mirrored": True, "tilt": 0.25},
+}
+"""Views in which B' shows A in another pose: turned by degrees, its parts so much larger, mirrored,
+in perspective (one side so much nearer than the other), or several of these."""
+
+VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "far", *POSES)
 """How B' sees what A shows, always shifted: bent smoothly; scaled; no more than shifted; bent and
 mirrored; another instance of the same: bent strongly, its colours and details others; or from
-elsewhere: much larger or smaller, far from its place and bent."""
+elsewhere: much larger or smaller, far from its place and bent; or in one of POSES."""
 
 STYLES = ("grading", "painted", "pencil", "night", "swirls", "mosaic", "woodcut")
 """How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark;
@@ -146,4 +166,9 @@ def _row(name: str, folder: Path) -> dict[str, Any]:
         "mask_b_prime": "mask_b_prime.png",
     }
     paths = {column: (folder / name / file).as_posix() for column, file in files.items()}
-    return {"name": name, **paths, "mirrored": view == "mirrored", "kinds": [view, style]}
+    return {
+        "name": name,
+        **paths,
+        "mirrored": view == "mirrored" or "mirrored" in POSES.get(view, {}),
+        "kinds": [view, style],
+    }

@@ -187,7 +187,8 @@ def _features(
 ) -> Iterator[Artefact]:
     """The features that a job needs."""
     for pair in plan.batches[batch]:
-        yield from made_by("features", planned_graph(plan, variant, pair, image=image))
+        graph = planned_graph(plan, variant, pair, image=image)
+        yield from (each for each in made_by("features", graph) if each.name == "features")
 
 
 class Named(ImageFile):

@@ -96,6 +96,7 @@ def _known(columns: Collection[Column], measures: Measures) -> list[Column]:
 
 def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) -> None:
     """What each level of the variants makes of a pair."""
+    from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.analogy import aggregate
     from dia_pipeline.figures.plots import plot_pair
     from dia_pipeline.io.images import read_image
@@ -108,11 +109,11 @@ def _plot_pair(plan: Plan, pair: Pair, variants: list[str], measures: Measures) 
     for variant in variants:
         nnf = planned_graph(plan, variant, pair)["nnf"].ensure()
         settings = plan.settings(variant, pair)
-        found = unpack_levels(nnf.arrays)
+        found, pose = unpack_levels(nnf.arrays), Pose.read(nnf.attributes["pose"])
         for number, level in found.items():
             # Of the others, which only show where the matches lead, everything is taken.
             own = settings if number == min(found) else replace(settings, take="everything")
-            result = aggregate(*images, {number: level}, own, nnf.attributes["mirrored"])
+            result = aggregate(*images, {number: level}, own, pose)
             levels.setdefault(variant, {})[number] = result.a_prime
         accuracy = {
             level: measures.get(f"{column.measure}_level_{level}", {}).get(variant, {})

@@ -16,7 +16,8 @@ from dia_pipeline.store.provenance import Backbone, circumstances
 if TYPE_CHECKING:
     import numpy as np
 
-    from dia_pipeline.algorithm.coarse_to_fine import Progress, Pyramid
+    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.features import Pyramid
     from dia_pipeline.algorithm.network import Network
     from dia_pipeline.io.weights import Weights
     from dia_pipeline.store.writer import Writer
@@ -95,11 +96,22 @@ class Matching:
     def network(self) -> Network:
         return self.networks.get(self.backbone, self.settings.precision)
 
-    def extract(self, image: np.ndarray, mirrored: bool = False) -> Pyramid:
-        """The features of an image (H, W, 3) uint8, or of its mirror image."""
+    def extract(self, image: np.ndarray) -> Pyramid:
+        """The features of an image (H, W, 3) uint8."""
         from dia_pipeline.analogy import features_of
 
-        return features_of(image, self.network, self.settings, mirrored)
+        return features_of(image, self.network, self.settings)
+
+    @property
+    def decide_features(self) -> dict[str, Any]:
+        """What decides the features of an image."""
+        return {**self.settings.deciding(Step.FEATURES), "weights": self.backbone.digest}
+
+    def packed(self, pyramid: Pyramid) -> Content:
+        """Features for a file."""
+        from dia_pipeline.store.packing import pack_features
+
+        return self.content(pack_features(pyramid, self.settings.feature_dtype))
 
     def content(self, arrays: Mapping[str, np.ndarray], **attributes: Any) -> Content:
         """Arrays, with what made them beside the inputs and the settings."""
@@ -107,25 +119,17 @@ class Matching:
         return Content(dict(arrays), {**made_by, **attributes})
 
 
-def features_of(image: ImageFile, matching: Matching, job: Job, mirrored: bool = False) -> Arrays:
-    """The feature pyramid of an image, or of its mirror image: shared by all that match it."""
-    settings = matching.settings
+def features_of(image: ImageFile, matching: Matching, job: Job) -> Arrays:
+    """The feature pyramid of an image: shared by all that match it."""
 
     def make(pixels: np.ndarray) -> Content:
-        from dia_pipeline.store.packing import pack_features
-
-        pyramid = matching.extract(pixels, mirrored)
-        return matching.content(pack_features(pyramid, settings.feature_dtype))
+        return matching.packed(matching.extract(pixels))
 
     return Arrays(
         job.features,
         stage="features",
         name="features",
-        settings={
-            **settings.deciding(Step.FEATURES),
-            "mirrored": mirrored,
-            "weights": matching.backbone.digest,
-        },
+        settings=matching.decide_features,
         inputs={"pixels": image},
         make=make,
         writer=job.writer,

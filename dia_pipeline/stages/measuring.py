@@ -95,16 +95,18 @@ def _measure(
     a: np.ndarray,
     b_prime: np.ndarray,
 ) -> dict[str, float]:
+    from dia_pipeline.algorithm.canvas import Canvas
+    from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.analogy import aggregate, full_nnf
     from dia_pipeline.evaluation.evaluation import measure_pair
     from dia_pipeline.evaluation.truth import read_truth
     from dia_pipeline.store.packing import unpack_levels
 
     levels = unpack_levels(nnf.arrays)
-    mirrored = nnf.attributes["mirrored"]
-    finest = aggregate(a, b_prime, levels, settings, mirrored)
+    pose = Pose.read(nnf.attributes["pose"])
+    finest = aggregate(a, b_prime, levels, settings, pose)
     fields = {
-        number: full_nnf(a, b_prime, number, level, settings, mirrored)
+        number: full_nnf(a, b_prime, number, level, settings, pose)
         for number, level in levels.items()
         if number != min(levels)
     }
@@ -119,7 +121,7 @@ def _measure(
         levels={**fields, min(levels): finest.nnf_ab},
         seconds=seconds(),
         network=network(),
-        mirrored=mirrored,
+        canvas=Canvas.of(pose.matrix, a.shape, b_prime.shape, settings),
     )
 
 

@@ -5,14 +5,15 @@
     b_prime ── features_b_prime ───┘
 
 Every level is made of the features and of the next coarser level; the results of the fields of all
-levels and the images themselves.
+levels and the images themselves. Where B' is matched in another pose, `pose` says in which, and
+`features_drawn` take the place of its features.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Graph, ImageFile, Whole
+from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, Whole
 from dia_pipeline.store.folders import Folder, Written, check_inputs
 from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 
@@ -31,12 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.io.images import Picture
-
-log = logging.getLogger("dia")
-
-MIRRORED = {"given": (False,), "mirrored": (True,), "auto": (False, True)}
-"""Whether B' is matched as its mirror image, by orientation; `auto` tries both."""
 
 
 class PairGraph:
@@ -81,13 +78,42 @@ class PairGraph:
     # What depends on what.
 
     def _features(self) -> Graph:
-        """The features of A, and those of B' or of its mirror image, or of both."""
-        names = {False: "features_b_prime", True: "features_mirrored"}
-        graph: Graph = {"features_a": features_of(self._images["a"], self._matching, self._job)}
-        for mirrored in MIRRORED[self.settings.orientation]:
-            b_prime = self._images["b_prime"]
-            graph[names[mirrored]] = features_of(b_prime, self._matching, self._job, mirrored)
+        """The features of both images, and of B' in its pose where that has to be found."""
+        a, b_prime = self._images.values()
+        graph: Graph = {
+            "features_a": features_of(a, self._matching, self._job),
+            "features_b_prime": features_of(b_prime, self._matching, self._job),
+        }
+        if self.settings.pose != "given":
+            graph["pose"] = self._pose()
+            graph["features_drawn"] = self._drawn(graph["pose"])
         return graph
+
+    def _pose(self) -> Arrays:
+        """The pose of B' in A's plane."""
+        decided = {name: getattr(self.settings, name) for name in ("pose", "precision", "seed")}
+        return Arrays(
+            self.folder / "pose.h5",
+            stage="features",
+            name="pose",
+            settings={**decided, "weights": self._matching.backbone.digest},
+            inputs=self._images,
+            make=self.find_pose,
+            clock=self._warm_clock,
+            writer=self._job.writer,
+        )
+
+    def _drawn(self, pose: Artefact) -> Arrays:
+        """The features of B' in its pose; none where that is as it is given."""
+        return Arrays(
+            self._job.features,
+            stage="features",
+            name="features",
+            settings=self._matching.decide_features,
+            inputs={"pixels": self._images["b_prime"], "pose": pose},
+            make=self.draw_features,
+            writer=self._job.writer,
+        )
 
     def _levels(self, features: Graph) -> Graph:
         """The levels, each of the features and of the next coarser level."""
@@ -161,41 +187,54 @@ class PairGraph:
 
     # How it is made.
 
+    def find_pose(self, a: np.ndarray, b_prime: np.ndarray) -> Content:
+        """The pose of B', and the shape of A, by which it is drawn."""
+        from dia_pipeline.analogy import pose_of
+
+        pose = pose_of(a, b_prime, self._matching.network, self.settings)
+        return self._matching.content({}, pose=asdict(pose), shape=a.shape[:2])
+
+    def draw_features(self, pixels: np.ndarray, pose: Content) -> Content:
+        """The features of B' in its pose."""
+        from dia_pipeline.algorithm.canvas import Canvas
+        from dia_pipeline.algorithm.pose import AS_GIVEN
+
+        matrix = _pose_of(pose).matrix
+        if matrix == AS_GIVEN:
+            return self._matching.content({})
+        canvas = Canvas.of(matrix, pose.attributes["shape"], pixels.shape, self.settings)
+        network = self._matching.network
+        return self._matching.packed(canvas.features(pixels, network, self.settings))
+
     def make_level(
-        self, number: int, coarser: Content | None = None, **features: Content
+        self,
+        number: int,
+        features_a: Content,
+        features_b_prime: Content,
+        features_drawn: Content | None = None,
+        pose: Content | None = None,
+        coarser: Content | None = None,
     ) -> Content:
         """One level, from the features and the level before."""
-        from dia_pipeline.algorithm.coarse_to_fine import Pyramid, run_level
-        from dia_pipeline.algorithm.orientation import orient
+        from dia_pipeline.algorithm.canvas import covered
+        from dia_pipeline.algorithm.coarse_to_fine import run_level
         from dia_pipeline.store.packing import pack_level, unpack_features, unpack_level
 
         network = self._matching.network
-
-        def pyramid(name: str) -> Pyramid:
-            return unpack_features(features[f"features_{name}"].arrays, network.device)
-
-        def reference(mirrored: bool) -> Pyramid:
-            return pyramid("mirrored" if mirrored else "b_prime")
-
-        features_a, previous = pyramid("a"), None
-        if coarser:
-            previous = unpack_level(coarser.arrays, network.device)
-            mirrored = coarser.attributes["mirrored"]
-            features_b_prime = reference(mirrored)
-        else:
-            features_b_prime, mirrored = orient(features_a, reference, network, self.settings)
-            self._log_orientation(mirrored)
+        drawn = features_drawn.arrays if features_drawn else {}
+        matched = _pose_of(pose)
         made = run_level(
             number,
-            features_a,
-            features_b_prime,
-            previous,
+            unpack_features(features_a.arrays, network.device),
+            unpack_features(drawn or features_b_prime.arrays, network.device),
+            unpack_level(coarser.arrays, network.device) if coarser else None,
             network,
             self.settings,
             self._job.progress,
+            covered=covered(matched.matrix),
         )
         arrays = pack_level(made, self.settings.feature_dtype)
-        return self._matching.content(arrays, mirrored=mirrored)
+        return self._matching.content(arrays, pose=asdict(matched))
 
     def gather(self, **levels: Content) -> Content:
         """The fields and energies of all levels, of the levels."""
@@ -210,22 +249,20 @@ class PairGraph:
         from dia_pipeline.analogy import match
         from dia_pipeline.store.packing import pack_levels
 
-        levels, mirrored = match(
-            a, b_prime, self._matching.network, self.settings, self._job.progress
-        )
-        self._log_orientation(mirrored)
-        return self._matching.content(pack_levels(levels), mirrored=mirrored)
+        levels, pose = match(a, b_prime, self._matching.network, self.settings, self._job.progress)
+        return self._matching.content(pack_levels(levels), pose=asdict(pose))
 
     def match_images(
         self, a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None = None
     ) -> Content:
         """The fields of a matcher that works on the images themselves."""
+        from dia_pipeline.algorithm.pose import POSES
         from dia_pipeline.analogy import match_images
         from dia_pipeline.store.packing import pack_levels
 
         levels = match_images(a, b_prime, a_prime, self.settings)
-        mirrored = self.settings.orientation == "mirrored"
-        return Content(pack_levels(levels), {"versions": versions(), "mirrored": mirrored})
+        pose = asdict(POSES[self.settings.pose])
+        return Content(pack_levels(levels), {"versions": versions(), "pose": pose})
 
     def aggregate(self, nnf: Content, a: Picture, b_prime: Picture) -> Written:
         """The images, flows and overview, written into the folder."""
@@ -238,15 +275,17 @@ class PairGraph:
             b_prime.pixels,
             unpack_levels(nnf.arrays),
             self.settings,
-            nnf.attributes["mirrored"],
+            _pose_of(nnf),
             _deep(a, b_prime, self.settings.depth),
         )
         return write_results(self.folder, a, b_prime, result, self.settings, nnf.attributes)
 
-    def _log_orientation(self, mirrored: bool) -> None:
-        if self.settings.orientation == "auto":
-            matched = "mirrored" if mirrored else "as it is given"
-            log.info("%s: B' is matched %s", self.folder, matched)
+
+def _pose_of(content: Content | None) -> Pose:
+    """The pose that an artefact records; as given where there is none."""
+    from dia_pipeline.algorithm.pose import Pose
+
+    return Pose.read(content.attributes["pose"]) if content else Pose()
 
 
 def _deep(a: Picture, b_prime: Picture, depth: str | int) -> tuple[np.ndarray, np.ndarray] | None:

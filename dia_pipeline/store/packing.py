@@ -10,7 +10,8 @@ from dataclasses import fields
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.coarse_to_fine import Level, Pyramid
+from dia_pipeline.algorithm.coarse_to_fine import Level
+from dia_pipeline.algorithm.features import Pyramid
 
 Arrays = dict[str, np.ndarray]
 

@@ -38,7 +38,7 @@ def write_results(
     Raises:
         OSError: a result cannot be written.
     """
-    title = _title((a.path, b_prime.path), settings, circumstances)
+    title = _title((a.path, b_prime.path), settings, circumstances, str(result.pose))
     images = _write_images(folder, a, b_prime, result, settings, title)
     about = {
         "inputs": {"a": describe_image(a), "b_prime": describe_image(b_prime)},
@@ -48,15 +48,18 @@ def write_results(
     return Written([*images, *_write_flows(folder, result), "nnf.h5"], about)
 
 
-def _title(paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any]) -> str:
-    """The images, and the settings that decide most or differ from the defaults."""
+def _title(
+    paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any], pose: str
+) -> str:
+    """The images, the settings that decide most or differ from the defaults, and the pose."""
     a, b_prime = (one_line(Path(path).name) for path in paths)
     common, usual = asdict(settings), asdict(Settings())
     shown = {name: common[name] for name in ("deconvolution", "alphas", "ratio")}
     shown |= {name: value for name, value in common.items() if value != usual[name]}
     if "backbone" in circumstances:
         shown["backbone"] = circumstances["backbone"]["name"]
-    return f"{a} and {b_prime}: " + ", ".join(f"{name} {_plain(v)}" for name, v in shown.items())
+    chosen = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
+    return f"{a} and {b_prime}: {chosen}" + (f"\n{pose}" if pose else "")
 
 
 def _plain(value: Any) -> str:
@@ -114,12 +117,14 @@ def _previews(
 ) -> dict[int, np.ndarray]:
     """The A' that the field of every level would give."""
     from dia_pipeline.algorithm.aggregation import preview
-    from dia_pipeline.pixels import mirror
+    from dia_pipeline.algorithm.canvas import Canvas
+    from dia_pipeline.algorithm.features import Size
 
-    reference = mirror(b_prime) if result.mirrored else b_prime
+    canvas = Canvas.of(result.pose.matrix, shape, b_prime.shape, settings)
+    reference, own = canvas.draw(b_prime), Size.of(shape, settings)
     scale = min(1, PREVIEW_SIDE / max(shape))
     size = tuple(max(1, round(side * scale)) for side in shape)
     return {
-        number: preview(level.nnf_ab, number, size, shape, reference, settings)
+        number: preview(level.nnf_ab, number, size, own, reference, canvas.size)
         for number, level in result.levels.items()
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-    from dia_pipeline.algorithm.coarse_to_fine import Pyramid
+    from dia_pipeline.algorithm.features import Pyramid
     from dia_pipeline.algorithm.network import Network
     from dia_pipeline.settings import Settings
 

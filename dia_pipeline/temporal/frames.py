@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
-from dia_pipeline.algorithm.coarse_to_fine import Fields, Pyramid, run_levels
+from dia_pipeline.algorithm.coarse_to_fine import Fields, run_levels
+from dia_pipeline.algorithm.features import Pyramid, Size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import LEVELS, Settings
 from dia_pipeline.temporal.motion import flow_between, grid, trusted
@@ -44,7 +45,8 @@ def image_field(
     nnf: torch.Tensor, own: np.ndarray, target_shape: tuple[int, ...], settings: Settings
 ) -> np.ndarray:
     """The field (H, W, 2) float32 of A's pixels, from that of the finest level."""
-    return full_field(nnf, LEVELS[-1], own, target_shape, settings).cpu().numpy()
+    size, target = Size.of(own.shape, settings), Size.of(target_shape, settings)
+    return full_field(nnf, LEVELS[-1], own, size, target, settings).cpu().numpy()
 
 
 Part = tuple[float, np.ndarray, np.ndarray]
@@ -53,11 +55,13 @@ Part = tuple[float, np.ndarray, np.ndarray]
 
 def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
     """The frame (H, W, 3) uint8 that parts, whose weights sum to 1, make of the content `own`."""
-    images = [
-        weight
-        * rebuild(own, reference, torch.from_numpy(_inside(field, reference.shape)), settings)
-        for weight, reference, field in parts
-    ]
+
+    def made_of(reference: np.ndarray, field: np.ndarray) -> np.ndarray:
+        size, target = Size.of(own.shape, settings), Size.of(reference.shape, settings)
+        positions = torch.from_numpy(_inside(field, reference.shape))
+        return rebuild(own, reference, positions, size, target, settings)
+
+    images = [weight * made_of(reference, field) for weight, reference, field in parts]
     return np.rint(sum(images)).astype(np.uint8)
 
 

@@ -1,0 +1,427 @@
+"""Pose: how B' must be mirrored, turned, scaled and moved so that it stands as A does.
+
+B' is drawn in many ways and compared with A by its features: the pose whose matches agree best
+is refined. What is found counts only where it is certain, and more than a small change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from dia_pipeline.affine import (
+    Matrix,
+    Shape,
+    centres,
+    factor_of,
+    fit_affine,
+    fit_similarity,
+    moved,
+    resizing,
+    shifting,
+    turning,
+)
+from dia_pipeline.algorithm.drawing import draw
+from dia_pipeline.algorithm.network import Network
+from dia_pipeline.pixels import shrunk
+
+SIDE = 150
+"""Longest side in pixels at which the images are compared."""
+
+LEVEL = 4
+"""The level whose features are compared."""
+
+CELL = 2 ** (LEVEL - 1)
+"""Pixels that a position of that level covers along an axis."""
+
+TURN = 45
+"""Degrees between the turns that are tried."""
+
+TURNS = range(0, 360, TURN)
+
+SHRINKING = 0.6
+"""By so much one of the images is shrunk in two of the trials."""
+
+RIVALS = 2
+"""Of the poses of another kind so many are refined too, to be compared with the best one."""
+
+REFINEMENTS = 4
+"""Times that B' is drawn anew by the pose found so far."""
+
+REFITS = 3
+"""Times that a map is fitted to the matches near it."""
+
+MARGIN = 0.15
+"""What is drawn beyond A on each side in a refinement, as a share of its sides."""
+
+COARSE, FINE = 1.5, 1.25
+"""Within so many cells a match agrees with a pose that is fitted at first, and refined."""
+
+SAMPLES = 1000
+"""Pairs of matches of which the first poses are made."""
+
+MIN_MATCHES = 6
+"""Fewer matches make no pose."""
+
+MAX_OCTAVES = 1.6
+"""So often may a pose double or halve lengths between one drawing and the next."""
+
+MAX_DISTORTION = 2.0
+"""By so much at most may it lengthen one direction more than another."""
+
+MIN_SCORE = 0.12
+"""The score of a certain pose; pairs with none in common stay below it."""
+
+MIN_RATIO = 1.25
+"""By so much must a pose that is mirrored or turned by more than TURN exceed any upright one."""
+
+SAME_TURN, SAME_SCALE = 10.0, 1.2
+"""Up to so many degrees and this factor a pose is as good as none: the search copes with it."""
+
+
+AS_GIVEN: Matrix = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+MIRRORED: Matrix = ((1, 0, 0), (0, -1, 1), (0, 0, 1))
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How B' lies in A's plane.
+
+    Attributes:
+        matrix: from A to B', both in unit coordinates.
+        found: what the search said, if there was one.
+    """
+
+    matrix: Matrix = AS_GIVEN
+    found: Found | None = None
+
+    @classmethod
+    def read(cls, record: dict[str, Any]) -> Pose:
+        """The pose that `asdict` recorded, as it comes back from JSON."""
+        found = record["found"]
+        matrix = tuple(map(tuple, record["matrix"]))
+        return cls(matrix, found and Found(**found))
+
+    def __str__(self) -> str:
+        if self.found is None:
+            return "B' mirrored" if self.matrix == MIRRORED else ""
+        drawn = "B' as given" if self.matrix == AS_GIVEN else "B' drawn in its pose"
+        return f"{drawn}: {self.found}"
+
+
+POSES = {"given": Pose(), "mirrored": Pose(MIRRORED)}
+"""The poses that need no search, by their names among the settings."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search for the pose found.
+
+    Attributes:
+        turn: degrees from -180 to 180 by which what B' shows is turned against A, counterclockwise.
+        scale: by how much it is larger than in A.
+        mirrored: whether it is mirrored, before it is turned.
+        score: how well the matches agree, from 0 to 1.
+        rival: the score of the best upright pose, where this one is mirrored or turned by more
+            than TURN; else 0.
+    """
+
+    turn: float
+    scale: float
+    mirrored: bool
+    score: float
+    rival: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether the pose is to be trusted."""
+        return self.score >= max(MIN_SCORE, MIN_RATIO * self.rival)
+
+    @property
+    def right_angles(self) -> int | None:
+        """The degrees of a turn by right angles that is as good, where there is one."""
+        nearest = 90 * round(self.turn / 90)
+        near = abs(self.turn - nearest) < SAME_TURN
+        return nearest if near and max(self.scale, 1 / self.scale) < SAME_SCALE else None
+
+    def __str__(self) -> str:
+        parts = ["mirrored"] if self.mirrored else []
+        parts += [f"turned by {round(self.turn)} degrees", f"scale {self.scale:.2f}"]
+        sure = "certain" if self.certain else "not certain"
+        score = f"score {self.score:.2f}, upright {self.rival:.2f}"
+        return f"{', '.join(parts)}, {sure} ({score})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A pose between the pixels of the small images, and how well the matches agree with it."""
+
+    matrix: np.ndarray
+    score: float
+
+    @property
+    def mirrored(self) -> bool:
+        return bool(np.linalg.det(self.matrix[:2, :2]) < 0)
+
+    @property
+    def turn(self) -> float:
+        """Degrees from -180 to 180."""
+        (a, b), (c, d) = (self.matrix @ turning(0, self.mirrored))[:2, :2]
+        return math.degrees(math.atan2(b - c, a + d))
+
+    def differs(self, other: _Trial) -> bool:
+        """Whether the other is of another kind: mirrored otherwise or turned elsewhere."""
+        apart = abs((self.turn - other.turn + 180) % 360 - 180)
+        return self.mirrored != other.mirrored or apart > TURN
+
+
+GIVEN = _Trial(np.eye(3), 0.0)
+"""B' as it is given."""
+
+
+def find_pose(a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int = 0) -> Pose:
+    """The pose of B': as it is given, unless another one is certain and more than a small change.
+
+    One that is close to mirroring or to turns by right angles becomes exactly that.
+
+    Args:
+        a, b_prime: (H, W, 3) uint8 RGB, of any sizes.
+        seed: of the choice of matches of which poses are made.
+    """
+    matrix, found = search(a, b_prime, network, seed)
+    if not found.certain:
+        return Pose(AS_GIVEN, found)
+    if found.right_angles is not None:
+        matrix = _around_middle(turning(found.right_angles, found.mirrored))
+    return Pose(tuple(map(tuple, matrix.tolist())), found)
+
+
+def search(
+    a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int = 0
+) -> tuple[np.ndarray, Found]:
+    """The best pose, whether certain or not: from A to B' in unit coordinates, (3, 3)."""
+    search = _Search(shrunk(a, SIDE), shrunk(b_prime, SIDE), network, seed)
+    first = sorted(search.trials(), key=_score, reverse=True)
+    others = [trial for trial in first if trial.differs(first[0])]
+    upright = [trial for trial in first if not trial.differs(GIVEN)]
+    chosen = dict.fromkeys([*first[:1], *others[:RIVALS], *upright[:1]])
+    refined = [search.refined(trial) for trial in chosen]
+    best = max(refined, key=_score, default=GIVEN)
+    rivals = (each.score for each in refined if not each.differs(GIVEN))
+    rival = max(rivals, default=0.0) if best.differs(GIVEN) else 0.0
+    small = [resizing(image.shape[:2]) for image in (search.a, search.b_prime)]
+    full = [resizing(image.shape[:2]) for image in (a, b_prime)]
+    in_units = np.linalg.inv(small[1]) @ best.matrix @ small[0]
+    scale = factor_of(full[1] @ in_units @ np.linalg.inv(full[0]))
+    return in_units, Found(best.turn, scale, best.mirrored, best.score, rival)
+
+
+def _score(trial: _Trial) -> float:
+    return trial.score
+
+
+class _Search:
+    """The search for the pose of one small image in the plane of the other."""
+
+    def __init__(self, a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int):
+        self.a = a
+        self.b_prime = b_prime
+        self._network = network
+        self._seed = seed
+
+    def trials(self) -> Iterator[_Trial]:
+        """A pose for each way to draw the images in which matches agree."""
+        shape, other = self.a.shape[:2], self.b_prime.shape[:2]
+        upright, larger = np.eye(3), resizing((1 / SHRINKING, 1 / SHRINKING))
+        a = self._drawn(self.a, upright, shape)
+        ways = [_turned(other, *way) for way in product(TURNS, (False, True))]
+        ways.append((larger, _shrunk(other)))
+        drawings = [(a, self._drawn(self.b_prime, *way)) for way in ways]
+        smaller = self._drawn(self.a, larger, _shrunk(shape))
+        drawings.append((smaller, self._drawn(self.b_prime, upright, other)))
+        for of_a, of_b_prime in drawings:
+            matches = _Matches.between(of_a, of_b_prime)
+            fitted = matches.similarity(self._seed)
+            if fitted is not None:
+                matrix = of_b_prime.matrix @ fitted @ np.linalg.inv(of_a.matrix)
+                yield _Trial(matrix, matches.score(fitted, COARSE))
+
+    def refined(self, trial: _Trial) -> _Trial:
+        """The best of the refinements of a pose."""
+        shape = self.a.shape[:2]
+        frame = shifting(tuple(-MARGIN * side for side in shape))
+        larger = tuple(round((1 + 2 * MARGIN) * side) for side in shape)
+        a = self._drawn(self.a, np.eye(3), shape)
+        found = [_Trial(trial.matrix, 0.0)]
+        for _ in range(REFINEMENTS):
+            drawn = self._drawn(self.b_prime, found[-1].matrix @ frame, larger)
+            matches = _Matches.between(a, drawn)
+            fitted = matches.affine(self._seed)
+            if fitted is None:
+                break
+            found.append(_Trial(drawn.matrix @ fitted, matches.score(fitted, FINE)))
+        return max(found, key=_score)
+
+    def _drawn(self, image: np.ndarray, matrix: np.ndarray, shape: Shape) -> _Drawn:
+        """An image drawn through a map: its features less their mean, of length 1."""
+        level0 = self._network.preprocess(draw(image, matrix, shape))
+        with torch.no_grad():
+            found = self._network.forward(level0, 0, LEVEL)
+        features = found.permute(1, 2, 0).cpu().double().numpy()
+        there = moved(matrix, CELL * centres(features.shape[:2]))
+        seen = ((there >= 0) & (there <= image.shape[:2])).all(axis=-1)
+        centred = features - features[seen].mean(axis=0)
+        lengths = np.linalg.norm(centred, axis=-1, keepdims=True)
+        unit = np.where(seen[..., None], centred / np.maximum(lengths, 1e-12), 0)
+        return _Drawn(matrix, unit, seen)
+
+
+class _Drawn(NamedTuple):
+    """A drawn image: the map to the pixels of what is drawn, its features, where there are any."""
+
+    matrix: np.ndarray
+    features: np.ndarray
+    seen: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Matches:
+    """Positions of two drawn images that match each other.
+
+    Attributes:
+        sources, targets: (N, 2), in pixels.
+        similarities: (N,), from -1 to 1.
+        inner: (N,), whether the target has only seen ones around it: all that lies beyond what
+            is seen matches its border.
+        cells: of A.
+    """
+
+    sources: np.ndarray
+    targets: np.ndarray
+    similarities: np.ndarray
+    inner: np.ndarray
+    cells: int
+
+    @classmethod
+    def between(cls, a: _Drawn, b_prime: _Drawn) -> _Matches:
+        """The best matches that lead back to within a cell of where they come from."""
+        similar = _similarities(a.features, b_prime.features)
+        similar[:, :, ~b_prime.seen] = -np.inf
+        similar[~a.seen] = -np.inf
+        shape, other = a.seen.shape, b_prime.seen.shape
+        flat = similar.reshape(math.prod(shape), math.prod(other))
+        there, back = flat.argmax(axis=1), flat.argmax(axis=0)
+        own = np.stack(np.unravel_index(np.arange(len(flat)), shape), axis=-1)
+        returned = np.stack(np.unravel_index(back[there], shape), axis=-1)
+        best = flat[np.arange(len(flat)), there]
+        kept = (np.abs(returned - own).max(axis=1) <= 1) & (best > 0)
+        targets = np.stack(np.unravel_index(there, other), axis=-1)
+        inner = ndimage.binary_erosion(b_prime.seen, iterations=2).ravel()[there]
+        return cls(
+            CELL * (own[kept] + 0.5),
+            CELL * (targets[kept] + 0.5),
+            best[kept],
+            inner[kept],
+            int(a.seen.sum()),
+        )
+
+    def score(self, matrix: np.ndarray, cells: float) -> float:
+        """How well matches within so many cells of a map agree, over all of A: 0 to 1."""
+        return float(self.similarities[self._near(matrix, cells)].sum() / self.cells)
+
+    def similarity(self, seed: int) -> np.ndarray | None:
+        """The map that turns, scales and shifts, with which most inner matches agree."""
+        inner = np.flatnonzero(self.inner)
+        if len(inner) < MIN_MATCHES:
+            return None
+        pairs = inner[np.random.default_rng(seed).integers(0, len(inner), (SAMPLES, 2))]
+        z, w = (points[:, 0] + 1j * points[:, 1] for points in (self.sources, self.targets))
+        away = z[pairs[:, 0]] - z[pairs[:, 1]]
+        pairs, away = pairs[away != 0], away[away != 0]
+        factors = (w[pairs[:, 0]] - w[pairs[:, 1]]) / away
+        possible = np.abs(np.log2(np.maximum(np.abs(factors), 1e-9))) < MAX_OCTAVES
+        pairs, factors = pairs[possible], factors[possible]
+        if not len(pairs):
+            return None
+        offsets = w[pairs[:, 0]] - factors * z[pairs[:, 0]]
+        misses = np.abs(factors[:, None] * z[inner] + offsets[:, None] - w[inner])
+        near = misses <= COARSE * CELL
+        chosen = near[(near * self.similarities[inner]).sum(axis=1).argmax()]
+        fitted = fit_similarity(self.sources[inner[chosen]], self.targets[inner[chosen]])
+        return self._refitted(fitted, fit_similarity, COARSE)
+
+    def affine(self, seed: int) -> np.ndarray | None:
+        """The affine map with which most inner matches agree."""
+        similarity = self.similarity(seed)
+        return None if similarity is None else self._refitted(similarity, fit_affine, FINE)
+
+    def _refitted(
+        self, matrix: np.ndarray, fit: Callable[[np.ndarray, np.ndarray], np.ndarray], cells: float
+    ) -> np.ndarray | None:
+        """A map fitted anew to the inner matches that are near it, until it stays."""
+        for _ in range(REFITS):
+            near = self._near(matrix, cells) & self.inner
+            if near.sum() < MIN_MATCHES:
+                return None
+            matrix = fit(self.sources[near], self.targets[near])
+            if not _sound(matrix):
+                return None
+        return matrix
+
+    def _near(self, matrix: np.ndarray, cells: float) -> np.ndarray:
+        misses = np.linalg.norm(moved(matrix, self.sources) - self.targets, axis=1)
+        return misses <= cells * CELL
+
+
+def _sound(matrix: np.ndarray) -> bool:
+    """Whether a map could be a pose: it neither mirrors nor distorts much."""
+    lengths = np.linalg.svd(matrix[:2, :2], compute_uv=False)
+    within = np.abs(np.log2(np.maximum(lengths, 1e-9))).max() < MAX_OCTAVES
+    return bool(within and lengths[0] < MAX_DISTORTION * lengths[1] and np.linalg.det(matrix) > 0)
+
+
+def _turned(shape: Shape, turn: float, mirrored: bool) -> tuple[np.ndarray, Shape]:
+    """How an image is drawn turned: the map to its pixels, and the shape that shows all of it."""
+    matrix = turning(turn, mirrored)
+    corners = np.array([(0, 0), (0, shape[1]), (shape[0], 0), shape])
+    drawn = moved(np.linalg.inv(matrix), corners)
+    least = drawn.min(axis=0)
+    size = tuple(round(float(side)) for side in drawn.max(axis=0) - least)
+    return matrix @ shifting(tuple(least)), size
+
+
+def _shrunk(shape: Shape) -> Shape:
+    return tuple(max(1, round(SHRINKING * side)) for side in shape)
+
+
+def _similarities(a: np.ndarray, b_prime: np.ndarray) -> np.ndarray:
+    """The mean cosine over 3 x 3 patches inside both images of every two cells, (h, w, H, W).
+
+    It is rounded, so that it is the same however many threads made the features.
+    """
+    cosines = np.einsum("ijc,klc->ijkl", a, b_prime, optimize=True)
+    total, count = np.zeros_like(cosines), np.zeros_like(cosines)
+    for down, across in product((-1, 0, 1), repeat=2):
+        here = (_ahead(down), _ahead(across)) * 2
+        there = (_ahead(-down), _ahead(-across)) * 2
+        total[there] += cosines[here]
+        count[there] += 1
+    return (total / count).round(6)
+
+
+def _ahead(step: int) -> slice:
+    """All positions of an axis but the first one, for -1 but the last one."""
+    return slice(max(step, 0), min(step, 0) or None)
+
+
+def _around_middle(matrix: np.ndarray) -> np.ndarray:
+    """A turn by right angles in unit coordinates, around the middle of the image."""
+    exact = np.rint(matrix)
+    return shifting((0.5, 0.5)) @ exact @ shifting((-0.5, -0.5)) + 0.0  # no negative zeros
