@@ -11,9 +11,10 @@ from examples import PUBLISHED
 import dia_pipeline
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, preview, rebuild, voted
 from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level
-from dia_pipeline.algorithm.features import extract, working_size
+from dia_pipeline.algorithm.features import Size, extract
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample
 from dia_pipeline.algorithm.patchmatch import exact, stack
+from dia_pipeline.algorithm.pose import AS_GIVEN, MIRRORED
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.analogy import analogy
 from dia_pipeline.pixels import resize_image
@@ -147,7 +148,7 @@ def test_refinement_is_part_of_photo_to_photo(network, small):
 
 
 def test_refinement_follows_the_image_as_it_was_given_also_where_it_is_mirrored(network, small):
-    options = {"quality": "draft", "preset": "photo-to-photo", "orientation": "mirrored"}
+    options = {"quality": "draft", "preset": "photo-to-photo", "pose": "mirrored"}
     result = analogy(*small, network, resolve(options))
     turned = take(small[1][:, ::-1], result.b_everything[:, ::-1], "colours")[:, ::-1]
     np.testing.assert_array_equal(result.b, turned)
@@ -189,11 +190,12 @@ def test_the_field_of_every_level_can_be_seen(network, cat):
     a = window(cat)
     settings = resolve({"quality": "draft"})
     result = analogy(a, a, network, settings)
+    size = Size.of(a.shape, settings)
     for level in LEVELS:
         nnf = result.levels[level].nnf_ab
-        image = preview(nnf, level, (HEIGHT, WIDTH), a.shape[:2], a, settings)
+        image = preview(nnf, level, (HEIGHT, WIDTH), size, a, size)
         np.testing.assert_array_equal(image, a)
-        half = preview(nnf, level, (HEIGHT // 2, WIDTH // 2), a.shape[:2], a, settings)
+        half = preview(nnf, level, (HEIGHT // 2, WIDTH // 2), size, a, size)
         assert np.abs(half.astype(int) - resize_image(a, half.shape[:2])).mean() < 8
 
 
@@ -274,8 +276,8 @@ def test_the_finest_level_gives_the_images(network, small):
     short = analogy(*small, network, resolve({"quality": "draft", "finest": 3}))
     assert list(short.levels) == [5, 4, 3]
     np.testing.assert_array_equal(short.levels[3].nnf_ab, whole.levels[3].nnf_ab)
-    a, b_prime = small
-    places = full_field(whole.levels[3].nnf_ab, 3, a, b_prime.shape[:2], resolve({}))
+    sizes = (Size.of(image.shape, resolve({})) for image in small)
+    places = full_field(whole.levels[3].nnf_ab, 3, small[0], *sizes, resolve({}))
     np.testing.assert_array_equal(short.nnf_ab, nearest_pixels(places))
 
 
@@ -300,10 +302,10 @@ def test_a_coarser_or_finer_reference_is_sampled_at_the_scale_of_the_image(cat, 
     a = window(cat)
     b_prime = resize_image(a, tuple(round(side * factor) for side in a.shape[:2]))
     settings = resolve({"max_side": max(a.shape) // 2})
-    cells = working_size(a.shape[:2], settings.ratio, settings.max_side)
-    same = identity(cells, cells)
-    places = full_field(same, 1, a, b_prime.shape[:2], settings)
-    rebuilt = rebuild(a, b_prime, places, settings).astype(int)
+    sizes = Size.of(a.shape, settings), Size.of(b_prime.shape, settings)
+    same = identity(sizes[0].working, sizes[1].working)
+    places = full_field(same, 1, a, *sizes, settings)
+    rebuilt = rebuild(a, b_prime, places, *sizes, settings).astype(int)
     expected = resize_image(b_prime, a.shape[:2]).astype(int)
     assert np.abs(rebuilt - expected).mean() < 1
 
@@ -317,7 +319,7 @@ def test_a_mirrored_pair_is_found_out_and_matched(network, cat):
         network,
         resolve({"quality": "draft", "task": "correspondence"}),
     )
-    assert result.mirrored
+    assert result.pose.matrix == MIRRORED
     assert share_within(result.nnf_ba, (GRID + displacement)[:, ::-1], 2) >= 0.7
     there = result.nnf_ab[80:120, 60:120]
     back = result.nnf_ba[there[..., 0], there[..., 1]]
@@ -328,9 +330,9 @@ def test_a_mirrored_pair_is_found_out_and_matched(network, cat):
         network,
         resolve({"quality": "draft", "task": "correspondence"}),
     )
-    given = {"task": "correspondence", "orientation": "given"}
+    given = {"task": "correspondence", "pose": "given"}
     plain = analogy(window(cat), night(bent), network, resolve({"quality": "draft", **given}))
-    assert not same.mirrored
+    assert same.pose.matrix == AS_GIVEN
     np.testing.assert_array_equal(same.nnf_ab, plain.nnf_ab)
 
 
@@ -338,7 +340,7 @@ def test_a_matcher_of_images_needs_no_network(cat):
     settings = resolve({"matcher": "optical-flow"})
     result = analogy(window(cat), window(cat, 23, 24), None, settings)
     assert share_within(result.nnf_ab, np.add(GRID, (-3, -4)), 2) >= 0.9
-    mirrored = resolve({"matcher": "optical-flow", "orientation": "mirrored"})
+    mirrored = resolve({"matcher": "optical-flow", "pose": "mirrored"})
     turned = analogy(window(cat), window(cat, 23, 24)[:, ::-1], None, mirrored)
     np.testing.assert_array_equal(turned.a_prime, result.a_prime)
     np.testing.assert_array_equal(turned.nnf_ab[..., 1], WIDTH - 1 - result.nnf_ab[..., 1])

@@ -35,6 +35,9 @@ from dia_pipeline.pixels import shrunk
 SIDE = 150
 """Longest side in pixels at which the images are compared."""
 
+MIN_SIDE = 16
+"""Shortest side in pixels at which something can be compared."""
+
 LEVEL = 4
 """The level whose features are compared."""
 
@@ -208,6 +211,8 @@ def search(
 ) -> tuple[np.ndarray, Found]:
     """The best pose, whether certain or not: from A to B' in unit coordinates, (3, 3)."""
     search = _Search(shrunk(a, SIDE), shrunk(b_prime, SIDE), network, seed)
+    if min(*search.a.shape[:2], *search.b_prime.shape[:2]) < MIN_SIDE:
+        return GIVEN.matrix, Found(0.0, 1.0, False, 0.0, 0.0)
     first = sorted(search.trials(), key=_score, reverse=True)
     others = [trial for trial in first if trial.differs(first[0])]
     upright = [trial for trial in first if not trial.differs(GIVEN)]

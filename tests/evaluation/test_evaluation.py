@@ -3,15 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dia_pipeline.algorithm.canvas import Canvas
+from dia_pipeline.algorithm.pose import MIRRORED
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.evaluation.truth import Keypoints, Truth
 from dia_pipeline.pixels import mirror, resize_image
 from dia_pipeline.samples.photographs import photograph, sampled
 from dia_pipeline.samples.scenes import maps
+from dia_pipeline.settings import resolve
 
 A = photograph("chelsea")[60:180, 100:260]
 SHAPE = A.shape[:2]
 GRID = np.moveaxis(np.indices(SHAPE), 0, -1)
+TURNED = Canvas.of(MIRRORED, SHAPE, SHAPE, resolve({}))
 
 
 def shifted(y, x):
@@ -86,7 +90,7 @@ def test_the_network_measures_matches_and_style(network):
 
 def test_a_mirrored_match_is_measured_as_it_was_matched(network):
     to_mirror = GRID[:, ::-1]
-    found = measure_pair(A, mirror(A), A, to_mirror, network=network, mirrored=True)
+    found = measure_pair(A, mirror(A), A, to_mirror, network=network, canvas=TURNED)
     assert found["smoothness"] == 1 and found["energy"] == pytest.approx(-1, abs=1e-3)
     plain = measure_pair(A, mirror(A), A, to_mirror, network=network)
     assert plain["smoothness"] < 0.6 and plain["energy"] > -0.95
@@ -101,7 +105,7 @@ def test_a_mirrored_pair_measures_what_it_does_the_other_way_round():
     plain = measure_pair(A, b_prime, a_prime, nnf_ab, nnf_ba, b=b)
     to_mirror = nnf_ab * (1, -1) + (0, SHAPE[1] - 1)
     turned = measure_pair(
-        A, mirror(b_prime), a_prime, to_mirror, mirror(nnf_ba), b=mirror(b), mirrored=True
+        A, mirror(b_prime), a_prime, to_mirror, mirror(nnf_ba), b=mirror(b), canvas=TURNED
     )
     assert turned == pytest.approx(plain) and plain["seams"] > 0 < plain["seams_b"]
 

@@ -199,39 +199,37 @@ def test_a_name_replaces_what_it_stands_for_in_weaker_layers():
         "seed": 1,
     }
     assert merge({"blend": 1}, {"alphas": [1, 1, 1, 1]})["alphas"] == [1, 1, 1, 1]
-    own = {"orientation": "mirrored", "coarse_patch": 9, "smoothness": 0.1, "fine_smoothness": 0.1}
+    own = {"coarse_patch": 9, "smoothness": 0.1, "fine_smoothness": 0.1}
     assert merge({"seed": 1, **own}, {"task": "transfer"}) == {"seed": 1, "task": "transfer"}
 
 
 def test_the_default_is_the_search_of_the_paper():
-    """Its patch sides (section 4.2), no smoothness, and B' as it is given."""
+    """Its patch sides (section 4.2), and no smoothness; but in the pose that is found."""
     settings = vocabulary.resolve({})
     assert settings == vocabulary.resolve({"task": "transfer"}) == vocabulary.resolve(PUBLISHED)
     assert [settings.patch(level) for level in (5, 4, 3, 2, 1)] == [3, 3, 3, 5, 5]
     assert not any(settings.smooth(level) for level in (5, 4, 3, 2, 1))
-    assert settings.orientation == "given"
+    assert settings.pose == "auto"
 
 
-def test_correspondence_compares_wider_patches_smoothly_and_either_way_round():
+def test_correspondence_compares_wider_patches_smoothly():
     settings = vocabulary.resolve({"task": "correspondence"})
     assert [settings.patch(level) for level in (5, 4, 3, 2, 1)] == [7, 7, 7, 5, 5]
     assert [settings.smooth(level) for level in (5, 4, 3, 2, 1)] == 3 * [0.005] + 2 * [0.01]
-    assert settings.orientation == "auto"
-    own = {"task": "correspondence", "coarse_patch": 3, "orientation": "given"}
-    settings = vocabulary.resolve(own)
-    assert (settings.coarse_patch, settings.smoothness, settings.orientation) == (3, 0.005, "given")
+    settings = vocabulary.resolve({"task": "correspondence", "coarse_patch": 3})
+    assert (settings.coarse_patch, settings.smoothness) == (3, 0.005)
 
 
 @pytest.mark.parametrize("matcher", MATCHERS)
 def test_a_matcher_of_images_has_no_task(matcher):
-    """It has no energies by which to orient a pair, and refuses only to be asked for that."""
+    """It has no network to find a pose with, and refuses only to be asked for that."""
     plain, asked = (
         vocabulary.resolve({"matcher": matcher, **task})
         for task in ({}, {"task": "correspondence"})
     )
-    assert asked == plain and asked.orientation == "given"
-    with pytest.raises(vocabulary.SettingsError, match="no energies to compare"):
-        vocabulary.resolve({"matcher": matcher, "task": "correspondence", "orientation": "auto"})
+    assert asked == plain and asked.pose == "given"
+    with pytest.raises(vocabulary.SettingsError, match="no network to find it"):
+        vocabulary.resolve({"matcher": matcher, "pose": "auto"})
 
 
 def test_an_unknown_task_is_told_the_known_ones():
@@ -248,7 +246,7 @@ WRONG = {
     "finest": 6,
     "depth": 12,
     "take": "detail",
-    "orientation": "upside-down",
+    "pose": "upside-down",
     "alphas": [1, 1, 1, 1.1],
     "ratio": 0,
     "max_side": 15,

@@ -35,7 +35,7 @@ def affected(change: dict) -> set[str]:
         ({"take": "colours"}, {"aggregate"}),
         ({"fine_smoothness": 0.1}, {"level2", "level1"}),
         ({"coarse_patch": 5}, {"level5", "level4", "level3"}),
-        ({"orientation": "auto"}, {"features", "level5"}),
+        ({"pose": "given"}, {"features", "level5"}),
     ],
 )
 def test_a_setting_decides_its_stages(change, stages):

@@ -42,20 +42,21 @@ def changed(**changes) -> set[str]:
 
 RESULTS = {"nnf", "results"}
 LEVELS = {f"level{level}" for level in range(1, 6)} | RESULTS
-FEATURES = {"features_a", "features_b_prime"}
+DRAWN = {"pose", "features_drawn"}
+FEATURES = {"features_a", "features_b_prime", *DRAWN}
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"a": "x"}, {"features_a", *LEVELS}),
-        ({"b_prime": "x"}, {"features_b_prime", *LEVELS}),
+        ({"a": "x"}, {"features_a", *DRAWN, *LEVELS}),
+        ({"b_prime": "x"}, {"features_b_prime", *DRAWN, *LEVELS}),
         ({"weights": "x"}, FEATURES | LEVELS),
-        ({"ratio": 0.5}, FEATURES | LEVELS),
-        ({"seed": 1}, LEVELS),
+        ({"ratio": 0.5}, FEATURES - {"pose"} | LEVELS),
+        ({"seed": 1}, DRAWN | LEVELS),
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2", "level1", *RESULTS}),
-        ({"orientation": "mirrored"}, {"features_mirrored", *LEVELS}),
-        ({"orientation": "auto"}, {"features_mirrored", *LEVELS}),
+        ({"pose": "mirrored"}, DRAWN | LEVELS),
+        ({"pose": "given"}, LEVELS),
         ({"take": "colours"}, {"results"}),
         ({"backbone": "vgg16"}, set()),
         ({"checkpoint": "pair"}, set()),
@@ -65,17 +66,21 @@ def test_a_change_reaches_what_is_made_of_it_and_nothing_else(changes, expected)
     assert changed(**changes) == expected
 
 
-def test_the_graph_reads_like_figure_4():
-    inputs = {name: set(artefact.inputs) for name, artefact in graph().items()}
+@pytest.mark.parametrize("pose", ["given", "auto"])
+def test_the_graph_reads_like_figure_4(pose):
+    inputs = {name: set(artefact.inputs) for name, artefact in graph(pose=pose).items()}
+    features = FEATURES if pose == "auto" else FEATURES - DRAWN
+    drawn = {"pose": {"a", "b_prime"}, "features_drawn": {"pixels", "pose"}}
     assert inputs == {
         "features_a": {"pixels"},
         "features_b_prime": {"pixels"},
-        "level5": FEATURES,
-        **{f"level{level}": {*FEATURES, "coarser"} for level in (4, 3, 2, 1)},
+        **(drawn if pose == "auto" else {}),
+        "level5": features,
+        **{f"level{level}": {*features, "coarser"} for level in (4, 3, 2, 1)},
         "nnf": {"finest"},
         "results": {"nnf", "a", "b_prime"},
     }
 
 
 def test_a_matcher_of_images_needs_no_features():
-    assert set(graph(matcher="sift")) == RESULTS
+    assert set(graph(matcher="sift", pose="given")) == RESULTS

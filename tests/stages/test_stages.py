@@ -19,9 +19,11 @@ from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import JobError
 from dia_pipeline.evaluation.measures import colour_distance
 from dia_pipeline.io import files
-from dia_pipeline.io.images import read_image
+from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import forget_failures, summarise
+from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.batches import planned_graph, run_batch
 from dia_pipeline.stages.jobs import Matching
@@ -375,11 +377,19 @@ run_batch(Plan.read({str(plan.write())!r}), {victim!r}, "hierarchical", "0001")
     assert {name: left[name] for name in left if not Path(name).name.startswith(".")} == content
 
 
-def test_a_mirrored_pair_is_the_same_by_level_and_alone(pairs):
-    """Scaled on the way, so that it matters which comes first."""
-    settings = {"orientation": "mirrored", "ratio": 0.7}
-    work(make_plan(RESULTS, pairs[:1], settings=settings))
+@pytest.mark.parametrize("pose", ["mirrored", "auto"])
+def test_a_posed_pair_is_the_same_by_level_and_alone(tmp_path, monkeypatch, pose):
+    """Scaled on the way, so that it matters which comes first; the turned one is drawn."""
+    monkeypatch.chdir(tmp_path)
+    image = photograph("chelsea")[40:200, 100:300]
+    write_image("a.png", image)
+    write_image("b_prime.png", np.rot90(image))
+    settings = {"pose": pose, "ratio": 0.7}
+    pairs = (Pair("pair1", "a.png", "b_prime.png"),)
+    work(make_plan(RESULTS, pairs, settings=settings))
     run_pair(pairs[0].a, pairs[0].b_prime, Path("alone"), resolve({**DRAFT, **settings}))
+    record = read_state(Path("alone/provenance.json"))["pose"]
+    assert record["matrix"] != [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     together = artefacts(Path("alone"))
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
 

@@ -93,7 +93,8 @@ def test_a_pair_that_fails_holds_no_features_back(pairs):
     assert features() == 0
 
 
-@pytest.mark.parametrize("orientation", ["mirrored", "auto"])
-def test_features_of_mirror_images_go_too(pairs, orientation):
-    work(make_plan(RESULTS, pairs, features="temporary", settings={"orientation": orientation}))
+@pytest.mark.parametrize("pose", ["mirrored", "auto"])
+def test_features_of_drawn_images_go_too_and_poses_stay(pairs, pose):
+    work(make_plan(RESULTS, pairs, features="temporary", settings={"pose": pose}))
     assert features() == 0
+    assert all((RESULTS / "hierarchical" / pair.name / "pose.h5").exists() for pair in pairs)
