@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -96,8 +98,6 @@ def test_what_counts_as_certain():
 
 def test_a_pose_can_be_kept_and_told():
     found = Found(30.2, 0.7, True, 0.4, 0.1)
-    from dataclasses import asdict
-
     assert Pose.read(asdict(Pose(MIRRORED, found))) == Pose(MIRRORED, found)
     assert str(Pose()) == "" and str(Pose(MIRRORED)) == "B' mirrored"
     told = str(Pose(AS_GIVEN, found))
