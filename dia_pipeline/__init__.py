@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ def run(
     a: Any,
     b_prime: Any,
     *,
+    labels_a: Any = None,
+    labels_b_prime: Any = None,
+    points: Any = None,
     device: str = "auto",
     progress: Progress | None = None,
     **options: Any,
@@ -25,6 +29,8 @@ def run(
         a, b_prime: images of any usual kind: paths, Pillow images, arrays (H, W, 3), torch tensors
             (3, H, W); uint8, uint16 or floats from 0 to 1; grey or with alpha, which is laid over
             white.
+        labels_a, labels_b_prime: images whose colours are labels; matches keep to the same label.
+        points: what belongs together, rows of x and y in A, then in B', in pixels; or a CSV file.
         device: a torch device, or `auto`.
         progress: called with the level and the step that begins.
         options: `task`, `preset`, `quality`, `blend` and the fields of
@@ -34,17 +40,29 @@ def run(
         Images (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.
 
     Raises:
-        SettingsError, ImageError, WeightsError: the message says what to do.
+        SettingsError, ImageError, WeightsError, GuidanceError, PointsError: the message says what
+            to do.
     """
+    from dia_pipeline.algorithm.guidance import make_guidance
     from dia_pipeline.algorithm.network import Network, pick_device
     from dia_pipeline.analogy import analogy
     from dia_pipeline.io.images import as_image
+    from dia_pipeline.io.points import read_points, unit_points
     from dia_pipeline.io.weights import find_weights
     from dia_pipeline.settings import FEATURE_MATCHERS, resolve
 
     settings = resolve(options)
     images = as_image(a, "a"), as_image(b_prime, "b_prime")
+    labels, found = None, None
+    if labels_a is not None and labels_b_prime is not None:
+        labels = as_image(labels_a, "labels_a"), as_image(labels_b_prime, "labels_b_prime")
+    if points is not None:
+        of_file = isinstance(points, (str, PathLike))
+        shapes = images[0].shape, images[1].shape
+        found = (read_points if of_file else unit_points)(points, *shapes)
+    guidance = make_guidance(*images, labels, found, settings.guidance)
     network = None
     if settings.matcher in FEATURE_MATCHERS:
         network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
-    return analogy(*images, network, settings, progress or (lambda level, step: None))
+    told = progress or (lambda level, step: None)
+    return analogy(*images, network, settings, told, guidance=guidance)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
-from dia_pipeline.algorithm.canvas import Canvas, covered
+from dia_pipeline.algorithm.canvas import Canvas
 from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, run_levels
 from dia_pipeline.algorithm.features import Pyramid, Size, extract, working_image
+from dia_pipeline.algorithm.guidance import Guidance
 from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
@@ -49,6 +50,7 @@ def analogy(
     settings: Settings,
     progress: Progress = lambda level, step: None,
     a_prime: np.ndarray | None = None,
+    guidance: Guidance | None = None,
 ) -> Analogy:
     """Process one pair in memory.
 
@@ -56,6 +58,7 @@ def analogy(
         a, b_prime: (H, W, 3) uint8 RGB images, of any sizes.
         network: may be None for a matcher that works on the images themselves.
         a_prime: (H, W, 3) uint8 RGB, the given A', for the matcher that needs one.
+        guidance: what guides the matches of features.
 
     Raises:
         MatcherError: the matcher lacks something.
@@ -63,7 +66,7 @@ def analogy(
     """
     if settings.matcher in FEATURE_MATCHERS:
         assert network, "the features of a network are matched"
-        levels, pose = match(a, b_prime, network, settings, progress)
+        levels, pose = match(a, b_prime, network, settings, progress, guidance)
     else:
         levels = match_images(a, b_prime, a_prime, settings)
         pose = POSES[settings.pose]
@@ -89,6 +92,7 @@ def match(
     network: Network,
     settings: Settings,
     progress: Progress = lambda level, step: None,
+    guidance: Guidance | None = None,
 ) -> tuple[dict[int, Level], Pose]:
     """All levels of a pair, coarse to fine, and the pose in which B' was matched.
 
@@ -99,7 +103,7 @@ def match(
     canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
     check_full_size(a.shape[:2], canvas.size.full, settings, network.device)
     features = features_of(a, network, settings), canvas.features(b_prime, network, settings)
-    levels = run_levels(*features, network, settings, progress, covered=covered(pose.matrix))
+    levels = run_levels(*features, network, settings, progress, pose=pose.matrix, guidance=guidance)
     return levels, pose
 
 

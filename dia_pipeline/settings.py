@@ -217,6 +217,14 @@ class Settings:
     fine_smoothness: float = _setting(
         0.0, "the same at levels 2, 1", Step.FINE_LEVELS, least=0, most=1
     )
+    guidance: float = _setting(
+        1.0,
+        "how strongly labels and points pull the matches, where there are any; energies lie "
+        "between -2 and 0",
+        Step.LEVELS,
+        least=0,
+        most=10,
+    )
     directions: str = _setting(
         "both",
         "ab makes A' alone, matched without the bidirectional term",

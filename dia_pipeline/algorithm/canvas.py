@@ -92,20 +92,14 @@ class Canvas:
     def _seen(self, features: torch.Tensor) -> torch.Tensor:
         """Where features (C, h, w) show B': (h, w) float32, 1 there and else 0."""
         shape = tuple(features.shape[1:])
-        there = moved(self._in_units, centres(shape) / shape)
+        there = moved(in_units(self.pose), centres(shape) / shape)
         inside = ((there >= 0) & (there <= 1)).all(axis=-1)
         return torch.from_numpy(inside.astype(np.float32)).to(features.device)
 
     @cached_property
-    def _in_units(self) -> np.ndarray:
-        """From the canvas to B', both in unit coordinates."""
-        top, left, bottom, right = covered(self.pose)
-        return self.pose @ shifting((top, left)) @ resizing((bottom - top, right - left))
-
-    @cached_property
     def _there(self) -> np.ndarray:
         """From the canvas to B', both in pixels."""
-        return resizing(self.given) @ self._in_units @ np.linalg.inv(resizing(self.size.full))
+        return resizing(self.given) @ in_units(self.pose) @ np.linalg.inv(resizing(self.size.full))
 
     @cached_property
     def _back(self) -> np.ndarray:
@@ -132,6 +126,12 @@ class Canvas:
 def _exchanges(pose: np.ndarray) -> bool:
     """Whether a pose covers A, and only mirrors or turns by right angles."""
     return bool(np.isin(np.abs(pose), (0, 1)).all())
+
+
+def in_units(pose: Matrix | np.ndarray) -> np.ndarray:
+    """From the canvas to B', both in unit coordinates: (3, 3)."""
+    top, left, bottom, right = covered(pose)
+    return np.array(pose) @ shifting((top, left)) @ resizing((bottom - top, right - left))
 
 
 def covered(pose: Matrix | np.ndarray) -> Rectangle:

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 
 import torch
 
+from dia_pipeline.affine import Matrix
+from dia_pipeline.algorithm.canvas import covered
 from dia_pipeline.algorithm.deconvolution import deconvolve
 from dia_pipeline.algorithm.features import Pyramid, round_features
 from dia_pipeline.algorithm.fusion import fuse
+from dia_pipeline.algorithm.guidance import Guidance
 from dia_pipeline.algorithm.memory import check_memory
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import (
-    WHOLE,
     Rectangle,
     identity,
     seen_from,
@@ -33,6 +35,7 @@ from dia_pipeline.algorithm.nnf import (
 )
 from dia_pipeline.algorithm.patchmatch import energy as evaluate
 from dia_pipeline.algorithm.patchmatch import exact, search, stack
+from dia_pipeline.algorithm.pose import AS_GIVEN
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
 
@@ -72,7 +75,8 @@ def run_levels(
     settings: Settings,
     progress: Progress = lambda level, step: None,
     earlier: dict[int, Fields] | None = None,
-    covered: Rectangle = WHOLE,
+    pose: Matrix = AS_GIVEN,
+    guidance: Guidance | None = None,
 ) -> dict[int, Level]:
     """All levels, coarse to fine; for the arguments see `run_level`."""
     levels: dict[int, Level] = {}
@@ -86,7 +90,8 @@ def run_levels(
             settings,
             progress,
             earlier[level] if earlier else None,
-            covered,
+            pose,
+            guidance,
         )
     return levels
 
@@ -100,7 +105,8 @@ def run_level(
     settings: Settings,
     progress: Progress = lambda level, step: None,
     earlier: Fields | None = None,
-    covered: Rectangle = WHOLE,
+    pose: Matrix = AS_GIVEN,
+    guidance: Guidance | None = None,
 ) -> Level:
     """One level: match both ways, then estimate the latent features of the next level.
 
@@ -109,7 +115,8 @@ def run_level(
         previous: what level L+1 left; None at level 5. `layer-independent` makes nothing of it.
         earlier: the fields of this level for a similar pair, the frame before; the search then
             starts from them and keeps their matches wherever it finds no clearly better ones.
-        covered: what B' covers of A's plane; level 5 begins there.
+        pose: in which B' is drawn; level 5 begins where that puts it.
+        guidance: what is said of the matches.
 
     Raises:
         PairTooLargeError: the memory that is free does not suffice.
@@ -121,7 +128,9 @@ def run_level(
     independent = settings.matcher == "layer-independent"
     if independent:
         previous = None
-    result = _match(level, features_a, features_b_prime, previous, settings, earlier, covered)
+    result = _match(
+        level, features_a, features_b_prime, previous, settings, earlier, pose, guidance
+    )
     if independent or level == settings.finest:
         return result
     progress(level, "reconstruct")
@@ -142,7 +151,8 @@ def _match(
     previous: Level | None,
     settings: Settings,
     earlier: Fields | None,
-    covered: Rectangle,
+    pose: Matrix,
+    guidance: Guidance | None,
 ) -> Level:
     """The fields of one level and their energies."""
     a, b_prime = features_a[level], features_b_prime[level]
@@ -151,12 +161,20 @@ def _match(
         coarser_ab, coarser_ba = previous.nnf_ab, previous.nnf_ba
         latent_a_prime, latent_b = previous.latent_a_prime, previous.latent_b
     field_ab, field_ba = earlier or (None, None)
-    first_ab = _first_field(a, b_prime, coarser_ab, settings, 0, covered)
-    if settings.directions == "ab":
-        source, target = stack(latent_a_prime), stack(b_prime)
+    shown = covered(pose)
+    first_ab = _first_field(a, b_prime, coarser_ab, settings, 0, shown)
+    both = settings.directions == "both"
+    source = stack(a, latent_a_prime) if both else stack(latent_a_prime)
+    target = stack(latent_b, b_prime) if both else stack(b_prime)
+    if guidance:
+        channels = guidance.channels(tuple(a.shape[1:]), tuple(b_prime.shape[1:]), pose)
+        source, target = (
+            torch.cat([features, more.to(features.device)], dim=-1)
+            for features, more in zip((source, target), channels, strict=True)
+        )
+    if not both:
         return Level(*_search(level, source, target, first_ab, settings, 0, field_ab))
-    source, target = stack(a, latent_a_prime), stack(latent_b, b_prime)
-    first_ba = _first_field(b_prime, a, coarser_ba, settings, 1, seen_from(covered))
+    first_ba = _first_field(b_prime, a, coarser_ba, settings, 1, seen_from(shown))
     return Level(
         *_search(level, source, target, first_ab, settings, 0, field_ab),
         *_search(level, target, source, first_ba, settings, 1, field_ba),

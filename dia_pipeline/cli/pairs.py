@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
 
 PANEL = "One pair"
+GUIDES = "What guides the matches"
 
 
 @app.command(rich_help_panel=PANEL)
@@ -28,6 +29,23 @@ def run(
         Path, typer.Argument(metavar="B_PRIME", help="The image whose style is taken.")
     ],
     output: Output,
+    labels_a: Annotated[
+        Path | None,
+        typer.Option(help="Image of A whose colours are labels.", rich_help_panel=GUIDES),
+    ] = None,
+    labels_b_prime: Annotated[
+        Path | None,
+        typer.Option(
+            help="The same for B': matches keep to the same colour.", rich_help_panel=GUIDES
+        ),
+    ] = None,
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV of points that belong together: a_x,a_y,b_prime_x,b_prime_y in pixels.",
+            rich_help_panel=GUIDES,
+        ),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
@@ -37,8 +55,12 @@ def run(
     limit_threads(threads)
     from dia_pipeline.stages.pairs import run_pair
 
+    if (labels_a is None) != (labels_b_prime is None):
+        raise typer.BadParameter("labels are those of both images: give --labels-a and -b-prime")
+    given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
+    guides = {name: str(path) for name, path in given.items() if path}
     with _level_display() as progress:
-        run_pair(str(a), str(b_prime), output, settings, device, progress)
+        run_pair(str(a), str(b_prime), output, settings, device, progress, guides)
     say(f"The results: {output}/a_prime.png, {output}/overview.png and others")
 
 

@@ -22,7 +22,15 @@ from dia_pipeline.declarations import SettingsError
 from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
-from dia_pipeline.runs.tables import FILES, Options, faults_of_files, in_row, problems_of, read_rows
+from dia_pipeline.runs.tables import (
+    FILES,
+    GUIDES,
+    Options,
+    faults_of_files,
+    in_row,
+    problems_of,
+    read_rows,
+)
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
 from dia_pipeline.settings import Settings, resolve, schema, stands_for
 from dia_pipeline.store.artefacts import InputError
@@ -30,7 +38,7 @@ from dia_pipeline.store.folders import check_inputs
 from dia_pipeline.text import same_name
 
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
-"""The settings that sequences cannot change."""
+"""The settings that sequences cannot change. A pose would have to be that of all frames."""
 
 MAX_PROBLEMS = 50
 """So many are listed at most: one wrong column of a long table must not flood the terminal."""
@@ -44,8 +52,8 @@ class ConfigError(DiaError):
 class Pair:
     """A row of the table of pairs: paths as seen from the working directory, and own options.
 
-    `truth` holds the columns that say what is known of the pair: `FILES`, whether it is `mirrored`,
-    and the `kinds` that it is counted among.
+    `guides` holds the columns that guide the matches, `truth` those that say what is known of the
+    pair: `FILES`, whether it is `mirrored`, and the `kinds` that it is counted among.
     """
 
     name: str
@@ -53,13 +61,16 @@ class Pair:
     b_prime: str
     options: Options = field(default_factory=dict)
     truth: Options = field(default_factory=dict)
+    guides: Options = field(default_factory=dict)
 
     @classmethod
     def of_row(cls, row: Options, options: Iterable[str] = ()) -> Pair:
         """The pair of a row, of whose columns some are `options` and the others are known of it."""
         own = {name: row[name] for name in options if name in row}
-        known = {name: value for name, value in row.items() if name not in own}
-        return cls(known.pop("name"), known.pop("a"), known.pop("b_prime"), own, known)
+        guides = {name: row[name] for name in GUIDES if name in row}
+        known = {name: row[name] for name in row.keys() - own.keys() - guides.keys()}
+        images = known.pop("name"), known.pop("a"), known.pop("b_prime")
+        return cls(*images, own, known, guides)
 
     @property
     def a_prime(self) -> str:
@@ -221,7 +232,7 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
                 known = ", ".join(f"{name} {value}" for name, value in OF_SEQUENCES.items())
                 yield (
                     f"{source}, variant {variant!r} with sequence {pair.name!r}: sequences know "
-                    f"task transfer, {known} alone"
+                    f"{known} alone"
                 )
 
 
@@ -234,7 +245,7 @@ def _validators(schemas: Path) -> dict[str, Validator]:
     columns = contents["settings"]["properties"]
     contents["pairs"]["properties"] |= columns
     contents["sequences"]["properties"] |= {
-        name: columns[name] for name in columns.keys() - OF_SEQUENCES.keys() - {"task"}
+        name: columns[name] for name in columns.keys() - OF_SEQUENCES.keys()
     }
     registry = Registry().with_resources(
         (schema["$id"], Resource.from_contents(schema)) for schema in contents.values()

@@ -154,8 +154,12 @@ class Plan:
         return sorted({self.settings(variant, pair).backbone for pair in pairs})
 
     def images(self, batch: str) -> list[str]:
-        """The images of a batch, each once."""
-        paths = (path for p in self.batches[batch] for path in (p.a, p.b_prime, p.a_prime))
+        """The images of a batch and what guides their matches, each once."""
+        paths = (
+            path
+            for pair in self.batches[batch]
+            for path in (pair.a, pair.b_prime, pair.a_prime, *pair.guides.values())
+        )
         return list(dict.fromkeys(filter(None, paths)))
 
     def megabytes_to_compose(self, variant: str, batch: str) -> int:
@@ -207,7 +211,7 @@ class Plan:
         stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
         return digest(
             [
-                [pair.name, pair.a, pair.b_prime, pair.a_prime]
+                [pair.name, pair.a, pair.b_prime, pair.a_prime, pair.guides]
                 + [self.settings(variant, pair).deciding_stage(stage) for stage in stages]
                 for pair in self.batches[batch]
             ]

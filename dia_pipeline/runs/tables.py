@@ -26,6 +26,10 @@ FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime",
 """The columns of the table of pairs that name what is known of a pair by its file."""
 
 
+GUIDES = ("labels_a", "labels_b_prime", "points")
+"""The columns of the table of pairs that name what guides the matches by its file."""
+
+
 def in_row(table: str, number: int, kind: str, name: str, text: str) -> str:
     return f"{table}, row {number} ({kind} {name!r}), {text}"
 
@@ -102,7 +106,9 @@ def _bad_row(row: Options, surplus: int, validator: Validator) -> Iterator[str]:
 
 def faults_of_files(row: Options) -> Iterator[str]:
     """What is wrong with the files of a row of the table of pairs."""
-    for name in ("a", "b_prime", *FILES):
+    if ("labels_a" in row) != ("labels_b_prime" in row):
+        yield "labels_a, labels_b_prime: one is missing; labels are those of both images"
+    for name in ("a", "b_prime", *GUIDES, *FILES):
         if name in row:
             fault = fault_of_path(row[name]) or fault_of_file(row[name])
             if fault:

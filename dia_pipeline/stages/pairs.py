@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.io.files import check_folder
 from dia_pipeline.matchers import find_matcher
@@ -24,7 +24,7 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, Whole
+from dia_pipeline.store.artefacts import Artefact, File, Graph, ImageFile, Input, Whole
 from dia_pipeline.store.folders import Folder, Written, check_inputs
 from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.guidance import Guidance
     from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.io.images import Picture
 
@@ -63,6 +64,12 @@ class PairGraph:
         self._clock = clock
         self._a_prime = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
         self._images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
+        self._guides: dict[str, Input] = {
+            name: File(path) if name == "points" else image(path)
+            for name, path in pair.guides.items()
+        }
+        if self._guides:
+            self._guides |= self._images
 
     @cached_property
     def artefacts(self) -> Graph:
@@ -126,7 +133,7 @@ class PairGraph:
                 stage=name,
                 name=name,
                 settings=self.settings.deciding_stage(name),
-                inputs={**features, **coarser},
+                inputs={**features, **coarser, **self._guides},
                 make=partial(self.make_level, level),
                 clock=self._warm_clock,
                 writer=self._job.writer,
@@ -144,7 +151,7 @@ class PairGraph:
             settings={},
             inputs={"finest": list(levels.values())[-1]},
             make=self.gather if by_level else self.match,
-            needs=levels if by_level else self._images,
+            needs=levels if by_level else {**self._images, **self._guides},
             clock=nullcontext if by_level else self._warm_clock,
             writer=self._job.writer,
         )
@@ -214,9 +221,9 @@ class PairGraph:
         features_drawn: Content | None = None,
         pose: Content | None = None,
         coarser: Content | None = None,
+        **guides: Any,
     ) -> Content:
         """One level, from the features and the level before."""
-        from dia_pipeline.algorithm.canvas import covered
         from dia_pipeline.algorithm.coarse_to_fine import run_level
         from dia_pipeline.store.packing import pack_level, unpack_features, unpack_level
 
@@ -231,7 +238,8 @@ class PairGraph:
             network,
             self.settings,
             self._job.progress,
-            covered=covered(matched.matrix),
+            pose=matched.matrix,
+            guidance=self._guidance(**guides) if guides else None,
         )
         arrays = pack_level(made, self.settings.feature_dtype)
         return self._matching.content(arrays, pose=asdict(matched))
@@ -244,13 +252,34 @@ class PairGraph:
         finest = levels[f"level{min(unpacked)}"]
         return Content(pack_levels(unpacked), finest.attributes)
 
-    def match(self, a: np.ndarray, b_prime: np.ndarray) -> Content:
+    def match(self, a: np.ndarray, b_prime: np.ndarray, **guides: Any) -> Content:
         """The fields and energies of all levels, of the images: everything in memory."""
         from dia_pipeline.analogy import match
         from dia_pipeline.store.packing import pack_levels
 
-        levels, pose = match(a, b_prime, self._matching.network, self.settings, self._job.progress)
+        guidance = self._guidance(a, b_prime, **guides) if guides else None
+        levels, pose = match(
+            a, b_prime, self._matching.network, self.settings, self._job.progress, guidance
+        )
         return self._matching.content(pack_levels(levels), pose=asdict(pose))
+
+    def _guidance(
+        self,
+        a: np.ndarray,
+        b_prime: np.ndarray,
+        labels_a: np.ndarray | None = None,
+        labels_b_prime: np.ndarray | None = None,
+        points: str | None = None,
+    ) -> Guidance | None:
+        """What guides the matches."""
+        from dia_pipeline.algorithm.guidance import make_guidance
+        from dia_pipeline.io.points import read_points
+
+        found = read_points(points, a.shape, b_prime.shape) if points else None
+        labels = None
+        if labels_a is not None and labels_b_prime is not None:
+            labels = labels_a, labels_b_prime
+        return make_guidance(a, b_prime, labels, found, self.settings.guidance)
 
     def match_images(
         self, a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None = None
@@ -306,21 +335,26 @@ def run_pair(
     settings: Settings,
     device: str = "auto",
     progress: Progress = lambda level, step: None,
+    guides: dict[str, str] | None = None,
 ) -> None:
     """Process one pair and leave the same results as the workflow does.
 
     Args:
         a, b_prime: paths of the images.
         progress: told the level and the step that begins.
+        guides: paths of what guides the matches, by `runs.tables.GUIDES`.
 
     Raises:
         ImageError, InputError: an image cannot be read, or would be overwritten.
+        GuidanceError, PointsError: what is to guide the matches cannot be used.
         JobError, OSError: weights, device or disk are at fault.
     """
-    check_inputs(folder, (a, b_prime))
+    guides = guides or {}
+    check_inputs(folder, (a, b_prime, *guides.values()))
     check_folder(folder)
     matches_features = settings.matcher in FEATURE_MATCHERS
     backbone = find_backbone(settings.backbone)[0] if matches_features else NO_BACKBONE
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
-    graph = PairGraph(Pair(folder.name, a, b_prime), settings, backbone, folder, job)
+    pair = Pair(folder.name, a, b_prime, guides=guides)
+    graph = PairGraph(pair, settings, backbone, folder, job)
     graph.artefacts["results"].ensure()

@@ -314,11 +314,11 @@ def test_a_variant_that_sequences_cannot_follow_is_named(table):
     table("name|a|b_prime", "noon|a.png|day")
     Path("pairs.tsv").rename("sequences.tsv")
     variants = {"plain": {}, "alone": {"matcher": "layer-independent"}}
-    variants["fields"] = {"task": "correspondence"}
+    variants["turned"] = {"pose": "auto"}
     found = problems({"sequences": "sequences.tsv", "variants": variants})
-    for problem, variant in zip(found, ("alone", "fields"), strict=True):
+    for problem, variant in zip(found, ("alone", "turned"), strict=True):
         assert f"variant '{variant}' with sequence 'noon'" in problem
-        assert "task transfer, matcher hierarchical" in problem
+        assert "matcher hierarchical, finest 1, pose given" in problem
 
 
 @pytest.mark.parametrize("results", ["{x}", "a\nb", "-x", "", "a{variant}/b", "\x1b[31m"], ids=repr)

@@ -415,3 +415,20 @@ def test_depth_and_transparency_reach_the_results(tmp_path):
         colours = [found[name, depth][..., :3].astype(float) for depth in ("auto", 8)]
         np.testing.assert_allclose(colours[0] / 257, colours[1], atol=1.5)
     assert (found["b", "auto"] % 257).any()
+
+
+def test_a_guided_pair_is_the_same_by_level_and_alone_and_follows_its_guides(pairs):
+    labels = np.zeros((24, 32, 3), np.uint8)
+    labels[:, 16:] = 255
+    write_image("labels.png", labels)
+    Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
+    guides = {"labels_a": "labels.png", "labels_b_prime": "labels.png", "points": "points.csv"}
+    guided = replace(pairs[0], guides=guides)
+    work(make_plan(RESULTS, (guided,)))
+    run_pair(guided.a, guided.b_prime, Path("alone"), resolve(DRAFT), guides=guides)
+    together = artefacts(Path("alone"))
+    assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
+    first = together["flow_ab.flo"]
+    Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,2,2\n")
+    run_pair(guided.a, guided.b_prime, Path("alone"), resolve(DRAFT), guides=guides)
+    assert artefacts(Path("alone"))["flow_ab.flo"] != first

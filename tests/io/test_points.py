@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dia_pipeline.io.points import PointsError, read_points, unit_points
+
+SHAPES = (100, 200), (50, 80)
+
+
+def test_points_are_read_whatever_the_order_of_columns(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("b_prime_x, b_prime_y, a_x, a_y\n40,25,50,50\n\n80, 0, 0, 100\n")
+    np.testing.assert_allclose(read_points(path, *SHAPES), [[0.5, 0.25, 0.5, 0.5], [1, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y\n1,2\n", r"columns are not known.*a_x,a_y,b_prime_x,b_prime_y"),
+        ("", "columns are not known"),
+        ("a_x,a_y,b_prime_x,b_prime_y\n", "no points"),
+        ("a_x,a_y,b_prime_x,b_prime_y\n1,2,3,4\n1,2,left,4\n", "row 3, b_prime_x: 'left'"),
+        ("a_x,a_y,b_prime_x,b_prime_y\n1,2,3\n", "row 2, b_prime_y: '' is no number"),
+        ("a_x,a_y,b_prime_x,b_prime_y\n1,2,81,4\n", "point 1 lies outside: b_prime_x is 81.*80"),
+        ("a_x,a_y,b_prime_x,b_prime_y\nnan,2,3,4\n", "they are no points"),
+        (b"\xff\xfe\x00", "no table in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told(tmp_path, text, message):
+    path = tmp_path / "points.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(PointsError, match=message):
+        read_points(path, *SHAPES)
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(PointsError, match=r"none\.csv"):
+        read_points(tmp_path / "none.csv", *SHAPES)
+
+
+@pytest.mark.parametrize("points", [[], [1, 2, 3, 4], [[1, 2, 3]]])
+def test_arrays_of_another_shape_are_refused(points):
+    with pytest.raises(PointsError, match="they are no points"):
+        unit_points(points, *SHAPES)
