@@ -82,7 +82,7 @@ MAX_DISTORTION = 2.0
 MIN_SCORE = 0.12
 """The score of a certain pose; pairs with none in common stay below it."""
 
-MIN_RATIO = 1.25
+MIN_RATIO = 1.12
 """By so much must a pose that is mirrored or turned by more than TURN exceed any upright one."""
 
 SAME_TURN, SAME_SCALE = 10.0, 1.2

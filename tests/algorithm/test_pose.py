@@ -87,7 +87,7 @@ def test_small_and_narrow_images_are_searched_in_peace(network, shape):
 
 
 def test_what_counts_as_certain():
-    upright, mirrored = Found(3, 1.1, False, 0.13, 0), Found(0, 1, True, 0.3, 0.25)
+    upright, mirrored = Found(3, 1.1, False, 0.13, 0), Found(0, 1, True, 0.3, 0.28)
     assert upright.certain and upright.right_angles == 0
     assert not mirrored.certain and Found(0, 1, True, 0.32, 0.25).certain
     assert not Found(90, 1, False, 0.11, 0).certain
