@@ -67,11 +67,13 @@ SHORTHANDS = {
         _shorthand(
             "blend",
             3,
-            "1 takes most of the style of B', 3 keeps most of the structure of A: sets alphas",
+            "from 0, which lets B' speak, to 4, which keeps the structure of A: sets alphas",
             {
+                0: {"alphas": (0.4, 0.3, 0.2, 0.0)},
                 1: {"alphas": (0.7, 0.6, 0.5, 0.0)},
                 2: {"alphas": (0.8, 0.7, 0.6, 0.1)},
                 3: {"alphas": (0.9, 0.8, 0.7, 0.2)},
+                4: {"alphas": (1.0, 0.9, 0.8, 0.3)},
             },
         ),
         _shorthand(

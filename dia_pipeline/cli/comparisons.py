@@ -69,6 +69,53 @@ def evaluate(
     compare(plan)
 
 
+@app.command(rich_help_panel="Comparisons")
+@takes_settings()
+def sweep(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
+    b_prime: Annotated[
+        Path, typer.Argument(metavar="B_PRIME", help="The image whose style is taken.")
+    ],
+    output: Output,
+    over: Annotated[
+        str, typer.Option(help="A setting, and values with commas between: ratio=0.5,1.")
+    ] = "blend=0,1,2,3,4",
+    device: Device = "auto",
+    threads: Threads = None,
+    **options: Any,
+):
+    """Process one pair with several values of a setting, and show all of them in sweep.png."""
+    limit_threads(threads)
+    from dia_pipeline.io.files import check_folder
+    from dia_pipeline.runs.config import Config, Pair
+    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.summary import summarise
+    from dia_pipeline.stages.benchmarks import run_benchmark
+    from dia_pipeline.stages.sweeping import draw, variants_over
+    from dia_pipeline.store.folders import check_inputs
+
+    check_inputs(output, (str(a), str(b_prime)))
+    check_folder(output)
+    given = {name: value for name, value in options.items() if value is not None}
+    pair = Pair("pair", str(a), str(b_prime))
+    plan = Plan(
+        Config(
+            (pair,),
+            results=str(output),
+            checkpoint="pair",
+            device=device,
+            settings=given,
+            variants=variants_over(over),
+        )
+    )
+    run_benchmark(plan, measured=False)
+    outcome = summarise(plan, "aggregate")
+    made = [variant for variant in plan.variants if outcome.made[variant]]
+    if made:
+        say(f"All images side by side: {draw(plan, pair, made)}")
+    conclude(plan, outcome, plan.summary)
+
+
 def compare(plan: Plan) -> None:
     """Compare the variants by their measures: tables, plots, and figures of the pairs."""
     from dia_pipeline.runs.summary import summarise

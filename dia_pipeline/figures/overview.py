@@ -8,14 +8,20 @@ import textwrap
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from dia_pipeline.figures.panels import (
+    FONT_SIZE,
+    GAP,
+    HEIGHT,
+    LABEL,
+    MARGIN,
+    WIDTH,
+    Panel,
+    height_of,
+    paste,
+    row_of,
+    stacked,
+)
 from dia_pipeline.io.flow import colour_flow
-from dia_pipeline.pixels import resize_image
-
-WIDTH = 1280
-"""Of the overview in pixels; every row fills it, unless its panels would be too high."""
-
-HEIGHT = 420
-"""Greatest height of a panel in pixels."""
 
 DOUBT = 0.1
 """Round trip from which on a match is shown in full red, as a share of the longest side."""
@@ -29,13 +35,7 @@ SURE = 0.02
 _KEYS = 290
 """Width of the keys to the colours in pixels."""
 
-_MARGIN = 20
-_GAP = 10
-_FONT_SIZE = 18
-_LABEL = _FONT_SIZE + 10
 _RED = np.array((220, 30, 30))
-
-Panel = tuple[str, np.ndarray]
 
 
 def draw_overview(
@@ -62,12 +62,13 @@ def draw_overview(
     radius = _typical_length(flows)
     results = [(label, images[name]) for name, label in names.items() if name in images]
     fields, trust = _field_panels(small, radius), _trust_panels(images, flows)
+    above = [results, fields + trust] if trust else [results + fields]
     rows = [
-        *(_row(panels) for panels in ([results, fields + trust] if trust else [results + fields])),
-        _row([(f"A' by level {level}", levels[level]) for level in coarse]),
+        *map(row_of, above),
+        row_of([(f"A' by level {level}", levels[level]) for level in coarse]),
         _matches(images, flows, radius),
     ]
-    return _stacked(title, [row for row in rows if row])
+    return stacked(title, [row for row in rows if row])
 
 
 def round_trip(flow: np.ndarray, back: np.ndarray, step: int = 1) -> np.ndarray:
@@ -140,20 +141,20 @@ def _matches(
     images: dict[str, np.ndarray], flows: dict[str, np.ndarray], radius: float
 ) -> Image.Image:
     """A beside B' with lines between what matches, and the keys to all colours."""
-    width = WIDTH - 2 * _MARGIN
+    width = WIDTH - 2 * MARGIN
     pair = [images["a"], images["b_prime"]]
-    height = _height(pair, width - _KEYS - _GAP)
-    row = Image.new("RGB", (width, max(height, _KEYS) + _LABEL), "white")
-    _paste(row, 0, [("some matches of A", pair[0]), ("in B'", pair[1])], height)
+    height = height_of(pair, width - _KEYS - GAP)
+    row = Image.new("RGB", (width, max(height, _KEYS) + LABEL), "white")
+    paste(row, 0, [("some matches of A", pair[0]), ("in B'", pair[1])], height)
     draw = ImageDraw.Draw(row)
-    left = round(pair[0].shape[1] / pair[0].shape[0] * height) + _GAP
+    left = round(pair[0].shape[1] / pair[0].shape[0] * height) + GAP
     chosen = _well_spread(flows)
     for number, (here, there) in enumerate(chosen):
         colour = tuple(round(255 * c) for c in colorsys.hsv_to_rgb(number / len(chosen), 0.9, 0.95))
         ends = []
         for (y, x), image, offset in zip((here, there), pair, (0, left), strict=True):
             scale = height / image.shape[0]
-            ends.append((offset + (x + 0.5) * scale, _LABEL + (y + 0.5) * scale))
+            ends.append((offset + (x + 0.5) * scale, LABEL + (y + 0.5) * scale))
         draw.line(ends, colour, 2)
         for x, y in ends:
             draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour, "white")
@@ -191,16 +192,16 @@ def _surest(error: np.ndarray, part_y: np.ndarray, part_x: np.ndarray) -> tuple[
 def _draw_keys(row: Image.Image, left: int, radius: float, trust: bool) -> None:
     """What the colours of fields and trust mean."""
     side = _KEYS // 2
-    row.paste(Image.fromarray(_wheel(side)), (left, _LABEL))
+    row.paste(Image.fromarray(_wheel(side)), (left, LABEL))
     texts = [f"Matches: the direction in which they lie; full colour is {radius:.0f} px and more."]
     if trust:
         texts.append(
             "Trust: red where a match leads back to another place, full red from "
             f"{DOUBT:.0%} of the longest side on."
         )
-    lines = "\n\n".join(textwrap.fill(text, 2 * _KEYS // _FONT_SIZE + 1) for text in texts)
-    font = ImageFont.load_default(_FONT_SIZE - 2)
-    ImageDraw.Draw(row).multiline_text((left, _LABEL + side + _GAP), lines, "black", font)
+    lines = "\n\n".join(textwrap.fill(text, 2 * _KEYS // FONT_SIZE + 1) for text in texts)
+    font = ImageFont.load_default(FONT_SIZE - 2)
+    ImageDraw.Draw(row).multiline_text((left, LABEL + side + GAP), lines, "black", font)
 
 
 def _wheel(side: int) -> np.ndarray:
@@ -208,44 +209,3 @@ def _wheel(side: int) -> np.ndarray:
     v, u = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j] * 1.05
     inside = np.hypot(u, v)[..., None] <= 1
     return np.where(inside, colour_flow(np.stack([u, v], axis=-1), 1), 255).astype(np.uint8)
-
-
-def _row(panels: list[Panel]) -> Image.Image | None:
-    """Panels of one height beside each other."""
-    if not panels:
-        return None
-    width = WIDTH - 2 * _MARGIN
-    height = _height([image for _, image in panels], width)
-    row = Image.new("RGB", (width, height + _LABEL), "white")
-    _paste(row, 0, panels, height)
-    return row
-
-
-def _height(images: list[np.ndarray], width: int) -> int:
-    """The height at which images beside each other fill a width, but at most HEIGHT."""
-    aspects = sum(image.shape[1] / image.shape[0] for image in images)
-    return max(1, min(HEIGHT, int((width - _GAP * (len(images) - 1)) / aspects)))
-
-
-def _paste(row: Image.Image, left: int, panels: list[Panel], height: int) -> None:
-    draw, font = ImageDraw.Draw(row), ImageFont.load_default(_FONT_SIZE)
-    for label, image in panels:
-        width = max(1, round(image.shape[1] / image.shape[0] * height))
-        draw.text((left, _LABEL // 2), label, "black", font, anchor="lm")
-        row.paste(Image.fromarray(resize_image(image, (height, width))), (left, _LABEL))
-        left += width + _GAP
-
-
-def _stacked(title: str, rows: list[Image.Image]) -> np.ndarray:
-    heights = [row.height + _GAP for row in rows]
-    lines = title.splitlines()
-    above = _MARGIN + _LABEL * len(lines)
-    canvas = Image.new("RGB", (WIDTH, above + sum(heights) + _MARGIN - _GAP), "white")
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT_SIZE)
-    for number, line in enumerate(lines):
-        draw.text((_MARGIN, _MARGIN + _LABEL * number), line, "black", font)
-    top = above
-    for row, height in zip(rows, heights, strict=True):
-        canvas.paste(row, (_MARGIN, top))
-        top += height
-    return np.array(canvas)

@@ -58,7 +58,7 @@ def read_rows(
     seen: dict[str, int] = {}
     for number, cells in rows.items():
         row = {
-            name: _value(cell, columns[name])
+            name: value_of(cell, columns[name])
             for name, cell in zip(header, cells, strict=False)
             if cell != ""
         }
@@ -117,13 +117,13 @@ def faults_of_files(row: Options) -> Iterator[str]:
                 )
 
 
-def _value(cell: str, schema: dict[str, Any]) -> Any:
+def value_of(cell: str, schema: dict[str, Any]) -> Any:
     """A cell as the schema's type; as the text itself where it is none, for validation to say."""
     if "enum" in schema:
         return choice_of(schema["enum"], cell)
     kind = schema["type"]
     if kind == "array":
-        return [_value(part.strip(), schema["items"]) for part in cell.split(",")]
+        return [value_of(part.strip(), schema["items"]) for part in cell.split(",")]
     if kind == "boolean":
         return {"true": True, "false": False}.get(cell.lower(), cell)
     if kind in ("integer", "number"):

@@ -38,7 +38,7 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         ) from error
 
 
-def run_benchmark(plan: Plan) -> None:
+def run_benchmark(plan: Plan, measured: bool = True) -> None:
     """Process and measure all pairs in all variants; what is there and valid is not made again.
 
     Raises:
@@ -50,7 +50,7 @@ def run_benchmark(plan: Plan) -> None:
         find_backbone(backbone)[0].write(plan.weights(backbone))
     plan.write()
     for variant, batch in jobs:
-        for stage in (*plan.stages, "measure"):
+        for stage in (*plan.stages, *(["measure"] if measured else [])):
             run_batch(plan, stage, variant, batch)
 
 

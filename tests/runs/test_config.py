@@ -22,6 +22,7 @@ from dia_pipeline.runs.config import (
     pair_settings,
 )
 from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.tables import GUIDES
 from dia_pipeline.samples.synthetic import DEFAULTS, PAIRS, STYLES, VIEWS
 from dia_pipeline.temporal.coherence import MODES
 
@@ -259,6 +260,7 @@ WRONG = {
     "smoothness": 1.1,
     "fine_smoothness": -0.1,
     "directions": "ba",
+    "guidance": 11,
     "composition": "glued",
     "seed": 2**31,
     "backbone": "resnet",
@@ -284,10 +286,10 @@ def test_the_columns_of_the_tables_are_the_settings_and_their_own():
     names = {field.name for field in fields(vocabulary.Settings)}
     names |= {"preset", "quality", "blend", "task"}
     columns = validators["pairs"].schema["properties"]
-    assert set(columns) == names | {"name", "a", "b_prime", "kinds", *TRUTH_COLUMNS}
+    assert set(columns) == names | {"name", "a", "b_prime", "kinds", *GUIDES, *TRUTH_COLUMNS}
     columns = validators["sequences"].schema["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
-    assert set(columns) == names - {"task", *OF_SEQUENCES} | own
+    assert set(columns) == names - OF_SEQUENCES.keys() | own
     assert tuple(columns["coherence"]["enum"]) == tuple(MODES)
 
 
