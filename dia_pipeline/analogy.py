@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -10,15 +10,21 @@ import torch
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
 from dia_pipeline.algorithm.canvas import Canvas
 from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, run_levels
+from dia_pipeline.algorithm.confidence import REMEDY, confidence
 from dia_pipeline.algorithm.features import Pyramid, Size, extract, working_image
 from dia_pipeline.algorithm.guidance import Guidance
 from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
 from dia_pipeline.algorithm.refinement import take
+from dia_pipeline.errors import DiaError
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.pixels import mirror, resize_image
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
+
+
+class HopelessPairError(DiaError):
+    """The images of a pair have too little in common; the message says so."""
 
 
 @dataclass
@@ -80,10 +86,27 @@ def features_of(image: np.ndarray, network: Network, settings: Settings) -> Pyra
 
 
 def pose_of(a: np.ndarray, b_prime: np.ndarray, network: Network, settings: Settings) -> Pose:
-    """The pose in which B' is matched."""
-    if settings.pose == "auto":
-        return find_pose(a, b_prime, network, settings.seed)
-    return POSES[settings.pose]
+    """The pose in which B' is matched, and the confidence that it matches."""
+    automatic = settings.pose == "auto"
+    pose = find_pose(a, b_prime, network, settings.seed) if automatic else POSES[settings.pose]
+    drawn = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings).draw(b_prime)
+    return replace(pose, confidence=confidence(a, drawn, network))
+
+
+def check_confidence(pose: Pose, settings: Settings) -> None:
+    """Make sure that a pair is worth its time.
+
+    Raises:
+        HopelessPairError: the confidence is lower than the settings allow.
+    """
+    found = pose.confidence
+    if found is not None and found < settings.min_confidence:
+        raise HopelessPairError(
+            "",
+            f"the images have little in common: confidence {found:.2f}, and min_confidence is "
+            f"{settings.min_confidence:g}",
+            REMEDY,
+        )
 
 
 def match(
@@ -97,9 +120,11 @@ def match(
     """All levels of a pair, coarse to fine, and the pose in which B' was matched.
 
     Raises:
+        HopelessPairError: the images have too little in common.
         PairTooLargeError: the memory does not suffice for that, or for the images that follow.
     """
     pose = pose_of(a, b_prime, network, settings)
+    check_confidence(pose, settings)
     canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
     check_full_size(a.shape[:2], canvas.size.full, settings, network.device)
     features = features_of(a, network, settings), canvas.features(b_prime, network, settings)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from dia_pipeline.declarations import Setting, SettingsError, Shorthand, Step, either
+from dia_pipeline.declarations import NO_STEP, Setting, SettingsError, Shorthand, Step, either
 
 LEVELS = (5, 4, 3, 2, 1)
 """The levels, coarse to fine: level L is the tap relu{L}_1 of the network."""
@@ -24,6 +24,9 @@ COARSE = (5, 4, 3)
 
 RADIUS = {4: 6, 3: 6, 2: 4, 1: 4}
 """Start radius of the random search below level 5, where it is a 16th of the longer side."""
+
+SOUND, HOPELESS = 0.8, 0.3
+"""A pair is sound from the first confidence on, and hopeless below the second."""
 
 MATCHERS = ("identity", "image-analogies", "optical-flow", "patchmatch-rgb", "sift")
 """The matchers that work on the images themselves, each a module of `dia_pipeline.matchers`."""
@@ -156,6 +159,14 @@ class Settings:
         Step.MATCHED_FEATURES | Step.FIRST_LEVEL,
         choices=("auto", "given", "mirrored"),
         usual=True,
+    )
+    min_confidence: float = _setting(
+        0.0,
+        "a pair is not processed if the confidence that its images match is lower; below 0.3 they "
+        "have little in common",
+        NO_STEP,
+        least=0,
+        most=1,
     )
     alphas: tuple[float, float, float, float] = _setting(
         SHORTHANDS["blend"].values[3]["alphas"],

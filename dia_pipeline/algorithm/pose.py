@@ -28,6 +28,7 @@ from dia_pipeline.affine import (
     shifting,
     turning,
 )
+from dia_pipeline.algorithm.confidence import verdict
 from dia_pipeline.algorithm.drawing import draw
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.pixels import shrunk
@@ -100,23 +101,40 @@ class Pose:
     Attributes:
         matrix: from A to B', both in unit coordinates.
         found: what the search said, if there was one.
+        confidence: whether the images match at all in this pose, from 0 to 1; None if not asked.
     """
 
     matrix: Matrix = AS_GIVEN
     found: Found | None = None
+    confidence: float | None = None
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> Pose:
         """The pose that `asdict` recorded, as it comes back from JSON."""
         found = record["found"]
         matrix = tuple(map(tuple, record["matrix"]))
-        return cls(matrix, found and Found(**found))
+        return cls(matrix, found and Found(**found), record["confidence"])
 
     def __str__(self) -> str:
         if self.found is None:
             return "B' mirrored" if self.matrix == MIRRORED else ""
-        drawn = "B' as given" if self.matrix == AS_GIVEN else "B' drawn in its pose"
-        return f"{drawn}: {self.found}"
+        if not self.found.certain:
+            return f"B' as given: no pose is certain (score {self.found.score:.2f})"
+        if self.matrix == AS_GIVEN:
+            return f"B' as given: it stands as A does (score {self.found.score:.2f})"
+        return f"B' drawn in its pose: {self.found}"
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the images have nothing in common, so far as that was asked."""
+        return self.confidence is not None and verdict(self.confidence) == "hopeless"
+
+    @property
+    def match(self) -> str:
+        """The confidence in words; empty if there is none."""
+        if self.confidence is None:
+            return ""
+        return f"{verdict(self.confidence)} (confidence {self.confidence:.2f})"
 
 
 POSES = {"given": Pose(), "mirrored": Pose(MIRRORED)}
@@ -157,9 +175,7 @@ class Found:
     def __str__(self) -> str:
         parts = ["mirrored"] if self.mirrored else []
         parts += [f"turned by {round(self.turn)} degrees", f"scale {self.scale:.2f}"]
-        sure = "certain" if self.certain else "not certain"
-        score = f"score {self.score:.2f}, upright {self.rival:.2f}"
-        return f"{', '.join(parts)}, {sure} ({score})"
+        return f"{', '.join(parts)} (score {self.score:.2f}, upright {self.rival:.2f})"
 
 
 @dataclass(frozen=True, eq=False)

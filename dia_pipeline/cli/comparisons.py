@@ -22,6 +22,10 @@ PAIRS_AT_ONCE = 50
 """Pairs of a benchmark that go through a stage together and share one loading of the network."""
 
 
+MAX_NAMED = 20
+"""So many hopeless pairs are named at most."""
+
+
 @app.command(rich_help_panel="Comparisons")
 @takes_settings("task", "quality", "max_side", task="correspondence")
 def evaluate(
@@ -139,9 +143,11 @@ def _means(table: Comparison) -> Table:
 
 def conclude(plan: Plan, outcome: Summary, path: Path) -> None:
     """Say what was made, and name what failed; a run without failures is filed under `path`."""
-    from dia_pipeline.runs.summary import forget_failures
+    from dia_pipeline.runs.summary import confidences, forget_failures, hopeless
 
     console.print(_table(plan, outcome))
+    known = confidences(plan)
+    warn_of(hopeless(known))
     outcome.write_failures(plan.failures)
     failures = list(outcome.failures)
     if failures:
@@ -154,7 +160,20 @@ def conclude(plan: Plan, outcome: Summary, path: Path) -> None:
             None,
         )
         raise typer.Exit(1)
-    outcome.write(path)
+    outcome.write(path, known)
+
+
+def warn_of(pairs: dict[str, float]) -> None:
+    """Name the pairs whose images have little in common."""
+    if not pairs:
+        return
+    shown = [f"{name} ({confidence:.2f})" for name, confidence in pairs.items()]
+    more = f" and {len(shown) - MAX_NAMED} more" if len(shown) > MAX_NAMED else ""
+    complain(
+        f"Little in common, by their confidence: {', '.join(shown[:MAX_NAMED])}{more}. Look at "
+        "their overviews; docs/control.md says what to try.",
+        None,
+    )
 
 
 def _table(plan: Plan, outcome: Summary) -> Table:

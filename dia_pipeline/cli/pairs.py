@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, console, say
+from dia_pipeline.cli.app import app, complain, console, say
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
@@ -53,6 +53,7 @@ def run(
     """Process one pair: A' has the structure of A and the style of B', B the reverse."""
     settings = resolve(options)
     limit_threads(threads)
+    from dia_pipeline.algorithm.confidence import REMEDY
     from dia_pipeline.stages.pairs import run_pair
 
     if (labels_a is None) != (labels_b_prime is None):
@@ -60,7 +61,11 @@ def run(
     given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
     guides = {name: str(path) for name, path in given.items() if path}
     with _level_display() as progress:
-        run_pair(str(a), str(b_prime), output, settings, device, progress, guides)
+        pose = run_pair(str(a), str(b_prime), output, settings, device, progress, guides)
+    for line in filter(None, (str(pose), pose.match and f"Match: {pose.match}")):
+        say(line)
+    if pose.hopeless:
+        complain(f"The images have little in common: {REMEDY}.", None)
     say(f"The results: {output}/a_prime.png, {output}/overview.png and others")
 
 

@@ -13,6 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dia_pipeline.cli.app import app, complain, console, say
+from dia_pipeline.cli.comparisons import warn_of
 from dia_pipeline.cli.options import Results
 
 if TYPE_CHECKING:
@@ -37,13 +38,15 @@ def status(
 
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.status import status
+    from dia_pipeline.runs.summary import confidences, hopeless
 
     the_plan = Plan.latest(results)
     with chdir(the_plan.directory):
         found = status(the_plan)
         if as_json:
             console.print_json(json.dumps({name: asdict(one) for name, one in found.items()}))
-        elif not console.is_terminal:
+            return
+        if not console.is_terminal:
             console.print(_status_table(found))
         else:
             with suppress(KeyboardInterrupt), Live(_status_table(found), console=console) as live:
@@ -51,6 +54,7 @@ def status(
                     time.sleep(REFRESH)
                     found = status(the_plan)
                     live.update(_status_table(found))
+        warn_of(hopeless(confidences(the_plan)))
 
 
 def _status_table(found: dict[str, Status]) -> Table:

@@ -45,6 +45,7 @@ def measure_pair(
     seconds: float | None = None,
     network: Network | None = None,
     canvas: Canvas | None = None,
+    confidence: float | None = None,
 ) -> dict[str, float]:
     """Everything that can be measured of a pair with what is given.
 
@@ -58,6 +59,7 @@ def measure_pair(
         seconds: how long it took to make the fields.
         network: measures energy and feature statistics.
         canvas: on which B' was drawn in its pose; neighbours and patches are compared there.
+        confidence: how sure it is that the images match.
 
     Returns:
         Value by the name of the measure; those that cannot be measured are left out.
@@ -88,6 +90,8 @@ def measure_pair(
         found |= _with_network(network, a, reference, a_prime, as_matched)
     if seconds is not None:
         found["seconds"] = seconds
+    if confidence is not None:
+        found["confidence"] = confidence
     return {name: value for name, value in found.items() if not isnan(value)}
 
 

@@ -55,6 +55,7 @@ IMAGES = (
 """How good A' and B are as images."""
 
 WITHOUT_TRUTH = (
+    Column("confidence", "confidence", 0),
     Column("forward_backward", "forward-backward"),
     Column("coverage", "coverage"),
     Column("smoothness", "smoothness", 0),

@@ -8,10 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.settings import HOPELESS
+from dia_pipeline.store.artefacts import ArtefactError
+from dia_pipeline.store.folders import PROVENANCE
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
-from dia_pipeline.store.state import state_files, write_state
+from dia_pipeline.store.state import read_state, state_files, write_state
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
 """Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
@@ -24,9 +28,9 @@ class Summary:
     made: dict[str, dict[str, str]]
     failed: dict[str, dict[str, Failure]]
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, confidences: dict[str, dict[str, float]]) -> None:
         """Write the summary of a run without failures as JSON."""
-        write_state(path, {"made": self.made})
+        write_state(path, {"made": self.made, "confidence": confidences})
 
     @property
     def failures(self) -> Iterator[tuple[str, str, Failure]]:
@@ -60,6 +64,29 @@ def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
         summary.made[variant] = {k: v for receipt in receipts for k, v in receipt.made.items()}
         summary.failed[variant] = {k: v for receipt in receipts for k, v in receipt.failed.items()}
     return summary
+
+
+def confidences(plan: Plan) -> dict[str, dict[str, float]]:
+    """How sure it is that the images of a pair match, by variant and pair, where that is known."""
+    found: dict[str, dict[str, float]] = {}
+    for variant in plan.variants:
+        for pair in plan.config.pairs:
+            with suppress(ArtefactError, *MALFORMED):
+                record = read_state(plan.folder(variant, pair) / PROVENANCE)
+                confidence = record["pose"]["confidence"]
+                if confidence is not None:
+                    found.setdefault(variant, {})[pair.name] = confidence
+    return found
+
+
+def hopeless(confidences: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The pairs, as VARIANT/PAIR, whose images have little in common, with their confidence."""
+    return {
+        f"{variant}/{name}": confidence
+        for variant, of_pairs in confidences.items()
+        for name, confidence in of_pairs.items()
+        if confidence < HOPELESS
+    }
 
 
 def failures_since(plan: Plan) -> dict[str, set[str]]:

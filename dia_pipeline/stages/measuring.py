@@ -122,6 +122,7 @@ def _measure(
         seconds=seconds(),
         network=network(),
         canvas=Canvas.of(pose.matrix, a.shape, b_prime.shape, settings),
+        confidence=pose.confidence,
     )
 
 

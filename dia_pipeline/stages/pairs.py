@@ -5,8 +5,8 @@
     b_prime ── features_b_prime ───┘
 
 Every level is made of the features and of the next coarser level; the results of the fields of all
-levels and the images themselves. Where B' is matched in another pose, `pose` says in which, and
-`features_drawn` take the place of its features.
+levels and the images themselves. `pose` says in which pose B' is matched; where that is not the
+given one, `features_drawn` take the place of its features.
 """
 
 from __future__ import annotations
@@ -85,19 +85,19 @@ class PairGraph:
     # What depends on what.
 
     def _features(self) -> Graph:
-        """The features of both images, and of B' in its pose where that has to be found."""
+        """The pose; the features of both images, and of B' in its pose unless that is given."""
         a, b_prime = self._images.values()
         graph: Graph = {
+            "pose": self._pose(),
             "features_a": features_of(a, self._matching, self._job),
             "features_b_prime": features_of(b_prime, self._matching, self._job),
         }
         if self.settings.pose != "given":
-            graph["pose"] = self._pose()
             graph["features_drawn"] = self._drawn(graph["pose"])
         return graph
 
     def _pose(self) -> Arrays:
-        """The pose of B' in A's plane."""
+        """The pose of B' in A's plane, and the confidence that it matches."""
         decided = {name: getattr(self.settings, name) for name in ("pose", "precision", "seed")}
         return Arrays(
             self.folder / "pose.h5",
@@ -218,18 +218,21 @@ class PairGraph:
         number: int,
         features_a: Content,
         features_b_prime: Content,
+        pose: Content,
         features_drawn: Content | None = None,
-        pose: Content | None = None,
         coarser: Content | None = None,
         **guides: Any,
     ) -> Content:
         """One level, from the features and the level before."""
         from dia_pipeline.algorithm.coarse_to_fine import run_level
+        from dia_pipeline.analogy import check_confidence
         from dia_pipeline.store.packing import pack_level, unpack_features, unpack_level
 
         network = self._matching.network
         drawn = features_drawn.arrays if features_drawn else {}
         matched = _pose_of(pose)
+        if coarser is None:
+            check_confidence(matched, self.settings)
         made = run_level(
             number,
             unpack_features(features_a.arrays, network.device),
@@ -310,11 +313,11 @@ class PairGraph:
         return write_results(self.folder, a, b_prime, result, self.settings, nnf.attributes)
 
 
-def _pose_of(content: Content | None) -> Pose:
-    """The pose that an artefact records; as given where there is none."""
+def _pose_of(content: Content) -> Pose:
+    """The pose that an artefact records."""
     from dia_pipeline.algorithm.pose import Pose
 
-    return Pose.read(content.attributes["pose"]) if content else Pose()
+    return Pose.read(content.attributes["pose"])
 
 
 def _deep(a: Picture, b_prime: Picture, depth: str | int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -336,8 +339,8 @@ def run_pair(
     device: str = "auto",
     progress: Progress = lambda level, step: None,
     guides: dict[str, str] | None = None,
-) -> None:
-    """Process one pair and leave the same results as the workflow does.
+) -> Pose:
+    """Process one pair and leave the same results as the workflow does; return its pose.
 
     Args:
         a, b_prime: paths of the images.
@@ -358,3 +361,4 @@ def run_pair(
     pair = Pair(folder.name, a, b_prime, guides=guides)
     graph = PairGraph(pair, settings, backbone, folder, job)
     graph.artefacts["results"].ensure()
+    return _pose_of(graph.artefacts["nnf"].read())

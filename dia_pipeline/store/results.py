@@ -38,7 +38,9 @@ def write_results(
     Raises:
         OSError: a result cannot be written.
     """
-    title = _title((a.path, b_prime.path), settings, circumstances, str(result.pose))
+    told = [str(result.pose), f"Match: {result.pose.match}" if result.pose.match else ""]
+    seen = ". ".join(filter(None, told))
+    title = _title((a.path, b_prime.path), settings, circumstances, seen)
     images = _write_images(folder, a, b_prime, result, settings, title)
     about = {
         "inputs": {"a": describe_image(a), "b_prime": describe_image(b_prime)},
@@ -51,7 +53,7 @@ def write_results(
 def _title(
     paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any], pose: str
 ) -> str:
-    """The images, the settings that decide most or differ from the defaults, and the pose."""
+    """The images, the settings that decide most or differ from the defaults; pose and match."""
     a, b_prime = (one_line(Path(path).name) for path in paths)
     common, usual = asdict(settings), asdict(Settings())
     shown = {name: common[name] for name in ("deconvolution", "alphas", "ratio")}

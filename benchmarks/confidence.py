@@ -1,0 +1,69 @@
+"""Whether the confidence parts pairs that match from others: `python -m benchmarks.confidence`.
+
+Every packaged photograph with itself in every style of the synthetic benchmark, as another instance
+too; and with every other photograph in a style, which shows something else.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from dia_pipeline.algorithm.confidence import confidence, verdict
+from dia_pipeline.algorithm.network import Network, pick_device
+from dia_pipeline.io.weights import find_weights
+from dia_pipeline.pixels import shrunk
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.scenes import another_instance, in_style
+from dia_pipeline.samples.synthetic import STYLES, SUBJECTS
+
+PEOPLE = {"astronaut", "hopper"}
+"""These two show the same kind of thing, and are no pair of others."""
+
+VERDICTS = ("sound", "doubtful", "hopeless")
+
+
+def main(
+    side: Annotated[int, typer.Option(help="Longest side in pixels.")] = 300,
+    device: str = "auto",
+) -> None:
+    """Print how many pairs of each kind have each verdict."""
+    network = Network(find_weights(), pick_device(device), "float32")
+    images = {name: shrunk(photograph(name), side) for name in SUBJECTS}
+    random = np.random.default_rng(0)
+    found: dict[str, list[float]] = {"the same": [], "another instance": [], "something else": []}
+    jobs = list(product(SUBJECTS, SUBJECTS))
+    for number, (a, b) in enumerate(track(jobs, console=Console(stderr=True))):
+        if a == b:
+            for style in STYLES:
+                for kind, image in (
+                    ("the same", images[a]),
+                    ("another instance", another_instance(images[a], random)),
+                ):
+                    found[kind].append(confidence(images[a], in_style(style, image, 0), network))
+        elif {a, b} != PEOPLE:
+            style = STYLES[number % len(STYLES)]
+            b_prime = in_style(style, images[b], 0)
+            found["something else"].append(confidence(images[a], b_prime, network))
+    Console(width=100).print(tabulate(found))
+
+
+def tabulate(found: dict[str, list[float]]) -> Table:
+    """How many confidences of each kind have each verdict, and their range."""
+    table = Table("B' shows", "pairs", *VERDICTS, "median", "from", "to")
+    for kind, values in found.items():
+        verdicts = [verdict(value) for value in values]
+        counts = [str(verdicts.count(each)) for each in VERDICTS]
+        ranges = [f"{each(values):.2f}" for each in (np.median, min, max)]
+        table.add_row(kind, str(len(values)), *counts, *ranges)
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)
