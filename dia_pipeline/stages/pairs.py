@@ -106,7 +106,6 @@ class PairGraph:
             settings={**decided, "weights": self._matching.backbone.digest},
             inputs=self._images,
             make=self.find_pose,
-            clock=self._warm_clock,
             writer=self._job.writer,
         )
 

@@ -99,9 +99,14 @@ def test_what_counts_as_certain():
 def test_a_pose_can_be_kept_and_told():
     found = Found(30.2, 0.7, True, 0.4, 0.1)
     assert Pose.read(asdict(Pose(MIRRORED, found))) == Pose(MIRRORED, found)
-    assert str(Pose()) == "" and str(Pose(MIRRORED)) == "B' mirrored"
-    told = str(Pose(AS_GIVEN, found))
-    assert told == (
-        "B' as given: mirrored, turned by 30 degrees, scale 0.70, certain "
+    kept = Pose(MIRRORED, found, 0.9)
+    assert Pose.read(asdict(kept)) == kept and kept.match == "sound (confidence 0.90)"
+    assert str(Pose()) == "" == Pose().match and str(Pose(MIRRORED)) == "B' mirrored"
+    assert str(Pose(MIRRORED, found)) == (
+        "B' drawn in its pose: mirrored, turned by 30 degrees, scale 0.70 "
         "(score 0.40, upright 0.10)"
     )
+    unsure, near = Found(30, 1, False, 0.05, 0), Found(3, 1, False, 0.25, 0)
+    assert str(Pose(AS_GIVEN, unsure)) == "B' as given: no pose is certain (score 0.05)"
+    assert str(Pose(AS_GIVEN, near)) == "B' as given: it stands as A does (score 0.25)"
+    assert Pose(confidence=0.1).hopeless and not kept.hopeless and not Pose().hopeless

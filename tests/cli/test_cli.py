@@ -7,12 +7,17 @@ from dataclasses import fields
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import PUBLISHED, draw_image
 from PIL import Image
 from typer.testing import CliRunner
 
 from dia_pipeline import cli
+from dia_pipeline.io.images import write_image
+from dia_pipeline.pixels import shrunk
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import pencil
 from dia_pipeline.settings import Settings
 
 DRAFT = ["--quality", "draft", "--backbone", "vgg16", "--iterations", "1"]
@@ -52,6 +57,67 @@ def test_the_same_command_again_makes_nothing_and_mends_what_is_damaged(images):
     assert (folder / "nnf.h5").stat().st_mtime_ns == made["nnf.h5"][1]
 
 
+def test_the_pose_and_the_match_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cat, rocket = (shrunk(photograph(name), 160) for name in ("chelsea", "rocket"))
+    for name, image in (("cat", cat), ("turned", np.rot90(pencil(cat))), ("rocket", rocket)):
+        write_image(f"{name}.png", image)
+    told = dia("run", "cat.png", "turned.png", "-o", "out", *DRAFT).output
+    assert "B' drawn in its pose: turned by" in told and "Match: sound (confidence" in told
+    found = dia("run", "cat.png", "rocket.png", "-o", "other", *DRAFT)
+    assert "B' as given: no pose is certain" in found.output
+    assert "Match: hopeless" in found.output and "little in common: give images" in found.stderr
+    refused = dia("run", "cat.png", "rocket.png", "-o", "x", *DRAFT, "--min-confidence", "0.3")
+    assert refused.exit_code == 2 and "min_confidence is 0.3" in refused.stderr
+
+
+def test_guides_are_named_by_options(images):
+    Image.fromarray(np.full((24, 32, 3), 255, np.uint8)).save("labels.png")
+    Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
+    labels = ["--labels-a", "labels.png", "--labels-b-prime", "labels.png"]
+    plain = dia("run", *images, "-o", "out", *DRAFT)
+    before = Path("out/flow_ab.flo").read_bytes()
+    result = dia("run", *images, "-o", "out", *DRAFT, *labels, "--points", "points.csv")
+    assert plain.exit_code == result.exit_code == 0, result.output
+    assert Path("out/flow_ab.flo").read_bytes() != before
+    one = dia("run", *images, "-o", "out", *DRAFT, *labels[:2])
+    assert one.exit_code == 2 and "labels are those of both images" in one.stderr
+    Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n500,5,20,12\n")
+    outside = dia("run", *images, "-o", "out", *DRAFT, "--points", "points.csv")
+    assert outside.exit_code == 2 and "error: points.csv: point 1 lies outside" in outside.stderr
+
+
+def test_a_sweep_shows_every_value(images):
+    result = dia("sweep", *images, "-o", "out", *DRAFT, "--over", "blend=0, 4")
+    assert result.exit_code == 0, result.output
+    assert Image.open("out/sweep.png").width == 1280
+    a_primes = [Path(f"out/blend-{value}/pair/a_prime.png").read_bytes() for value in (0, 4)]
+    assert a_primes[0] != a_primes[1]
+    again = dia("sweep", *images, "-o", "out", *DRAFT, "--over", "directions=ab,both")
+    assert again.exit_code == 0 and not Path("out/directions-ab/pair/b.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ("ratoi=1", "over: there is no setting 'ratoi'"),
+        ("blend", "over: 'blend' names no values"),
+        ("ratio=0.5,9", "ratio: 9 is not possible"),
+        ("blend=1,5", "blend: '5' is not possible"),
+    ],
+)
+def test_a_sweep_over_what_is_not_possible_is_refused(images, over, message):
+    result = dia("sweep", *images, "-o", "out", "--over", over)
+    assert result.exit_code == 2 and message in result.stderr
+    assert not Path("out").exists()
+
+
+def test_a_sweep_names_what_failed(images):
+    Path("b_prime.png").write_bytes(b"no image")
+    result = dia("sweep", *images, "-o", "out", *DRAFT)
+    assert result.exit_code == 1 and "blend-0/pair: failed in pair: b_prime.png" in result.stderr
+
+
 def test_options_reach_the_settings(images):
     alphas = ["--alphas", "0.5", "0.4", "0.3", "0"]
     result = dia("run", *images, "-o", "out", *DRAFT, *alphas, "--directions", "ab")
@@ -80,7 +146,7 @@ def test_every_setting_is_an_option_of_run_with_its_default_in_the_help(monkeypa
     shown = dia("run", "--help").output
     usual, expert = shown.split("Expert settings")
     defaults = {each.name: each.default for each in fields(Settings)}
-    assert len(defaults) == 22
+    assert len(defaults) == 24
     for name, default in defaults.items():
         (line,) = (line for line in shown.splitlines() if f" --{name.replace('_', '-')} " in line)
         text = ",".join(map(str, default)) if name == "alphas" else str(default).lower()

@@ -154,7 +154,7 @@ def test_a_wrong_header_is_explained(table, header, expected):
         ({"checkpoint": "levels"}, "checkpoint: 'levels' is not one of level, pair; did you mean"),
         ({"device": "gpu"}, "device: 'gpu' is not possible"),
         ({"settings": {"qualty": "draft"}}, "settings.qualty: there is no such field; did you"),
-        ({"variants": {"x": {"blend": 4}}}, "variants.x.blend: 4 is not one of 1, 2, 3"),
+        ({"variants": {"x": {"blend": 5}}}, "variants.x.blend: 5 is not one of 0, 1, 2, 3, 4"),
         ({"variants": {"receipts": {}}}, "variants: 'receipts' is not possible"),
         (
             {"pairs": "none.tsv"},
@@ -241,7 +241,7 @@ def test_an_unknown_task_is_told_the_known_ones():
 WRONG = {
     "preset": "portrait",
     "quality": "best",
-    "blend": 4,
+    "blend": 5,
     "task": "drift",
     "matcher": "magic",
     "finest": 6,
@@ -261,6 +261,7 @@ WRONG = {
     "fine_smoothness": -0.1,
     "directions": "ba",
     "guidance": 11,
+    "min_confidence": 1.5,
     "composition": "glued",
     "seed": 2**31,
     "backbone": "resnet",

@@ -56,9 +56,10 @@ FEATURES = {"features_a", "features_b_prime", *DRAWN}
         ({"seed": 1}, DRAWN | LEVELS),
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2", "level1", *RESULTS}),
         ({"pose": "mirrored"}, DRAWN | LEVELS),
-        ({"pose": "given"}, LEVELS),
+        ({"pose": "given"}, {"pose", *LEVELS}),
         ({"take": "colours"}, {"results"}),
         ({"backbone": "vgg16"}, set()),
+        ({"min_confidence": 0.5}, set()),
         ({"checkpoint": "pair"}, set()),
     ],
 )
@@ -69,11 +70,12 @@ def test_a_change_reaches_what_is_made_of_it_and_nothing_else(changes, expected)
 @pytest.mark.parametrize("pose", ["given", "auto"])
 def test_the_graph_reads_like_figure_4(pose):
     inputs = {name: set(artefact.inputs) for name, artefact in graph(pose=pose).items()}
-    features = FEATURES if pose == "auto" else FEATURES - DRAWN
-    drawn = {"pose": {"a", "b_prime"}, "features_drawn": {"pixels", "pose"}}
+    features = FEATURES if pose == "auto" else FEATURES - {"features_drawn"}
+    drawn = {"features_drawn": {"pixels", "pose"}}
     assert inputs == {
         "features_a": {"pixels"},
         "features_b_prime": {"pixels"},
+        "pose": {"a", "b_prime"},
         **(drawn if pose == "auto" else {}),
         "level5": features,
         **{f"level{level}": {*features, "coarser"} for level in (4, 3, 2, 1)},
