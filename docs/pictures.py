@@ -1,0 +1,152 @@
+"""The pictures of the documentation, made of photographs that packages carry.
+
+`python docs/pictures.py` makes them all anew, `python docs/pictures.py blend guidance` some.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+import dia_pipeline
+from dia_pipeline.figures.panels import row_of
+from dia_pipeline.io.images import read_image
+from dia_pipeline.pixels import resize_image
+from dia_pipeline.samples.demo import cat, portrait
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import painted
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages.pairs import run_pair
+
+DOCS = Path(__file__).parent
+
+PORTRAIT = {"ratio": 0.5, "preset": "photo-to-style"}
+"""The settings of the demo's portrait."""
+
+PERSON, AROUND = (230, 60, 60), (60, 60, 230)
+"""The two labels."""
+
+PEOPLE = (
+    "0,448 0,330 60,300 95,250 140,225 105,190 105,110 170,40 260,25 340,85 355,170 310,230 "
+    "370,320 448,448",
+    "0,448 0,440 90,370 90,340 55,300 45,220 30,200 40,100 90,40 175,20 250,50 285,90 300,250 "
+    "265,310 300,365 448,430 448,448",
+)
+"""Who is to be seen in A and in B', as polygons of x,y."""
+
+POINTS = [(130, 150, 60, 140), (230, 60, 165, 120), (325, 140, 265, 130)]
+"""The hair of A belongs on the cap of B': x and y in A, then in B'."""
+
+
+def blend() -> None:
+    """A' by the values of `blend`."""
+    a, b_prime = portrait()
+    made = {
+        f"blend {value}": dia_pipeline.run(a, b_prime, **PORTRAIT, blend=value).a_prime
+        for value in range(5)
+    }
+    save("control_blend", {"A": a, "B'": b_prime} | made)
+
+
+def pose() -> None:
+    """A pair whose B' is turned and mirrored, as given and in its pose."""
+    a, _ = cat()
+    turned = painted(np.ascontiguousarray(rotated(photograph("chelsea"), 40, a.shape)), 0)
+    panels = {"A": a, "B'": turned}
+    for name in ("given", "auto"):
+        made = dia_pipeline.run(a, turned, pose=name, ratio=0.5)
+        panels |= {f"A', pose {name}": made.a_prime, f"B, pose {name}": made.b}
+    save("control_pose", panels)
+
+
+def guidance() -> None:
+    """The portrait as it is, with two labels, and with three points."""
+    a, b_prime = portrait()
+    labels = [labelled(image, people) for image, people in zip((a, b_prime), PEOPLE, strict=True)]
+    plain = dia_pipeline.run(a, b_prime, **PORTRAIT)
+    by_labels = dia_pipeline.run(
+        a, b_prime, labels_a=labels[0], labels_b_prime=labels[1], **PORTRAIT
+    )
+    by_points = dia_pipeline.run(a, b_prime, points=POINTS, **PORTRAIT)
+    shown = [half(image, label) for image, label in zip((a, b_prime), labels, strict=True)]
+    marked = [dotted(a, 0), dotted(b_prime, 2)]
+    of_labels = {"labels of A": shown[0], "labels of B'": shown[1]}
+    of_points = {"points of A": marked[0], "points of B'": marked[1]}
+    save("control_labels", of_labels | {"B without": plain.b, "B with labels": by_labels.b})
+    made = {"A' without": plain.a_prime, "A' with points": by_points.a_prime}
+    save("control_points", of_points | made)
+
+
+def composition() -> None:
+    """A' and B of the portrait, voted and seamless."""
+    a, b_prime = portrait()
+    images = []
+    for name in ("voted", "seamless"):
+        made = dia_pipeline.run(a, b_prime, composition=name, **PORTRAIT)
+        images += [made.a_prime, made.b]
+    voted_a, voted_b, seamless_a, seamless_b = images
+    write("composition", np.concatenate([voted_a, seamless_a, voted_b, seamless_b], axis=1))
+
+
+def overview() -> None:
+    """The overview of the demo's portrait."""
+    with TemporaryDirectory() as folder:
+        paths = [str(Path(folder, f"portrait_{name}.png")) for name in ("a", "b_prime")]
+        for path, image in zip(paths, portrait(), strict=True):
+            Image.fromarray(image).save(path)
+        run_pair(*paths, Path(folder, "out"), resolve(PORTRAIT))
+        write("overview", read_image(Path(folder, "out", "overview.png")))
+
+
+def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:
+    """The middle of a photograph, mirrored and turned."""
+    turned = Image.fromarray(image[:, ::-1]).rotate(degrees, Image.Resampling.BICUBIC)
+    side = min(image.shape[:2]) * 0.72
+    height, width = image.shape[:2]
+    box = [round(v) for v in (width / 2 - side / 2, height / 2 - side / 2)]
+    part = np.asarray(turned.crop((*box, box[0] + round(side), box[1] + round(side))))
+    return resize_image(part, (max(shape[:2]), max(shape[:2])))
+
+
+def labelled(image: np.ndarray, people: str) -> np.ndarray:
+    """The labels of an image: the inside of a polygon, and what is around it."""
+    labels = Image.new("RGB", image.shape[1::-1], AROUND)
+    ImageDraw.Draw(labels).polygon(
+        [int(v) for point in people.split() for v in point.split(",")], PERSON
+    )
+    return np.asarray(labels)
+
+
+def half(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """An image that its labels tint."""
+    return (0.5 * image + 0.5 * labels).astype(np.uint8)
+
+
+def dotted(image: np.ndarray, first: int) -> np.ndarray:
+    """An image with its points."""
+    drawn = Image.fromarray(image)
+    draw = ImageDraw.Draw(drawn)
+    for point, colour in zip(POINTS, ("red", "lime", "cyan"), strict=True):
+        x, y = point[first : first + 2]
+        draw.ellipse((x - 9, y - 9, x + 9, y + 9), colour, "white", 3)
+    return np.asarray(drawn)
+
+
+def save(name: str, panels: dict[str, np.ndarray]) -> None:
+    """Images side by side under their labels."""
+    write(name, np.asarray(row_of(list(panels.items()))))
+
+
+def write(name: str, image: np.ndarray) -> None:
+    Image.fromarray(image).save(DOCS / f"{name}.jpg", quality=88)
+
+
+PICTURES = {each.__name__: each for each in (blend, pose, guidance, composition, overview)}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()
