@@ -31,10 +31,11 @@ VERDICTS = ("sound", "doubtful", "hopeless")
 
 def main(
     side: Annotated[int, typer.Option(help="Longest side in pixels.")] = 300,
+    backbone: str = "auto",
     device: str = "auto",
 ) -> None:
     """Print how many pairs of each kind have each verdict."""
-    network = Network(find_weights(), pick_device(device), "float32")
+    network = Network(find_weights(backbone), pick_device(device), "float32")
     images = {name: shrunk(photograph(name), side) for name in SUBJECTS}
     random = np.random.default_rng(0)
     found: dict[str, list[float]] = {"the same": [], "another instance": [], "something else": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Flag, auto
@@ -30,6 +31,9 @@ class Step(Flag):
 
 NO_STEP = Step(0)
 
+NAME = r"^[A-Za-z0-9][\w.-]*\Z"
+"""The pattern of a name of the user's own."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -42,6 +46,7 @@ class Setting:
         least, most: bounds of a number, or of each of several.
         above: a bound that the number itself must not have.
         usual: whether most users may want to change it.
+        named: what else it can be, by a name of the user's own.
     """
 
     name: str
@@ -53,12 +58,13 @@ class Setting:
     most: float | None = None
     above: float | None = None
     usual: bool = False
+    named: str = ""
 
     @property
     def allowed(self) -> str:
         """The values that it can have, in words."""
         if self.choices:
-            return either(self.choices)
+            return either(self.choices) + (f", or {self.named}" if self.named else "")
         if isinstance(self.default, tuple):
             return f"{len(self.default)} numbers, each from {self.least} to {self.most}"
         if self.most is None:
@@ -84,7 +90,8 @@ class Setting:
 
     def _permits(self, value: Any) -> bool:
         if self.choices:
-            return value in self.choices
+            own = self.named and isinstance(value, str) and re.search(NAME, value)
+            return value in self.choices or bool(own)
         if isinstance(self.default, tuple):
             many = isinstance(value, (tuple, list)) and len(value) == len(self.default)
             return many and all(map(self._inside, value))
@@ -111,6 +118,9 @@ class Setting:
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of its values."""
         about = {"description": self.meaning}
+        if self.named:
+            about["description"] += f"; {self.allowed}"
+            return {**about, "type": "string", "pattern": NAME}
         if self.choices:
             return {**about, "enum": list(self.choices)}
         bounds = {"minimum": self.least, "maximum": self.most, "exclusiveMinimum": self.above}

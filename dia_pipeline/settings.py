@@ -272,6 +272,7 @@ class Settings:
         "network whose features are matched; auto takes vgg19 where it is available, else vgg16",
         Step.MATCHED_FEATURES,
         choices=("auto", "vgg19", "vgg16"),
+        named="one of your own (docs/backbones.md)",
         usual=True,
     )
     precision: str = _setting(

@@ -6,7 +6,6 @@ because the deconvolution pushes features of level L-2 forward to level L.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
@@ -14,30 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from dia_pipeline.errors import JobError
-from dia_pipeline.io.weights import Weights, convolutions
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a network wants its images: scale of the values, mean, deviation, channel order."""
-
-    scale: float
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    channels: tuple[int, int, int]
-
-
-PREPROCESSING = {
-    "vgg19": Preprocessing(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), (0, 1, 2)),
-    "vgg16": Preprocessing(1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), (2, 1, 0)),
-}
-"""Torchvision's convention for vgg19, Caffe's for vgg16."""
-
-CEIL_POOLING = {"vgg19": False, "vgg16": True}
+from dia_pipeline.io.backbones import Entry
+from dia_pipeline.io.weights import Weights
 
 
 class Network:
-    """A frozen VGG on one device.
+    """A frozen network on one device.
 
     Convolutions run in `precision` and channels-last, which is what the CPU and GPU libraries are
     fastest in; what goes in and comes out is float32 (or float64, for tests of the gradient), in
@@ -45,7 +26,7 @@ class Network:
     """
 
     def __init__(self, weights: Weights, device: torch.device | str, precision: str = "auto"):
-        self.backbone = weights.backbone
+        self.entry = weights.entry
         self.device = torch.device(device)
         self.precision = fast_precision(self.device) if precision == "auto" else precision
         dtype = getattr(torch, self.precision)
@@ -58,35 +39,38 @@ class Network:
                 ),
                 parameters[f"conv{block}_{number}.bias"].to(self.device, dtype),
             )
-            for block, number in _between(self.backbone, 0, 5)
+            for block, number in _between(self.entry, 0, 5)
         }
 
     def preprocess(self, image: np.ndarray) -> torch.Tensor:
         """Level 0 of an image: (H, W, 3) uint8 RGB to (3, H, W) float32, as the network wants."""
-        way = PREPROCESSING[self.backbone]
+        entry = self.entry
         values = torch.tensor(image, device=self.device).permute(2, 0, 1).float()
         mean, deviation = (
             torch.tensor(numbers, device=self.device)[:, None, None]
-            for numbers in (way.mean, way.deviation)
+            for numbers in (entry.mean, entry.deviation)
         )
-        return (values[list(way.channels)] * way.scale - mean) / deviation
+        ordered = values if entry.order == "RGB" else values.flip(0)
+        return (ordered * entry.scale - mean) / deviation
 
     def forward(self, features: torch.Tensor, start: int, end: int) -> torch.Tensor:
         """Push features (C, H, W) of level `start` forward to level `end`; the dtype is kept."""
         dtype = getattr(torch, self.precision)
         values = features[None].to(dtype, memory_format=torch.channels_last)
-        positions = _between(self.backbone, start, end)
+        positions = _between(self.entry, start, end)
+        if start and positions and positions[0][1] == 1:  # the block before has one convolution
+            values = F.max_pool2d(values, 2, ceil_mode=self.entry.ceil_pooling)
         for position, following in zip_longest(positions, positions[1:], fillvalue=(0, 0)):
             values = F.conv2d(values, *self._convolutions[position], padding=1)
             if following[1] == 1:  # before the ReLU, to which it leaves a quarter of the values
-                values = F.max_pool2d(values, 2, ceil_mode=CEIL_POOLING[self.backbone])
+                values = F.max_pool2d(values, 2, ceil_mode=self.entry.ceil_pooling)
             values = F.relu(values, inplace=True)
         return values[0].to(features.dtype)
 
 
-def _between(backbone: str, start: int, end: int) -> list[tuple[int, int]]:
+def _between(entry: Entry, start: int, end: int) -> list[tuple[int, int]]:
     """The (block, number) of the convolutions from level `start` to level `end`, in order."""
-    return [position for position in convolutions(backbone) if (start, 1) < position <= (end, 1)]
+    return [position for position in entry.positions if (start, 1) < position <= (end, 1)]
 
 
 def fast_precision(device: torch.device) -> str:

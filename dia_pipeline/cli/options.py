@@ -54,8 +54,8 @@ def _option(setting: Setting, default: str) -> Any:
     kind: Any = kinds.get(type(setting.default), type(setting.default))
     values = f"{setting.allowed}; "
     if kind is str:
-        values = ""  # the type shows them
-        kind = one_of(map(str, setting.choices))
+        values = f"{setting.allowed}; " if setting.named else ""  # else the type shows them
+        kind = str if setting.named else one_of(map(str, setting.choices))
     panel = "Usual settings" if setting.usual else "Expert settings"
     about = f"{setting.meaning[0].upper()}{setting.meaning[1:]} ({values}default {default})."
     option: Any = typer.Option(help=about, rich_help_panel=panel)

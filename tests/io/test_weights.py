@@ -6,15 +6,20 @@ import random
 import shutil
 import socket
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import torch
 from vision import torchvision
 
 from dia_pipeline.io import weights
+from dia_pipeline.io.backbones import ENTRIES
 from dia_pipeline.io.files import digest_file
-from dia_pipeline.io.weights import CHANNELS, CONVOLUTIONS, Weights, WeightsError, find_weights
+from dia_pipeline.io.weights import Weights, WeightsError, find_weights
 
 
 @pytest.fixture
@@ -35,9 +40,24 @@ def fetched_vgg16(tmp_path_factory):
         return find_weights("vgg16")
 
 
+@contextmanager
+def serving(folder):
+    """A web server of a folder; its address."""
+    handler = partial(Quiet, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
 def publish(monkeypatch, **facts):
-    known = replace(weights._PUBLISHED["vgg19"], **facts)
-    monkeypatch.setitem(weights._PUBLISHED, "vgg19", known)
+    known = replace(ENTRIES["vgg19"], **facts)
+    monkeypatch.setitem(ENTRIES, "vgg19", known)
 
 
 def vgg19_state():
@@ -71,8 +91,8 @@ def test_vgg16_is_the_published_network(fetched_vgg16):
             (4, 1, 256), (4, 2, 512), (4, 3, 512), (5, 1, 512),
         )
         for part, shape in (
-            ("weight", (CHANNELS[b - 1], inputs, 3, 3)),
-            ("bias", (CHANNELS[b - 1],)),
+            ("weight", (ENTRIES["vgg16"].channels[b - 1], inputs, 3, 3)),
+            ("bias", (ENTRIES["vgg16"].channels[b - 1],)),
         )
     }  # fmt: skip
 
@@ -107,9 +127,7 @@ def test_vgg19_is_read_as_torchvision_orders_it(cache, tmp_path, monkeypatch, zi
     found = find_weights()
     assert (found.backbone, found.path, found.digest) == ("vgg19", path, digest_file(path))
     parameters = found.load()
-    order = [
-        f"conv{b}_{n}" for b in range(1, 6) for n in range(1, CONVOLUTIONS["vgg19"][b - 1] + 1)
-    ]
+    order = [f"conv{b}_{n}" for b, n in ENTRIES["vgg19"].positions]
     assert order[-1] == "conv5_1"
     assert [parameters[f"{name}.weight"][0, 0, 0, 0].item() for name in order] == [*range(1, 14)]
     assert [parameters[f"{name}.bias"][0].item() for name in order] == [*range(-1, -14, -1)]
@@ -129,18 +147,35 @@ def test_vgg19_is_found_in_the_hub_cache_and_preferred(cache, tmp_path, monkeypa
 def test_vgg19_is_downloaded_with_its_digest_checked(cache, tmp_path, monkeypatch):
     served = tmp_path / "served.pth"
     torch.save(vgg19_state(), served)
-    publish(monkeypatch, source=served.as_uri())
-    with pytest.raises(WeightsError, match="digest"):
-        find_weights("vgg19")
-    assert list(cache.iterdir()) == []
-    publish(monkeypatch, digest=digest_file(served)[:8])
-    assert find_weights("vgg19").path == cache / "vgg19-dcbb9e9d.pth"
+    with serving(tmp_path) as address:
+        publish(monkeypatch, source=f"{address}/served.pth")
+        with pytest.raises(WeightsError, match="digest"):
+            find_weights("vgg19")
+        assert list(cache.iterdir()) == []
+        publish(monkeypatch, digest=digest_file(served)[:8])
+        assert find_weights("vgg19").path == cache / "vgg19-dcbb9e9d.pth"
     assert list(cache.iterdir()) == [cache / "vgg19-dcbb9e9d.pth"]
+
+
+def test_mirrors_are_asked_first_and_the_source_if_they_have_it_not(
+    cache, tmp_path, monkeypatch, fetched_vgg16
+):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    shutil.copy(fetched_vgg16.path, mirror)
+    torch.save(vgg19_state(), tmp_path / "served.pth")
+    monkeypatch.setattr(weights, "_fetch_vgg16", None)
+    with serving(tmp_path) as address:
+        monkeypatch.setenv("DIA_MIRRORS", f"{address}/none {address}/mirror/")
+        assert find_weights("vgg16").digest == fetched_vgg16.digest
+        digest = digest_file(tmp_path / "served.pth")[:8]
+        publish(monkeypatch, source=f"{address}/served.pth", digest=digest)
+        assert find_weights("vgg19").digest.startswith(digest)
 
 
 def test_the_published_file_is_torchvisions():
     url = torchvision.models.VGG19_Weights.IMAGENET1K_V1.url
-    published = weights._PUBLISHED["vgg19"]
+    published = ENTRIES["vgg19"]
     assert published.source == url
     assert url.endswith(f"/{published.file}")
     assert published.digest in published.file

@@ -264,7 +264,7 @@ WRONG = {
     "min_confidence": 1.5,
     "composition": "glued",
     "seed": 2**31,
-    "backbone": "resnet",
+    "backbone": "my/resnet",
     "precision": "float64",
     "feature_dtype": "int8",
 }
