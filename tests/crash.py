@@ -24,7 +24,7 @@ from dia_pipeline import analogy  # noqa: F401
 from dia_pipeline.figures import overview, plots, video  # noqa: F401
 from dia_pipeline.runs.damage import withdraw_damaged
 from dia_pipeline.runs.sequences import Sequence, find_frames
-from dia_pipeline.runs.summary import summarise
+from dia_pipeline.runs.summary import confidences, summarise
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages import jobs
 from dia_pipeline.stages.batches import run_batch
@@ -43,7 +43,7 @@ def run_pairs(images: Path) -> None:
             run_batch(plan, stage, "hierarchical", "0001")
     summary = summarise(plan)
     summary.write_failures(plan.failures)
-    summary.write(plan.summary)
+    summary.write(plan.summary, confidences(plan))
 
 
 def run_day(images: Path) -> None:

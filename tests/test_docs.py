@@ -89,7 +89,7 @@ def test_the_commands_of_a_page_run(checkout, page):
             "day/video.mp4",
             "results/hierarchical/first/overview.png",
         ],
-        "docs/control.md": ["labelled/b.png", "pointed/b.png", "rows/sweep.png"],
+        "docs/control.md": ["labelled/b.png", "several/sources.png", "rows/sweep.png"],
     }
     assert all((checkout / path).exists() for path in made[page])
 

@@ -84,9 +84,22 @@ def rebuild(
     """
     if settings.composition == "voted":
         return voted(reference, nearest_pixels(positions))
+    reference, positions = at_scale_of(size, target, reference, positions)
+    return put_together(own, reference, positions, size, settings)
+
+
+def put_together(
+    own: np.ndarray,
+    reference: np.ndarray,
+    positions: torch.Tensor,
+    size: Size,
+    settings: Settings,
+) -> np.ndarray:
+    """The image that a field makes of a reference that is as fine as `own`; see `rebuild`."""
+    if settings.composition == "voted":
+        return voted(reference, nearest_pixels(positions))
     if positions.device.type == "mps":  # it lacks bicubic sampling
         positions = positions.cpu()
-    reference, positions = _at_scale_of(size, target, reference, positions)
     average = _vote(reference, nearest_pixels(positions))
     return compose(own, reference, positions, average, size.working)
 
@@ -114,7 +127,7 @@ def _vote(reference: np.ndarray, nnf: torch.Tensor) -> torch.Tensor:
     return vote(values, nnf, PATCH[0])
 
 
-def _at_scale_of(
+def at_scale_of(
     size: Size, target: Size, reference: np.ndarray, positions: torch.Tensor
 ) -> tuple[np.ndarray, torch.Tensor]:
     """The reference, of the size `target`, with as many pixels in a cell as an image of `size`.

@@ -26,7 +26,11 @@ GUIDES = "What guides the matches"
 def run(
     a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[
-        Path, typer.Argument(metavar="B_PRIME", help="The image whose style is taken.")
+        list[Path],
+        typer.Argument(
+            metavar="B_PRIME...",
+            help="The image whose style is taken; of several, each serves where it fits.",
+        ),
     ],
     output: Output,
     labels_a: Annotated[
@@ -55,13 +59,21 @@ def run(
     limit_threads(threads)
     from dia_pipeline.algorithm.confidence import REMEDY
     from dia_pipeline.stages.pairs import run_pair
+    from dia_pipeline.stages.references import run_references
 
     if (labels_a is None) != (labels_b_prime is None):
         raise typer.BadParameter("labels are those of both images: give --labels-a and -b-prime")
     given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
     guides = {name: str(path) for name, path in given.items() if path}
+    if len(b_prime) > 1:
+        if guides:
+            raise typer.BadParameter("labels and points are those of one B'")
+        with _level_display() as progress:
+            run_references(str(a), [*map(str, b_prime)], output, settings, device, progress)
+        say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
+        return
     with _level_display() as progress:
-        pose = run_pair(str(a), str(b_prime), output, settings, device, progress, guides)
+        pose = run_pair(str(a), str(b_prime[0]), output, settings, device, progress, guides)
     for line in filter(None, (str(pose), pose.match and f"Match: {pose.match}")):
         say(line)
     if pose.hopeless:

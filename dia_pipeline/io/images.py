@@ -52,6 +52,11 @@ class Picture:
     notes: tuple[str, ...] = ()
     sha256: str = ""
 
+    @property
+    def grey_levels(self) -> np.ndarray:
+        """(H, W, 3) float32 in grey levels from 0 to 255, of however many bits."""
+        return self.pixels.astype(np.float32) if self.deep is None else self.deep
+
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read an image as it is meant to be seen.

@@ -323,11 +323,7 @@ def _deep(a: Picture, b_prime: Picture, depth: str | int) -> tuple[np.ndarray, n
     """A and B' as float32 in grey levels, if the results are to have 16 bits."""
     if depth == 8 or (depth == "auto" and a.deep is None and b_prime.deep is None):
         return None
-    of_a, of_b_prime = (
-        picture.pixels.astype("float32") if picture.deep is None else picture.deep
-        for picture in (a, b_prime)
-    )
-    return of_a, of_b_prime
+    return a.grey_levels, b_prime.grey_levels
 
 
 def run_pair(

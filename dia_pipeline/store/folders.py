@@ -23,6 +23,7 @@ PROVENANCE = "provenance.json"
 OWN = frozenset(
     (
         *("a_prime.png", "b.png", "a_prime_everything.png", "b_everything.png", "overview.png"),
+        "sources.png",
         *("flow_ab.flo", "flow_ba.flo", "nnf.h5", "pose.h5", "measures.json", PROVENANCE),
         *(f"level{level}.h5" for level in LEVELS),
         *("features", "fields", "frames", "prepared", "source"),

@@ -1,0 +1,111 @@
+"""Several references for one A: each is matched by itself, then every position takes the best.
+
+    source(p) = argmin over references k of the mean energy of p's match in k, over all levels,
+                averaged around p
+
+A' is put together from all of them at once, so that no seam shows where one gives way to another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from scipy import ndimage
+
+from dia_pipeline.algorithm.aggregation import at_scale_of, full_field, put_together
+from dia_pipeline.algorithm.canvas import Canvas
+from dia_pipeline.algorithm.coarse_to_fine import Level
+from dia_pipeline.algorithm.features import Size
+from dia_pipeline.algorithm.pose import Pose
+from dia_pipeline.settings import Settings
+
+AROUND = 0.04
+"""Standard deviation of what counts around a position, as a share of the longest side."""
+
+BORDER = 8
+"""Pixels that the edges of a reference are continued by, where it lies beside another one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One of several B', and how it was matched.
+
+    Attributes:
+        pixels: (h, w, 3) uint8 RGB.
+        shown: the same of the type that A' is to have.
+    """
+
+    pixels: np.ndarray
+    shown: np.ndarray
+    levels: dict[int, Level]
+    pose: Pose
+
+
+def combine(
+    a: np.ndarray, shown: np.ndarray, references: list[Reference], settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
+    """A' from several references, and which of them served where.
+
+    Args:
+        a: (H, W, 3) uint8 RGB; `shown` the same of the type that A' is to have.
+
+    Returns:
+        A' (H, W, 3) of the type of `shown`, and the number of the reference, (H, W) int from 0.
+    """
+    size = Size.of(a.shape, settings)
+    sources = choose([reference.levels for reference in references], size.full)
+    parts, fields = [], []
+    for reference in references:
+        canvas = Canvas.of(reference.pose.matrix, a.shape, reference.pixels.shape, settings)
+        finest = min(reference.levels)
+        positions = full_field(
+            reference.levels[finest].nnf_ab, finest, a, size, canvas.size, settings
+        )
+        drawn = canvas.draw(reference.shown)
+        part, positions = at_scale_of(size, canvas.size, drawn, positions.cpu())
+        parts.append(part)
+        fields.append(positions)
+    montage, offsets = _side_by_side(parts)
+    positions = fields[0] + offsets[0]
+    for number in range(1, len(references)):
+        here = torch.from_numpy(sources == number)[..., None]
+        positions = torch.where(here, fields[number] + offsets[number], positions)
+    return put_together(shown, montage, positions.float(), size, settings), sources
+
+
+def choose(levels: list[dict[int, Level]], shape: tuple[int, ...]) -> np.ndarray:
+    """The number of the reference that matches best at every pixel of A: (H, W) int from 0.
+
+    Args:
+        levels: of each reference, with their energies.
+        shape: height and width of A in pixels.
+    """
+    costs = []
+    for of_reference in levels:
+        mean = torch.zeros(1, 1, *of_reference[min(of_reference)].nnf_ab.shape[:2])
+        for level in of_reference.values():
+            energy = level.energy_ab.cpu()[None, None]
+            mean += F.interpolate(energy, mean.shape[2:], mode="nearest") / len(of_reference)
+        smooth = ndimage.gaussian_filter(
+            mean[0, 0].double().numpy(), AROUND * max(mean.shape), mode="nearest"
+        )
+        full = F.interpolate(
+            torch.from_numpy(smooth)[None, None], shape, mode="bilinear", align_corners=False
+        )
+        costs.append(full[0, 0].numpy())
+    return np.argmin(costs, axis=0)
+
+
+def _side_by_side(parts: list[np.ndarray]) -> tuple[np.ndarray, list[torch.Tensor]]:
+    """References beside each other with their edges continued, and where each begins (y, x)."""
+    height = max(part.shape[0] for part in parts) + 2 * BORDER
+    padded, offsets, left = [], [], 0
+    for part in parts:
+        below = height - BORDER - part.shape[0]
+        padded.append(np.pad(part, ((BORDER, below), (BORDER, BORDER), (0, 0)), mode="edge"))
+        offsets.append(torch.tensor([BORDER, left + BORDER]))
+        left += padded[-1].shape[1]
+    return np.concatenate(padded, axis=1), offsets

@@ -1,0 +1,118 @@
+"""Several references: each serves where it is known to match best."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dia_pipeline.algorithm.coarse_to_fine import Level
+from dia_pipeline.algorithm.references import Reference, choose, combine
+from dia_pipeline.analogy import analogy
+from dia_pipeline.declarations import SettingsError
+from dia_pipeline.figures.sources import KEY, draw_sources
+from dia_pipeline.pixels import shrunk
+from dia_pipeline.samples.photographs import photograph
+from dia_pipeline.samples.styles import night
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages.references import run_references
+
+DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "pose": "given"}
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """A cat, and two references: its left half beside a rocket's, and the reverse."""
+    cat, rocket = shrunk(photograph("chelsea"), 160), shrunk(photograph("rocket"), 160)
+    cat = cat[: min(len(cat), len(rocket))]
+    rocket = rocket[: len(cat), : cat.shape[1]]
+    middle = cat.shape[1] // 2
+    left = np.concatenate([cat[:, :middle], rocket[:, middle:]], axis=1)
+    right = np.concatenate([rocket[:, :middle], cat[:, middle:]], axis=1)
+    return cat, [left, right]
+
+
+def matched(a, b_primes, network, settings):
+    results = [analogy(a, b_prime, network, settings) for b_prime in b_primes]
+    return [
+        Reference(b_prime, b_prime, result.levels, result.pose)
+        for b_prime, result in zip(b_primes, results, strict=True)
+    ]
+
+
+def test_every_half_is_taken_from_the_reference_that_shows_it(halves, network):
+    a, b_primes = halves
+    settings = resolve(DRAFT)
+    references = matched(a, b_primes, network, settings)
+    made, sources = combine(a, a, references, settings)
+    quarter = a.shape[1] // 4
+    assert (sources[:, :quarter] == 0).mean() > 0.9 and (sources[:, -quarter:] == 1).mean() > 0.9
+    assert np.abs(made.astype(int) - a).mean() < 6
+    alone = analogy(a, b_primes[0], network, settings).a_prime
+    assert np.abs(alone.astype(int) - a).mean() > 12
+
+
+def test_one_reference_is_the_pair_itself(halves, network):
+    a, b_primes = halves
+    settings = resolve(DRAFT)
+    made, sources = combine(a, a, matched(a, b_primes[:1], network, settings), settings)
+    assert not sources.any()
+    alone = analogy(a, b_primes[0], network, settings).a_prime
+    assert np.abs(made.astype(int) - alone).mean() < 0.5
+
+
+def test_references_of_other_sizes_are_taken_at_the_scale_of_a(halves, network):
+    a, b_primes = halves
+    large = np.asarray(Image.fromarray(b_primes[1]).resize((a.shape[1] * 2, a.shape[0] * 2)))
+    settings = resolve({**DRAFT, "max_side": 160})
+    made, sources = combine(a, a, matched(a, [b_primes[0], large], network, settings), settings)
+    assert made.shape == a.shape and set(np.unique(sources)) == {0, 1}
+    assert np.abs(made.astype(int) - a).mean() < 10
+
+
+def test_the_lower_energy_serves():
+    field = torch.zeros(4, 6, 2, dtype=torch.int32)
+    low, high = torch.full((4, 6), -1.8), torch.full((4, 6), -1.0)
+    low[:, 3:] = -0.2
+    levels = [{1: Level(field, energy)} for energy in (low, high)]
+    sources = choose(levels, (40, 60))
+    assert (sources[:, :25] == 0).all() and (sources[:, 35:] == 1).all()
+
+
+def test_the_map_of_sources_has_a_colour_for_each():
+    a = np.full((30, 90, 3), 100, np.uint8)
+    sources = np.repeat([[0, 1, 2]], 30, axis=0).repeat(30, axis=1)
+    drawn = draw_sources(a, sources, 3)
+    assert drawn.shape == (30 + KEY, 90, 3)
+    assert len({tuple(drawn[15, x]) for x in (15, 45, 75)}) == 3
+
+
+def test_the_results_tell_which_served_and_are_made_once(halves, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a, b_primes = halves
+    for name, image in (("a", a), ("left", b_primes[0]), ("right", b_primes[1])):
+        Image.fromarray(image).save(f"{name}.png")
+    for _ in range(2):
+        poses = run_references("a.png", ["left.png", "right.png"], tmp_path / "out", resolve(DRAFT))
+    assert len(poses) == 2
+    about = json.loads((tmp_path / "out/provenance.json").read_text())
+    assert sum(about["served"]) == pytest.approx(1, abs=0.01) and min(about["served"]) > 0.3
+    assert about["inputs"].keys() == {"a", "b_prime_1", "b_prime_2"}
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made >= {"1", "2", "a_prime.png", "sources.png"}
+    with pytest.raises(SettingsError, match="several references"):
+        run_references("a.png", ["left.png"] * 2, tmp_path / "x", resolve({"matcher": "sift"}))
+
+
+def test_more_depth_reaches_the_result(halves, network):
+    a, b_primes = halves
+    settings = resolve(DRAFT)
+    references = [
+        Reference(each.pixels, each.pixels.astype(np.float32) + 0.25, each.levels, each.pose)
+        for each in matched(a, [night(b_primes[0]), b_primes[1]], network, settings)
+    ]
+    made, _ = combine(a, a.astype(np.float32), references, settings)
+    assert made.dtype == np.float32 and (made % 1).any()
