@@ -6,15 +6,17 @@ because the deconvolution pushes features of level L-2 forward to level L.
 
 from __future__ import annotations
 
+from importlib import import_module
 from itertools import zip_longest
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import nn
 
 from dia_pipeline.errors import JobError
 from dia_pipeline.io.backbones import Entry
-from dia_pipeline.io.weights import Weights
+from dia_pipeline.io.weights import Weights, WeightsError
 
 
 class Network:
@@ -32,6 +34,10 @@ class Network:
         dtype = getattr(torch, self.precision)
         torch.backends.cudnn.deterministic = True  # the same bytes every time, on a GPU too
         parameters = weights.load()
+        self._stages: list[nn.Module] = []
+        if self.entry.architecture:
+            self._stages = _stages(weights, parameters, self.device, dtype)
+            return
         self._convolutions = {
             (block, number): (
                 parameters[f"conv{block}_{number}.weight"].to(
@@ -57,6 +63,8 @@ class Network:
         """Push features (C, H, W) of level `start` forward to level `end`; the dtype is kept."""
         dtype = getattr(torch, self.precision)
         values = features[None].to(dtype, memory_format=torch.channels_last)
+        if self._stages:
+            return self._through_stages(values, start, end)[0].to(features.dtype)
         positions = _between(self.entry, start, end)
         if start and positions and positions[0][1] == 1:  # the block before has one convolution
             values = F.max_pool2d(values, 2, ceil_mode=self.entry.ceil_pooling)
@@ -66,6 +74,43 @@ class Network:
                 values = F.max_pool2d(values, 2, ceil_mode=self.entry.ceil_pooling)
             values = F.relu(values, inplace=True)
         return values[0].to(features.dtype)
+
+    def _through_stages(self, values: torch.Tensor, start: int, end: int) -> torch.Tensor:
+        if start == 0 and self.entry.upsampling > 1:
+            scale = float(self.entry.upsampling)
+            values = F.interpolate(values, scale_factor=scale, mode="bilinear")
+        values = values.clone()  # a stage may work in place
+        for stage in self._stages[start:end]:
+            values = stage(values)
+        return values
+
+
+def _stages(
+    weights: Weights, parameters: dict[str, torch.Tensor], device: torch.device, dtype: torch.dtype
+) -> list[nn.Module]:
+    """The modules that lead from each level to the next.
+
+    Raises:
+        WeightsError: the architecture is not known, or its parameters are others.
+    """
+    entry = weights.entry
+    library, name = entry.architecture.split(":", 1)
+    try:
+        if library == "timm":
+            model = import_module("timm").create_model(name)
+        else:
+            model = import_module("torchvision").models.get_model(name, weights=None)
+        model.load_state_dict(parameters)
+        parts = [[model.get_submodule(part) for part in stage] for stage in entry.stages]
+    except (ImportError, RuntimeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            weights.path,
+            f"these are no parameters of {entry.architecture}: {reason}",
+            "correct architecture, stages or file in the entry",
+        ) from error
+    stages = [nn.Sequential(*part).eval().requires_grad_(False) for part in parts]
+    return [stage.to(device, dtype, memory_format=torch.channels_last) for stage in stages]
 
 
 def _between(entry: Entry, start: int, end: int) -> list[tuple[int, int]]:

@@ -1,8 +1,9 @@
 """The networks whose features are matched, an entry each: those shipped, and those of a user.
 
 A network is a chain of blocks of 3 x 3 convolutions with ReLUs, with a max-pooling by two between
-blocks: a VGG of any depth and width, trained on anything. The entry of one's own is a file
-NAME.yaml; `backbone: NAME` then takes it.
+blocks: a VGG of any depth and width, trained on anything. Or it is one that torchvision or timm
+builds, cut in five stages. The entry of one's own is a file NAME.yaml; `backbone: NAME` then takes
+it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class Entry:
         scale, mean, deviation: a value of the image becomes (value * scale - mean) / deviation.
         order: of the colours, RGB or BGR.
         ceil_pooling: whether the last row and column are pooled alone where a side is odd.
+        architecture: `torchvision:NAME` or `timm:NAME`, in place of `convolutions` and `channels`.
+        stages: of that, the names of the modules that lead from each level to the next.
+        upsampling: by so much the image is enlarged for that, so that level 1 is as fine as it.
         folder: of one's own entry.
     """
 
@@ -53,6 +57,9 @@ class Entry:
     deviation: tuple[float, ...] = (0.229, 0.224, 0.225)
     order: str = "RGB"
     ceil_pooling: bool = False
+    architecture: str = ""
+    stages: tuple[tuple[str, ...], ...] = ()
+    upsampling: int = 1
     folder: Path | None = field(default=None, compare=False)
 
     @property
@@ -107,7 +114,8 @@ _BLOCKS = {**_COLOURS, "items": {"type": "integer", "minimum": 1}, "minItems": 5
 _SCHEMA = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["title", "file", "digest", "licence", "convolutions", "channels"],
+    "required": ["title", "file", "digest", "licence"],
+    "oneOf": [{"required": ["convolutions", "channels"]}, {"required": ["architecture", "stages"]}],
     "properties": {
         **{name: {"type": "string", "minLength": 1} for name in ("title", "file", "licence")},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{8,64}$"},
@@ -119,6 +127,14 @@ _SCHEMA = {
         "deviation": _COLOURS,
         "order": {"enum": ["RGB", "BGR"]},
         "ceil_pooling": {"type": "boolean"},
+        "architecture": {"type": "string", "pattern": "^(torchvision|timm):\\w"},
+        "stages": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "minItems": 5,
+            "maxItems": 5,
+        },
+        "upsampling": {"type": "integer", "minimum": 1, "maximum": 4},
     },
 }
 
@@ -153,4 +169,5 @@ def _read_entry(path: Path) -> Entry:
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
     }
+    values["stages"] = tuple(map(tuple, values.get("stages", ())))
     return Entry(**values, folder=path.parent)

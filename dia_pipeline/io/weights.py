@@ -76,18 +76,22 @@ class Weights:
         return find_entry(self.backbone)
 
     def load(self) -> dict[str, torch.Tensor]:
-        """Read the convolutions up to conv5_1.
+        """Read the convolutions up to conv5_1, or all parameters of another architecture.
 
         Returns:
             `conv{block}_{number}.weight`, (O, I, 3, 3) float32, and `.bias`, (O,) float32, with
-            the input channels in the network's own order.
+            the input channels in the network's own order; those of another architecture by its
+            own names.
 
         Raises:
             WeightsError: the file does not hold this network.
             OSError: the file cannot be read.
         """
         try:
-            parameters = _in_order(_read(self.path), self.entry)
+            state = _read(self.path)
+            if self.entry.architecture:
+                return state
+            parameters = _in_order(state, self.entry)
             for name, shape in self.entry.shapes.items():
                 if tuple(parameters[name].shape) != shape:
                     raise ValueError(f"{name} has the shape {tuple(parameters[name].shape)}")

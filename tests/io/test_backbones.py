@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from torch import nn
+from vision import torchvision
 
 import dia_pipeline
 from dia_pipeline.algorithm.features import extract
@@ -133,3 +134,64 @@ def test_a_file_that_is_another_or_not_there_is_named(folder):
 def test_the_shipped_entries_are_those_of_the_vggs():
     assert len(list(ENTRIES["vgg19"].positions)) == 13
     assert len(list(ENTRIES["vgg16"].positions)) == 11
+
+
+RESNET = {
+    "title": "ResNet-18",
+    "file": "resnet18.pth",
+    "licence": "none",
+    "architecture": "torchvision:resnet18",
+    "stages": [["conv1", "bn1", "relu"], ["maxpool", "layer1"], ["layer2"], ["layer3"], ["layer4"]],
+    "upsampling": 2,
+}
+
+
+@pytest.fixture
+def resnet(folder):
+    """Another architecture with random parameters, as torchvision builds it."""
+    torch.manual_seed(0)
+    model = torchvision.models.resnet18(weights=None).eval()
+    torch.save(model.state_dict(), folder / "resnet18.pth")
+    entry = {**RESNET, "digest": digest_file(folder / "resnet18.pth")}
+    (folder / "resnet18.yaml").write_text(yaml.safe_dump(entry))
+    return model
+
+
+def test_the_levels_of_another_architecture_are_its_own(resnet):
+    from torchvision.models.feature_extraction import create_feature_extractor  # slow to load
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+    network = Network(find_weights("resnet18"), "cpu", "float32")
+    pyramid = extract(image, network, "float32")
+    taps = {"relu": 1, "layer1": 2, "layer2": 3, "layer3": 4, "layer4": 5}
+    cut = create_feature_extractor(resnet, list(taps))
+    enlarged = torch.nn.functional.interpolate(pyramid[0][None], scale_factor=2.0, mode="bilinear")
+    with torch.no_grad():
+        for name, expected in cut(enlarged).items():
+            torch.testing.assert_close(pyramid[taps[name]], expected[0], rtol=1e-4, atol=1e-4)
+    shapes = [tuple(pyramid[level].shape[1:]) for level in range(6)]
+    assert shapes == [(40, 56), (40, 56), (20, 28), (10, 14), (5, 7), (3, 4)]
+    torch.testing.assert_close(network.forward(pyramid[3], 3, 5), pyramid[5])
+
+
+def test_another_architecture_matches_and_reconstructs_a_pair(resnet):
+    image = np.random.default_rng(1).integers(0, 256, (6, 8, 3)).astype(np.uint8)
+    image = image.repeat(8, 0).repeat(8, 1)
+    options = {"backbone": "resnet18", "deconvolution": 2, "precision": "float32", "pose": "given"}
+    result = dia_pipeline.run(image, image, **options)
+    assert np.abs(result.a_prime.astype(int) - image).mean() < 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "torchvision:resnet99"}, "no parameters of torchvision:resnet99"),
+        ({"architecture": "torchvision:resnet34"}, "no parameters of torchvision:resnet34"),
+        ({"stages": [["conv1"], ["layer9"], ["layer2"], ["layer3"], ["layer4"]]}, "layer9"),
+    ],
+)
+def test_an_architecture_that_is_another_is_told(folder, resnet, changes, message):
+    entry = yaml.safe_load((folder / "resnet18.yaml").read_text()) | changes
+    (folder / "resnet18.yaml").write_text(yaml.safe_dump(entry))
+    with pytest.raises(WeightsError, match=message):
+        Network(find_weights("resnet18"), "cpu", "float32")
