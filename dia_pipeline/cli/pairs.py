@@ -58,6 +58,7 @@ def run(
     settings = resolve(options)
     limit_threads(threads)
     from dia_pipeline.algorithm.confidence import REMEDY
+    from dia_pipeline.runs.config import Pair
     from dia_pipeline.stages.pairs import run_pair
     from dia_pipeline.stages.references import run_references
 
@@ -66,10 +67,10 @@ def run(
     given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
     guides = {name: str(path) for name, path in given.items() if path}
     if len(b_prime) > 1:
-        if guides:
-            raise typer.BadParameter("labels and points are those of one B'")
+        first, *others = map(str, b_prime)
+        pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
         with _level_display() as progress:
-            run_references(str(a), [*map(str, b_prime)], output, settings, device, progress)
+            run_references(pair, output, settings, device, progress)
         say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
         return
     with _level_display() as progress:

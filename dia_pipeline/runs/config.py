@@ -32,7 +32,7 @@ from dia_pipeline.runs.tables import (
     read_rows,
 )
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
-from dia_pipeline.settings import Settings, resolve, schema, stands_for
+from dia_pipeline.settings import MATCHERS, Settings, resolve, schema, stands_for
 from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.folders import check_inputs
 from dia_pipeline.text import same_name
@@ -52,8 +52,9 @@ class ConfigError(DiaError):
 class Pair:
     """A row of the table of pairs: paths as seen from the working directory, and own options.
 
-    `guides` holds the columns that guide the matches, `truth` those that say what is known of the
-    pair: `FILES`, whether it is `mirrored`, and the `kinds` that it is counted among.
+    `references` are more images like `b_prime`; `guides` holds the columns that guide the matches,
+    `truth` those that say what is known of the pair: `FILES`, whether it is `mirrored`, and the
+    `kinds` that it is counted among.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Pair:
     options: Options = field(default_factory=dict)
     truth: Options = field(default_factory=dict)
     guides: Options = field(default_factory=dict)
+    references: tuple[str, ...] = ()
 
     @classmethod
     def of_row(cls, row: Options, options: Iterable[str] = ()) -> Pair:
@@ -69,8 +71,9 @@ class Pair:
         own = {name: row[name] for name in options if name in row}
         guides = {name: row[name] for name in GUIDES if name in row}
         known = {name: row[name] for name in row.keys() - own.keys() - guides.keys()}
+        references = tuple(known.pop("references", ()))
         images = known.pop("name"), known.pop("a"), known.pop("b_prime")
-        return cls(*images, own, known, guides)
+        return cls(*images, own, known, guides, references)
 
     @property
     def a_prime(self) -> str:
@@ -217,7 +220,8 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
     for variant in config.variants:
         rows: list[Pair | Sequence] = [*config.pairs, *config.sequences]
         for pair in rows:
-            combination = json.dumps([variant, type(pair).__name__, pair.options])
+            references = bool(getattr(pair, "references", ()))
+            combination = json.dumps([variant, type(pair).__name__, references, pair.options])
             if combination in tried:
                 continue
             tried.add(combination)
@@ -226,6 +230,11 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
             except SettingsError as error:
                 yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
                 continue
+            if isinstance(pair, Pair) and pair.references and chosen.matcher in MATCHERS:
+                yield (
+                    f"{source}, variant {variant!r} with {pair.name!r}: matcher {chosen.matcher} "
+                    "is not possible with several references: it has no energies to choose by"
+                )
             if isinstance(pair, Sequence) and not all(
                 getattr(chosen, name) == value for name, value in OF_SEQUENCES.items()
             ):

@@ -55,7 +55,10 @@ class Plan:
         """
         content = read_state(path)
         values = content["config"]
-        pairs = tuple(Pair(**pair) for pair in values.pop("pairs"))
+        pairs = tuple(
+            Pair(**{**pair, "references": tuple(pair["references"])})
+            for pair in values.pop("pairs")
+        )
         sequences = tuple(Sequence(**sequence) for sequence in values.pop("sequences"))
         variants = dict(values.pop("variants"))
         config = Config(pairs=pairs, sequences=sequences, variants=variants, **values)
@@ -158,7 +161,13 @@ class Plan:
         paths = (
             path
             for pair in self.batches[batch]
-            for path in (pair.a, pair.b_prime, pair.a_prime, *pair.guides.values())
+            for path in (
+                pair.a,
+                pair.b_prime,
+                pair.a_prime,
+                *pair.references,
+                *pair.guides.values(),
+            )
         )
         return list(dict.fromkeys(filter(None, paths)))
 
@@ -169,7 +178,7 @@ class Plan:
         return max(
             needed_to_compose(self._size(path), self.settings(variant, pair)) // 10**6
             for pair in self.batches[batch]
-            for path in (pair.a, pair.b_prime)
+            for path in (pair.a, pair.b_prime, *pair.references)
         )
 
     @cached_property
@@ -211,7 +220,7 @@ class Plan:
         stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
         return digest(
             [
-                [pair.name, pair.a, pair.b_prime, pair.a_prime, pair.guides]
+                [pair.name, pair.a, pair.b_prime, pair.a_prime, pair.guides, pair.references]
                 + [self.settings(variant, pair).deciding_stage(stage) for stage in stages]
                 for pair in self.batches[batch]
             ]

@@ -108,13 +108,14 @@ def faults_of_files(row: Options) -> Iterator[str]:
     """What is wrong with the files of a row of the table of pairs."""
     if ("labels_a" in row) != ("labels_b_prime" in row):
         yield "labels_a, labels_b_prime: one is missing; labels are those of both images"
-    for name in ("a", "b_prime", *GUIDES, *FILES):
-        if name in row:
-            fault = fault_of_path(row[name]) or fault_of_file(row[name])
-            if fault:
-                yield (
-                    f"{name}: {row[name]!r}: {fault}; paths are as seen from the working directory"
-                )
+    if "references" in row and row.keys() & set(GUIDES):
+        yield "references: labels and points are those of one B'; leave them out"
+    paths = [(name, row[name]) for name in ("a", "b_prime", *GUIDES, *FILES) if name in row]
+    paths += [("references", path) for path in row.get("references", ())]
+    for name, path in paths:
+        fault = fault_of_path(path) or fault_of_file(path)
+        if fault:
+            yield f"{name}: {path!r}: {fault}; paths are as seen from the working directory"
 
 
 def value_of(cell: str, schema: dict[str, Any]) -> Any:

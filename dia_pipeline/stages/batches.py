@@ -20,6 +20,7 @@ from dia_pipeline.runs.plan import WHOLE, Plan
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.measuring import measures_of
 from dia_pipeline.stages.pairs import PairGraph
+from dia_pipeline.stages.references import ReferencesGraph
 from dia_pipeline.stages.sequences import SequenceGraph
 from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, InputError, digest
 from dia_pipeline.store.provenance import Backbone
@@ -47,8 +48,9 @@ def planned_graph(
     backbone = Backbone.read(plan.weights(settings.backbone))
     folder = plan.folder(variant, pair)
     times = Times(plan.times(variant, pair))
-    graph = PairGraph(pair, settings, backbone, folder, job, times.clock, image).artefacts
-    if measured:
+    kind = ReferencesGraph if pair.references else PairGraph
+    graph = kind(pair, settings, backbone, folder, job, times.clock, image).artefacts
+    if measured and not pair.references:
         graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
     return graph
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,102 +15,164 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Networks, find_backbone
 from dia_pipeline.stages.pairs import PairGraph
-from dia_pipeline.store.artefacts import ImageFile, Input, Whole
+from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, Input, Whole
 from dia_pipeline.store.folders import Folder, Written, check_inputs
-from dia_pipeline.store.provenance import describe_image
+from dia_pipeline.store.provenance import Backbone, describe_image
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
-    from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.io.images import Picture
 
 
-def run_references(
-    a: str,
-    b_primes: list[str],
-    folder: Path,
-    settings: Settings,
-    device: str = "auto",
-    progress: Progress = lambda level, step: None,
-) -> list[Pose]:
-    """Process one A with several references; return the poses in which these were matched.
+class ReferencesGraph:
+    """What is made of a pair with several references: that of each, and A' from all.
 
-    The results of each pair lie in a folder of its number, from 1 on. Beside these are A' of all,
-    and `sources.png`, which shows by a colour for each reference where it served.
+    Args:
+        pair: its `b_prime` is the first reference, its `references` are the others.
+        folder, job, clock, image: as those of `PairGraph`.
 
     Raises:
         SettingsError: the matcher has no energies by which to choose.
-        ImageError, InputError: an image cannot be read, or would be overwritten.
-        JobError, OSError: weights, device or disk are at fault.
     """
-    from dia_pipeline.algorithm.pose import Pose
 
+    def __init__(
+        self,
+        pair: Pair,
+        settings: Settings,
+        backbone: Backbone,
+        folder: Path,
+        job: Job,
+        clock: Callable = nullcontext,
+        image: Callable[[str], ImageFile] = ImageFile,
+    ):
+        check_references(pair, settings)
+        self.settings = settings
+        self.folder = folder
+        self._a = image(pair.a)
+        self._b_primes = [image(path) for path in (pair.b_prime, *pair.references)]
+        self.pairs = [
+            PairGraph(
+                Pair(f"{pair.name}-{number}", pair.a, b_prime.path),
+                settings,
+                backbone,
+                folder / "references" / str(number),
+                job,
+                clock,
+                image,
+            )
+            for number, b_prime in enumerate(self._b_primes, 1)
+        ]
+
+    @cached_property
+    def artefacts(self) -> Graph:
+        """Everything that is made, by name, each after what it is made of."""
+        graphs = [pair.artefacts for pair in self.pairs]
+        each = {
+            f"{number} {name}": artefact
+            for number, graph in enumerate(graphs, 1)
+            for name, artefact in graph.items()
+        }
+        return {**each, "results": self._results([graph["nnf"] for graph in graphs])}
+
+    def _results(self, fields: list[Artefact]) -> Folder:
+        """A' of all references, and which of them served where."""
+        nnf: dict[str, Input] = {f"nnf_{n}": each for n, each in enumerate(fields, 1)}
+        b_primes = {f"b_prime_{n}": each for n, each in enumerate(self._b_primes, 1)}
+        whole = {name: Whole(image) for name, image in b_primes.items()}
+        return Folder(
+            self.folder,
+            stage="aggregate",
+            name="references",
+            settings=self.settings.deciding(Step.RESULTS),
+            inputs={"a": self._a, **nnf, **b_primes},
+            make=self.combine,
+            needs={"a": Whole(self._a), **nnf, **whole},
+        )
+
+    def combine(self, a: Picture, **found: Any) -> Written:
+        """A' of all references and which of them served where, written into the folder."""
+        from dia_pipeline.algorithm.pose import Pose
+        from dia_pipeline.algorithm.references import Reference, combine
+        from dia_pipeline.algorithm.refinement import take
+        from dia_pipeline.figures.sources import draw_sources
+        from dia_pipeline.io.images import write_image
+        from dia_pipeline.store.packing import unpack_levels
+
+        settings, numbers = self.settings, range(1, len(self.pairs) + 1)
+        pictures: list[Picture] = [found[f"b_prime_{number}"] for number in numbers]
+        fields = [found[f"nnf_{number}"] for number in numbers]
+        deep = settings.depth == 16 or (
+            settings.depth == "auto" and any(each.deep is not None for each in (a, *pictures))
+        )
+        shown = [each.grey_levels if deep else each.pixels for each in (a, *pictures)]
+        poses = [Pose.read(nnf.attributes["pose"]) for nnf in fields]
+        references = [
+            Reference(picture.pixels, own, unpack_levels(nnf.arrays), pose)
+            for picture, own, nnf, pose in zip(pictures, shown[1:], fields, poses, strict=True)
+        ]
+        everything, sources = combine(a.pixels, shown[0], references, settings)
+        images = {"a_prime.png": take(shown[0], everything, settings.take)}
+        if settings.take != "everything":
+            images["a_prime_everything.png"] = everything
+        for name, image in images.items():
+            write_image(self.folder / name, image, a.alpha)
+        tinted = draw_sources(a.pixels, sources, len(references))
+        write_image(self.folder / "sources.png", tinted)
+        inputs = {"a": a, **{f"b_prime_{n}": found[f"b_prime_{n}"] for n in numbers}}
+        served = [round(float((sources == number - 1).mean()), 3) for number in numbers]
+        about = {
+            **fields[0].attributes,
+            "inputs": {name: describe_image(picture) for name, picture in inputs.items()},
+            "settings": asdict(settings),
+            "served": served,
+            "pose": asdict(max(poses, key=lambda pose: pose.confidence or 0)),
+        }
+        return Written([*images, "sources.png"], about)
+
+
+def check_references(pair: Pair, settings: Settings) -> None:
+    """Make sure that a pair with several references is possible.
+
+    Raises:
+        SettingsError: it is not.
+    """
     if settings.matcher not in FEATURE_MATCHERS:
         raise SettingsError(
             "matcher",
             f"{settings.matcher} is not possible with several references",
             "it has no energies by which to choose; take hierarchical",
         )
-    check_inputs(folder, (a, *b_primes))
+    if pair.guides:
+        raise SettingsError(
+            "references",
+            "labels and points are those of one B'",
+            "leave them out, or the references",
+        )
+
+
+def run_references(
+    pair: Pair,
+    folder: Path,
+    settings: Settings,
+    device: str = "auto",
+    progress: Progress = lambda level, step: None,
+) -> None:
+    """Process a pair with several references and leave the same results as the workflow does.
+
+    The results of each lie in `references/1` and so on. Beside that folder are A' of all, and
+    `sources.png`, which shows by a colour for each reference where it served.
+
+    Raises:
+        SettingsError: the matcher has no energies by which to choose.
+        ImageError, InputError: an image cannot be read, or would be overwritten.
+        JobError, OSError: weights, device or disk are at fault.
+    """
+    check_references(pair, settings)
+    check_inputs(folder, (pair.a, pair.b_prime, *pair.references))
     check_folder(folder)
     backbone = find_backbone(settings.backbone)[0]
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
-    inputs: dict[str, Input] = {"a": ImageFile(a)}
-    needs: dict[str, Input] = {"a": Whole(ImageFile(a))}
-    poses = []
-    for number, b_prime in enumerate(b_primes, 1):
-        own = folder / str(number)
-        graph = PairGraph(Pair(str(number), a, b_prime), settings, backbone, own, job).artefacts
-        graph["results"].ensure()
-        nnf, image = graph["nnf"], ImageFile(b_prime)
-        inputs |= {f"nnf_{number}": nnf, f"b_prime_{number}": image}
-        needs |= {f"nnf_{number}": nnf, f"b_prime_{number}": Whole(image)}
-        poses.append(Pose.read(nnf.ensure().attributes["pose"]))
-    Folder(
-        folder,
-        stage="aggregate",
-        name="references",
-        settings=settings.deciding(Step.RESULTS),
-        inputs=inputs,
-        make=partial(_make, folder, settings, len(b_primes)),
-        needs=needs,
-    ).ensure()
-    return poses
-
-
-def _make(folder: Path, settings: Settings, count: int, a: Picture, **found: Any) -> Written:
-    """A' of all references, and which of them served where."""
-    from dia_pipeline.algorithm.pose import Pose
-    from dia_pipeline.algorithm.references import Reference, combine
-    from dia_pipeline.algorithm.refinement import take
-    from dia_pipeline.figures.sources import draw_sources
-    from dia_pipeline.io.images import write_image
-    from dia_pipeline.store.packing import unpack_levels
-
-    numbers = range(1, count + 1)
-    pictures: list[Picture] = [found[f"b_prime_{number}"] for number in numbers]
-    fields = [found[f"nnf_{number}"] for number in numbers]
-    deep = settings.depth == 16 or (
-        settings.depth == "auto" and any(each.deep is not None for each in (a, *pictures))
-    )
-    shown = [each.grey_levels if deep else each.pixels for each in (a, *pictures)]
-    references = [
-        Reference(picture.pixels, own, unpack_levels(nnf.arrays), Pose.read(nnf.attributes["pose"]))
-        for picture, own, nnf in zip(pictures, shown[1:], fields, strict=True)
-    ]
-    everything, sources = combine(a.pixels, shown[0], references, settings)
-    images = {"a_prime.png": take(shown[0], everything, settings.take)}
-    if settings.take != "everything":
-        images["a_prime_everything.png"] = everything
-    for name, image in images.items():
-        write_image(folder / name, image, a.alpha)
-    write_image(folder / "sources.png", draw_sources(a.pixels, sources, count))
-    about = {
-        "inputs": {
-            "a": describe_image(a),
-            **{f"b_prime_{n}": describe_image(p) for n, p in zip(numbers, pictures, strict=True)},
-        },
-        "served": [round(float((sources == number - 1).mean()), 3) for number in numbers],
-        **fields[0].attributes,
-    }
-    return Written([*images, "sources.png"], about)
+    graph = ReferencesGraph(pair, settings, backbone, folder, job)
+    for artefact in graph.artefacts.values():
+        if artefact.stage == "aggregate":
+            artefact.ensure()

@@ -26,7 +26,7 @@ OWN = frozenset(
         "sources.png",
         *("flow_ab.flo", "flow_ba.flo", "nnf.h5", "pose.h5", "measures.json", PROVENANCE),
         *(f"level{level}.h5" for level in LEVELS),
-        *("features", "fields", "frames", "prepared", "source"),
+        *("features", "references", "fields", "frames", "prepared", "source"),
         *("video.mp4", "preview.webp", "contact_sheet.png", "flicker.png"),
     )
 )

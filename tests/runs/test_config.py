@@ -287,7 +287,15 @@ def test_the_columns_of_the_tables_are_the_settings_and_their_own():
     names = {field.name for field in fields(vocabulary.Settings)}
     names |= {"preset", "quality", "blend", "task"}
     columns = validators["pairs"].schema["properties"]
-    assert set(columns) == names | {"name", "a", "b_prime", "kinds", *GUIDES, *TRUTH_COLUMNS}
+    assert set(columns) == names | {
+        "name",
+        "a",
+        "b_prime",
+        "kinds",
+        "references",
+        *GUIDES,
+        *TRUTH_COLUMNS,
+    }
     columns = validators["sequences"].schema["properties"]
     own = {field.name for field in fields(Sequence)} - {"options", "frames"}
     assert set(columns) == names - OF_SEQUENCES.keys() | own
@@ -328,6 +336,19 @@ def test_a_variant_that_sequences_cannot_follow_is_named(table):
 def test_a_folder_of_results_that_no_rule_can_name_is_refused(table, results):
     (problem,) = problems({"pairs": table("name|a|b_prime", "x|a.png|b.png"), "results": results})
     assert "results" in problem
+
+
+def test_several_references_are_read_and_what_they_rule_out_is_told(table):
+    path = table("name|a|b_prime|references|matcher", "x|a.png|b.png|a.png, b.png|")
+    (pair,) = load_config({"pairs": path}, SCHEMAS).pairs
+    assert pair.references == ("a.png", "b.png") and not pair.truth
+    path = table("name|a|b_prime|references|matcher", "x|a.png|b.png|a.png|sift")
+    (problem,) = problems({"pairs": path})
+    assert "matcher sift is not possible with several references" in problem
+    path = table("name|a|b_prime|references|points", "x|a.png|b.png|a.png,none.png|b.png")
+    first, second = problems({"pairs": path})
+    assert "labels and points are those of one B'" in first
+    assert "references: 'none.png': there is no such file" in second
 
 
 def test_a_file_that_no_rule_can_name_is_refused_with_its_row(table):

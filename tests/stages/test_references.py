@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from examples import make_plan, work
 from PIL import Image
 
 from dia_pipeline.algorithm.coarse_to_fine import Level
@@ -15,10 +18,15 @@ from dia_pipeline.analogy import analogy
 from dia_pipeline.declarations import SettingsError
 from dia_pipeline.figures.sources import KEY, draw_sources
 from dia_pipeline.pixels import shrunk
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.summary import summarise
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.references import run_references
+from dia_pipeline.stages.verification import find_faults
+from dia_pipeline.store.folders import OWN
 
 DRAFT = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "pose": "given"}
 
@@ -66,7 +74,7 @@ def test_one_reference_is_the_pair_itself(halves, network):
 
 def test_references_of_other_sizes_are_taken_at_the_scale_of_a(halves, network):
     a, b_primes = halves
-    large = np.asarray(Image.fromarray(b_primes[1]).resize((a.shape[1] * 2, a.shape[0] * 2)))
+    large = np.array(Image.fromarray(b_primes[1]).resize((a.shape[1] * 2, a.shape[0] * 2)))
     settings = resolve({**DRAFT, "max_side": 160})
     made, sources = combine(a, a, matched(a, [b_primes[0], large], network, settings), settings)
     assert made.shape == a.shape and set(np.unique(sources)) == {0, 1}
@@ -95,16 +103,36 @@ def test_the_results_tell_which_served_and_are_made_once(halves, tmp_path, monke
     a, b_primes = halves
     for name, image in (("a", a), ("left", b_primes[0]), ("right", b_primes[1])):
         Image.fromarray(image).save(f"{name}.png")
+    pair = Pair("out", "a.png", "left.png", references=("right.png",))
     for _ in range(2):
-        poses = run_references("a.png", ["left.png", "right.png"], tmp_path / "out", resolve(DRAFT))
-    assert len(poses) == 2
+        run_references(pair, tmp_path / "out", resolve(DRAFT))
     about = json.loads((tmp_path / "out/provenance.json").read_text())
     assert sum(about["served"]) == pytest.approx(1, abs=0.01) and min(about["served"]) > 0.3
     assert about["inputs"].keys() == {"a", "b_prime_1", "b_prime_2"}
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert made >= {"1", "2", "a_prime.png", "sources.png"}
+    assert made <= OWN and {"references", "a_prime.png", "sources.png"} <= made
     with pytest.raises(SettingsError, match="several references"):
-        run_references("a.png", ["left.png"] * 2, tmp_path / "x", resolve({"matcher": "sift"}))
+        run_references(pair, tmp_path / "x", resolve({"matcher": "sift"}))
+    with pytest.raises(SettingsError, match="those of one B'"):
+        guided = replace(pair, guides={"points": "points.csv"})
+        run_references(guided, tmp_path / "x", resolve(DRAFT))
+
+
+def test_the_workflow_makes_the_same_by_level(halves, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a, b_primes = halves
+    for name, image in (("a", a), ("left", b_primes[0]), ("right", b_primes[1])):
+        Image.fromarray(image).save(f"{name}.png")
+    pair = Pair("pair", "a.png", "left.png", references=("right.png",))
+    plan = make_plan(Path("results"), (pair,), settings=DRAFT)
+    work(plan)
+    assert not summarise(plan).failed["hierarchical"]
+    run_references(pair, tmp_path / "alone", resolve({**DRAFT, "iterations": 2}))
+    for name in ("a_prime.png", "sources.png", "references/2/b.png"):
+        found = Path("results/hierarchical/pair", name).read_bytes()
+        assert found == (tmp_path / "alone" / name).read_bytes()
+    assert not list(find_faults(plan))
+    assert Plan.read(plan.write()) == plan
 
 
 def test_more_depth_reaches_the_result(halves, network):
