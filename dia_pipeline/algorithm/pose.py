@@ -147,7 +147,7 @@ class Found:
 
     Attributes:
         turn: degrees from -180 to 180 by which what B' shows is turned against A, counterclockwise.
-        scale: by how much it is larger than in A.
+        scale: by how much it is larger than in A, if both images have the same longest side.
         mirrored: whether it is mirrored, before it is turned.
         score: how well the matches agree, from 0 to 1.
         rival: the score of the best upright pose, where this one is mirrored or turned by more
@@ -237,10 +237,9 @@ def search(
     best = max(refined, key=_score, default=GIVEN)
     rivals = (each.score for each in refined if not each.differs(GIVEN))
     rival = max(rivals, default=0.0) if best.differs(GIVEN) else 0.0
-    small = [resizing(image.shape[:2]) for image in (search.a, search.b_prime)]
-    full = [resizing(image.shape[:2]) for image in (a, b_prime)]
-    in_units = np.linalg.inv(small[1]) @ best.matrix @ small[0]
-    scale = factor_of(full[1] @ in_units @ np.linalg.inv(full[0]))
+    sides = [image.shape[:2] for image in (search.a, search.b_prime)]
+    in_units = np.linalg.inv(resizing(sides[1])) @ best.matrix @ resizing(sides[0])
+    scale = factor_of(best.matrix) * max(sides[0]) / max(sides[1])
     return in_units, Found(best.turn, scale, best.mirrored, best.score, rival)
 
 

@@ -12,7 +12,7 @@ from dia_pipeline.affine import centres, moved, resizing
 from dia_pipeline.algorithm.pose import AS_GIVEN, MIRRORED, Found, Pose, find_pose, search
 from dia_pipeline.io.flow import read_flo
 from dia_pipeline.io.images import read_image
-from dia_pipeline.pixels import mirror, shrunk
+from dia_pipeline.pixels import mirror, resize_image, shrunk
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.scenes import make_pair
 from dia_pipeline.samples.styles import night, pencil
@@ -53,6 +53,13 @@ def test_a_pair_that_stands_as_it_should_stays(cat, network):
     assert pose.matrix == AS_GIVEN
     assert pose.found.certain and abs(pose.found.turn) < 3 and not pose.found.mirrored
     assert pose.found.scale == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("factor", [0.6, 3])
+def test_a_finer_or_coarser_image_of_the_same_is_not_of_another_scale(cat, network, factor):
+    other = resize_image(night(cat), tuple(round(factor * side) for side in cat.shape[:2]))
+    pose = find_pose(cat, other, network)
+    assert pose.matrix == AS_GIVEN and pose.found.scale == pytest.approx(1, abs=0.05)
 
 
 def test_a_pair_without_a_common_pose_stays(cat, network):
