@@ -86,6 +86,9 @@ MIN_SCORE = 0.12
 MIN_RATIO = 1.12
 """By so much must a pose that is mirrored or turned by more than TURN exceed any upright one."""
 
+MIN_RATIO_MIRRORED = 1.2
+"""The same of one that does nothing but mirror: with a face, the search copes as well without."""
+
 SAME_TURN, SAME_SCALE = 10.0, 1.2
 """Up to so many degrees and this factor a pose is as good as none: the search copes with it."""
 
@@ -163,7 +166,9 @@ class Found:
     @property
     def certain(self) -> bool:
         """Whether the pose is to be trusted."""
-        return self.score >= max(MIN_SCORE, MIN_RATIO * self.rival)
+        mirrors_alone = self.mirrored and self.right_angles == 0
+        ratio = MIN_RATIO_MIRRORED if mirrors_alone else MIN_RATIO
+        return self.score >= max(MIN_SCORE, ratio * self.rival)
 
     @property
     def right_angles(self) -> int | None:

@@ -94,9 +94,10 @@ def test_small_and_narrow_images_are_searched_in_peace(network, shape):
 
 
 def test_what_counts_as_certain():
-    upright, mirrored = Found(3, 1.1, False, 0.13, 0), Found(0, 1, True, 0.3, 0.28)
+    upright, mirrored = Found(3, 1.1, False, 0.13, 0), Found(0, 1, True, 0.3, 0.26)
     assert upright.certain and upright.right_angles == 0
-    assert not mirrored.certain and Found(0, 1, True, 0.32, 0.25).certain
+    assert not mirrored.certain and Found(0, 1, True, 0.32, 0.26).certain
+    assert Found(0, 0.7, True, 0.3, 0.26).certain and not Found(90, 1, True, 0.3, 0.28).certain
     assert not Found(90, 1, False, 0.11, 0).certain
     assert Found(-178, 1, False, 0.3, 0).right_angles == -180
     assert Found(80, 1, False, 0.3, 0).right_angles is None
