@@ -79,7 +79,8 @@ def find_problems(network: Network, ratio: float) -> list[tuple]:
         return deconvolve(warped, start, level, *rest)
 
     levels.deconvolve = recorded
-    settings = resolve({"ratio": ratio, "quality": "draft", "directions": "ab"})
+    options = {"quality": "draft", "directions": "ab", "pose": "given"}
+    settings = resolve({"ratio": ratio, **options})
     analogy(*portraits(), network, settings)
     levels.deconvolve = deconvolve
     return problems

@@ -110,7 +110,7 @@ def measure(
     from dia_pipeline.settings import resolve
 
     options = {"ratio": ratio, "quality": quality, "precision": precision}
-    settings = resolve({**options, "max_side": max(size)})
+    settings = resolve({**options, "max_side": max(size), "pose": "given"})
     network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
     pair = portraits(size)
     if network.device.type == "cuda":

@@ -71,7 +71,7 @@ def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: st
 
     torch.set_num_threads(threads)
     numba.set_num_threads(threads)
-    settings = resolve({"ratio": ratio, "quality": quality})
+    settings = resolve({"ratio": ratio, "quality": quality, "pose": "given"})
     network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
     pair = portraits()
     analogy(*pair, network, resolve({"ratio": 0.25, "quality": "draft"}))  # compiles the kernels
