@@ -19,6 +19,7 @@ from dia_pipeline.algorithm.aggregation import at_scale_of, full_field, put_toge
 from dia_pipeline.algorithm.canvas import Canvas
 from dia_pipeline.algorithm.coarse_to_fine import Level
 from dia_pipeline.algorithm.features import Size
+from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.pose import Pose
 from dia_pipeline.settings import Settings
 
@@ -54,6 +55,9 @@ def combine(
 
     Returns:
         A' (H, W, 3) of the type of `shown`, and the number of the reference, (H, W) int from 0.
+
+    Raises:
+        PairTooLargeError: the memory does not suffice to put them together.
     """
     size = Size.of(a.shape, settings)
     sources = choose([reference.levels for reference in references], size.full)
@@ -69,6 +73,7 @@ def combine(
         parts.append(part)
         fields.append(positions)
     montage, offsets = _side_by_side(parts)
+    check_full_size(size.full, montage.shape[:2], settings, torch.device("cpu"))
     positions = fields[0] + offsets[0]
     for number in range(1, len(references)):
         here = torch.from_numpy(sources == number)[..., None]
