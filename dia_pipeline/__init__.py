@@ -46,12 +46,15 @@ def run(
     from dia_pipeline.algorithm.guidance import make_guidance
     from dia_pipeline.algorithm.network import Network, pick_device
     from dia_pipeline.analogy import analogy
+    from dia_pipeline.declarations import SettingsError
     from dia_pipeline.io.images import as_image
     from dia_pipeline.io.points import read_points, unit_points
     from dia_pipeline.io.weights import find_weights
     from dia_pipeline.settings import FEATURE_MATCHERS, resolve
 
     settings = resolve(options)
+    if settings.pose == "several":
+        raise SettingsError("pose", "'several' is not possible here", "dia run knows it")
     images = as_image(a, "a"), as_image(b_prime, "b_prime")
     labels, found = None, None
     if labels_a is not None and labels_b_prime is not None:

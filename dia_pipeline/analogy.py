@@ -85,10 +85,14 @@ def features_of(image: np.ndarray, network: Network, settings: Settings) -> Pyra
     return extract(working, network, settings.feature_dtype)
 
 
-def pose_of(a: np.ndarray, b_prime: np.ndarray, network: Network, settings: Settings) -> Pose:
-    """The pose in which B' is matched, and the confidence that it matches."""
-    automatic = settings.pose == "auto"
-    pose = find_pose(a, b_prime, network, settings.seed) if automatic else POSES[settings.pose]
+def pose_of(
+    a: np.ndarray, b_prime: np.ndarray, network: Network, settings: Settings, rank: int = 0
+) -> Pose:
+    """The pose in which B' is matched, and the confidence that it matches; `rank` of several."""
+    if settings.pose in POSES:
+        pose = POSES[settings.pose]
+    else:
+        pose = find_pose(a, b_prime, network, settings.seed, rank)
     drawn = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings).draw(b_prime)
     return replace(pose, confidence=confidence(a, drawn, network))
 
@@ -116,6 +120,7 @@ def match(
     settings: Settings,
     progress: Progress = lambda level, step: None,
     guidance: Guidance | None = None,
+    rank: int = 0,
 ) -> tuple[dict[int, Level], Pose]:
     """All levels of a pair, coarse to fine, and the pose in which B' was matched.
 
@@ -123,7 +128,7 @@ def match(
         HopelessPairError: the images have too little in common.
         PairTooLargeError: the memory does not suffice for that, or for the images that follow.
     """
-    pose = pose_of(a, b_prime, network, settings)
+    pose = pose_of(a, b_prime, network, settings, rank)
     check_confidence(pose, settings)
     canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
     check_full_size(a.shape[:2], canvas.size.full, settings, network.device)

@@ -154,10 +154,10 @@ class Settings:
     pose: str = _setting(
         "auto",
         "how B' stands before it is matched: auto finds whether it is mirrored, turned or scaled "
-        "against A, and undoes that where it is certain; given leaves it as it is; mirrored takes "
-        "its mirror image",
+        "against A, and undoes that where it is certain; several does so for parts that stand "
+        "differently; given leaves it as it is; mirrored takes its mirror image",
         Step.MATCHED_FEATURES | Step.FIRST_LEVEL,
-        choices=("auto", "given", "mirrored"),
+        choices=("auto", "several", "given", "mirrored"),
         usual=True,
     )
     min_confidence: float = _setting(
@@ -291,10 +291,10 @@ class Settings:
     def __post_init__(self) -> None:
         for setting in declared():
             setting.check(getattr(self, setting.name))
-        if self.pose == "auto" and self.matcher not in FEATURE_MATCHERS:
+        if self.pose in ("auto", "several") and self.matcher not in FEATURE_MATCHERS:
             raise SettingsError(
                 "pose",
-                "'auto' is not possible",
+                f"{self.pose!r} is not possible",
                 f"it must be given or mirrored for matcher {self.matcher}, which has no network "
                 "to find it",
             )

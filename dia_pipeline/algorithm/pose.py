@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +79,12 @@ MAX_OCTAVES = 1.6
 
 MAX_DISTORTION = 2.0
 """By so much at most may it lengthen one direction more than another."""
+
+MIN_LEFT = 0.1
+"""The share of A that must be left for another pose to be looked for."""
+
+AROUND = 2
+"""Cells over which what agrees with a pose is closed."""
 
 MIN_SCORE = 0.12
 """The score of a certain pose; pairs with none in common stay below it."""
@@ -210,7 +216,9 @@ GIVEN = _Trial(np.eye(3), 0.0)
 """B' as it is given."""
 
 
-def find_pose(a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int = 0) -> Pose:
+def find_pose(
+    a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int = 0, rank: int = 0
+) -> Pose:
     """The pose of B': as it is given, unless another one is certain and more than a small change.
 
     One that is close to mirroring or to turns by right angles becomes exactly that.
@@ -218,34 +226,36 @@ def find_pose(a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int = 
     Args:
         a, b_prime: (H, W, 3) uint8 RGB, of any sizes.
         seed: of the choice of matches of which poses are made.
+        rank: 0 for the best pose, 1 for that of what the best one leaves of A; the best one again
+            where no other is certain.
     """
-    matrix, found = search(a, b_prime, network, seed)
-    if not found.certain:
-        return Pose(AS_GIVEN, found)
-    if found.right_angles is not None:
-        matrix = _around_middle(turning(found.right_angles, found.mirrored))
-    return Pose(tuple(map(tuple, matrix.tolist())), found)
+    poses = [Pose(AS_GIVEN)]
+    for matrix, found in islice(search(a, b_prime, network, seed), rank + 1):
+        if found.certain and found.right_angles is not None:
+            matrix = _around_middle(turning(found.right_angles, found.mirrored))
+        chosen = tuple(map(tuple, matrix.tolist())) if found.certain else poses[-1].matrix
+        poses.append(Pose(chosen, found))
+    return poses[-1]
 
 
 def search(
     a: np.ndarray, b_prime: np.ndarray, network: Network, seed: int = 0
-) -> tuple[np.ndarray, Found]:
-    """The best pose, whether certain or not: from A to B' in unit coordinates, (3, 3)."""
+) -> Iterator[tuple[np.ndarray, Found]]:
+    """The best pose, whether certain or not, then that of what this leaves of A, and so on.
+
+    Yields:
+        (3, 3) from A to B' in unit coordinates, and what was found.
+    """
     search = _Search(shrunk(a, SIDE), shrunk(b_prime, SIDE), network, seed)
-    if min(*search.a.shape[:2], *search.b_prime.shape[:2]) < MIN_SIDE:
-        return GIVEN.matrix, Found(0.0, 1.0, False, 0.0, 0.0)
-    first = sorted(search.trials(), key=_score, reverse=True)
-    others = [trial for trial in first if trial.differs(first[0])]
-    upright = [trial for trial in first if not trial.differs(GIVEN)]
-    chosen = dict.fromkeys([*first[:1], *others[:RIVALS], *upright[:1]])
-    refined = [search.refined(trial) for trial in chosen]
-    best = max(refined, key=_score, default=GIVEN)
-    rivals = (each.score for each in refined if not each.differs(GIVEN))
-    rival = max(rivals, default=0.0) if best.differs(GIVEN) else 0.0
     sides = [image.shape[:2] for image in (search.a, search.b_prime)]
-    in_units = np.linalg.inv(resizing(sides[1])) @ best.matrix @ resizing(sides[0])
-    scale = factor_of(best.matrix) * max(sides[0]) / max(sides[1])
-    return in_units, Found(best.turn, scale, best.mirrored, best.score, rival)
+    enough = min(*sides[0], *sides[1]) >= MIN_SIDE
+    while enough and search.left.mean() >= MIN_LEFT:
+        best, rival = search.best()
+        in_units = np.linalg.inv(resizing(sides[1])) @ best.matrix @ resizing(sides[0])
+        scale = factor_of(best.matrix) * max(sides[0]) / max(sides[1])
+        yield in_units, Found(best.turn, scale, best.mirrored, best.score, rival)
+        search.leave_out(best)
+    yield GIVEN.matrix, Found(0.0, 1.0, False, 0.0, 0.0)
 
 
 def _score(trial: _Trial) -> float:
@@ -260,17 +270,41 @@ class _Search:
         self.b_prime = b_prime
         self._network = network
         self._seed = seed
+        self.left = np.ones(self._drawn(a, np.eye(3), a.shape[:2]).seen.shape, bool)
+
+    def best(self) -> tuple[_Trial, float]:
+        """The best pose of what is left of A, and the score of its upright rival (see `Found`)."""
+        first = sorted(self.trials(), key=_score, reverse=True)
+        others = [trial for trial in first if trial.differs(first[0])]
+        upright = [trial for trial in first if not trial.differs(GIVEN)]
+        chosen = dict.fromkeys([*first[:1], *others[:RIVALS], *upright[:1]])
+        refined = [self.refined(trial) for trial in chosen]
+        best = max(refined, key=_score, default=GIVEN)
+        rivals = (each.score for each in refined if not each.differs(GIVEN))
+        return best, max(rivals, default=0.0) if best.differs(GIVEN) else 0.0
+
+    def leave_out(self, trial: _Trial) -> None:
+        """Leave out what of A agrees with a pose."""
+        shape = self.a.shape[:2]
+        drawn = self._drawn(self.b_prime, trial.matrix, shape)
+        matches = _Matches.between(self._drawn(self.a, np.eye(3), shape), drawn)
+        agreeing = matches.sources[matches.near(np.eye(3), COARSE)]
+        explained = np.zeros(np.add(self.left.shape, 2 * AROUND), bool)
+        explained[tuple((agreeing / CELL).astype(int).T + AROUND)] = True
+        closed = ndimage.binary_closing(explained, iterations=AROUND)
+        self.left &= ~closed[AROUND:-AROUND, AROUND:-AROUND]
 
     def trials(self) -> Iterator[_Trial]:
         """A pose for each way to draw the images in which matches agree."""
         shape, other = self.a.shape[:2], self.b_prime.shape[:2]
         upright, larger = np.eye(3), resizing((1 / SHRINKING, 1 / SHRINKING))
-        a = self._drawn(self.a, upright, shape)
+        a = self._left_of_a()
         ways = [_turned(other, *way) for way in product(TURNS, (False, True))]
         ways.append((larger, _shrunk(other)))
         drawings = [(a, self._drawn(self.b_prime, *way)) for way in ways]
-        smaller = self._drawn(self.a, larger, _shrunk(shape))
-        drawings.append((smaller, self._drawn(self.b_prime, upright, other)))
+        if self.left.all():
+            smaller = self._drawn(self.a, larger, _shrunk(shape))
+            drawings.append((smaller, self._drawn(self.b_prime, upright, other)))
         for of_a, of_b_prime in drawings:
             matches = _Matches.between(of_a, of_b_prime)
             fitted = matches.similarity(self._seed)
@@ -283,7 +317,7 @@ class _Search:
         shape = self.a.shape[:2]
         frame = shifting(tuple(-MARGIN * side for side in shape))
         larger = tuple(round((1 + 2 * MARGIN) * side) for side in shape)
-        a = self._drawn(self.a, np.eye(3), shape)
+        a = self._left_of_a()
         found = [_Trial(trial.matrix, 0.0)]
         for _ in range(REFINEMENTS):
             drawn = self._drawn(self.b_prime, found[-1].matrix @ frame, larger)
@@ -293,6 +327,12 @@ class _Search:
                 break
             found.append(_Trial(drawn.matrix @ fitted, matches.score(fitted, FINE)))
         return max(found, key=_score)
+
+    def _left_of_a(self) -> _Drawn:
+        """A as it is, without what is left out."""
+        drawn = self._drawn(self.a, np.eye(3), self.a.shape[:2])
+        kept = drawn.features * self.left[..., None]
+        return drawn._replace(features=kept, seen=drawn.seen & self.left)
 
     def _drawn(self, image: np.ndarray, matrix: np.ndarray, shape: Shape) -> _Drawn:
         """An image drawn through a map: its features less their mean, of length 1."""
@@ -359,7 +399,7 @@ class _Matches:
 
     def score(self, matrix: np.ndarray, cells: float) -> float:
         """How well matches within so many cells of a map agree, over all of A: 0 to 1."""
-        return float(self.similarities[self._near(matrix, cells)].sum() / self.cells)
+        return float(self.similarities[self.near(matrix, cells)].sum() / self.cells)
 
     def similarity(self, seed: int) -> np.ndarray | None:
         """The map that turns, scales and shifts, with which most inner matches agree."""
@@ -392,7 +432,7 @@ class _Matches:
     ) -> np.ndarray | None:
         """A map fitted anew to the inner matches that are near it, until it stays."""
         for _ in range(REFITS):
-            near = self._near(matrix, cells) & self.inner
+            near = self.near(matrix, cells) & self.inner
             if near.sum() < MIN_MATCHES:
                 return None
             matrix = fit(self.sources[near], self.targets[near])
@@ -400,7 +440,8 @@ class _Matches:
                 return None
         return matrix
 
-    def _near(self, matrix: np.ndarray, cells: float) -> np.ndarray:
+    def near(self, matrix: np.ndarray, cells: float) -> np.ndarray:
+        """Which matches lie within so many cells of where a map leads, (N,)."""
         misses = np.linalg.norm(moved(matrix, self.sources) - self.targets, axis=1)
         return misses <= cells * CELL
 

@@ -1,5 +1,7 @@
 """Several references for one A: each is matched by itself, then every position takes the best.
 
+One B' in several poses is the same.
+
     source(p) = argmin over references k of the mean energy of p's match in k, over all levels,
                 averaged around p
 
@@ -15,7 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from scipy import ndimage
 
-from dia_pipeline.algorithm.aggregation import at_scale_of, full_field, put_together
+from dia_pipeline.algorithm.aggregation import at_scale_of, full_field, nearest_pixels, put_together
 from dia_pipeline.algorithm.canvas import Canvas
 from dia_pipeline.algorithm.coarse_to_fine import Level
 from dia_pipeline.algorithm.features import Size
@@ -47,14 +49,15 @@ class Reference:
 
 def combine(
     a: np.ndarray, shown: np.ndarray, references: list[Reference], settings: Settings
-) -> tuple[np.ndarray, np.ndarray]:
-    """A' from several references, and which of them served where.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A' from several references, and which of them served where, and by which pixels.
 
     Args:
         a: (H, W, 3) uint8 RGB; `shown` the same of the type that A' is to have.
 
     Returns:
-        A' (H, W, 3) of the type of `shown`, and the number of the reference, (H, W) int from 0.
+        A' (H, W, 3) of the type of `shown`; the number of the reference, (H, W) int from 0; and
+        the pixel of that reference as it was given, (H, W, 2) int32.
 
     Raises:
         PairTooLargeError: the memory does not suffice to put them together.
@@ -62,12 +65,15 @@ def combine(
     size = Size.of(a.shape, settings)
     sources = choose([reference.levels for reference in references], size.full)
     parts, fields = [], []
-    for reference in references:
+    nnf = np.zeros((*size.full, 2), np.int32)
+    for number, reference in enumerate(references):
         canvas = Canvas.of(reference.pose.matrix, a.shape, reference.pixels.shape, settings)
         finest = min(reference.levels)
         positions = full_field(
             reference.levels[finest].nnf_ab, finest, a, size, canvas.size, settings
         )
+        there = canvas.restore_targets(nearest_pixels(positions).cpu().numpy())
+        nnf[sources == number] = there[sources == number]
         drawn = canvas.draw(reference.shown)
         part, positions = at_scale_of(size, canvas.size, drawn, positions.cpu())
         parts.append(part)
@@ -78,7 +84,7 @@ def combine(
     for number in range(1, len(references)):
         here = torch.from_numpy(sources == number)[..., None]
         positions = torch.where(here, fields[number] + offsets[number], positions)
-    return put_together(shown, montage, positions.float(), size, settings), sources
+    return put_together(shown, montage, positions.float(), size, settings), sources, nnf
 
 
 def choose(levels: list[dict[int, Level]], shape: tuple[int, ...]) -> np.ndarray:

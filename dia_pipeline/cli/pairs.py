@@ -66,7 +66,7 @@ def run(
         raise typer.BadParameter("labels are those of both images: give --labels-a and -b-prime")
     given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
     guides = {name: str(path) for name, path in given.items() if path}
-    if len(b_prime) > 1:
+    if len(b_prime) > 1 or settings.pose == "several":
         first, *others = map(str, b_prime)
         pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
         with _level_display() as progress:

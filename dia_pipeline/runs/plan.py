@@ -142,6 +142,10 @@ class Plan:
             self._settings[key] = pair_settings(self.config, variant, pair)
         return self._settings[key]
 
+    def combines(self, variant: str, pair: Pair) -> bool:
+        """Whether A' of a pair is made of several matches: with more references, or poses."""
+        return bool(pair.references) or self.settings(variant, pair).pose == "several"
+
     @cached_property
     def _settings(self) -> dict[tuple[str, str], Settings]:
         """Settings by variant and row options, for the many pairs that have the same."""

@@ -48,9 +48,10 @@ def planned_graph(
     backbone = Backbone.read(plan.weights(settings.backbone))
     folder = plan.folder(variant, pair)
     times = Times(plan.times(variant, pair))
-    kind = ReferencesGraph if pair.references else PairGraph
+    combined = plan.combines(variant, pair)
+    kind = ReferencesGraph if combined else PairGraph
     graph = kind(pair, settings, backbone, folder, job, times.clock, image).artefacts
-    if measured and not pair.references:
+    if measured and not combined:
         graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
     return graph
 

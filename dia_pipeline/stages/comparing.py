@@ -37,8 +37,13 @@ def compare_variants(plan: Plan, measured: Mapping[str, Collection[str]]) -> lis
     Returns:
         The tables; none if nothing was measured.
     """
-    alone = {pair.name for pair in plan.config.pairs if not pair.references}
-    measured = {variant: [n for n in names if n in alone] for variant, names in measured.items()}
+    pairs = plan.config.pairs
+    measured = {
+        variant: [
+            pair.name for pair in pairs if pair.name in names and not plan.combines(variant, pair)
+        ]
+        for variant, names in measured.items()
+    }
     variants = [variant for variant in plan.variants if measured[variant]]
     if not variants:
         return []

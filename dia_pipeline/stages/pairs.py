@@ -44,6 +44,7 @@ class PairGraph:
         folder: of the results.
         clock: see `Artefact`; of all that finds the fields.
         image: what stands for the image file of a path.
+        rank: which of several poses B' is matched in.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class PairGraph:
         job: Job,
         clock: Callable = nullcontext,
         image: Callable[[str], ImageFile] = ImageFile,
+        rank: int = 0,
     ):
         self.pair = pair
         self.settings = settings
@@ -62,6 +64,7 @@ class PairGraph:
         self._matching = Matching(settings, backbone, job.networks)
         self._job = job
         self._clock = clock
+        self._rank = rank
         self._a_prime = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
         self._images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
         self._guides: dict[str, Input] = {
@@ -99,6 +102,8 @@ class PairGraph:
     def _pose(self) -> Arrays:
         """The pose of B' in A's plane, and the confidence that it matches."""
         decided = {name: getattr(self.settings, name) for name in ("pose", "precision", "seed")}
+        if self._rank:
+            decided["rank"] = self._rank
         return Arrays(
             self.folder / "pose.h5",
             stage="features",
@@ -197,7 +202,7 @@ class PairGraph:
         """The pose of B', and the shape of A, by which it is drawn."""
         from dia_pipeline.analogy import pose_of
 
-        pose = pose_of(a, b_prime, self._matching.network, self.settings)
+        pose = pose_of(a, b_prime, self._matching.network, self.settings, self._rank)
         return self._matching.content({}, pose=asdict(pose), shape=a.shape[:2])
 
     def draw_features(self, pixels: np.ndarray, pose: Content) -> Content:
@@ -261,7 +266,13 @@ class PairGraph:
 
         guidance = self._guidance(a, b_prime, **guides) if guides else None
         levels, pose = match(
-            a, b_prime, self._matching.network, self.settings, self._job.progress, guidance
+            a,
+            b_prime,
+            self._matching.network,
+            self.settings,
+            self._job.progress,
+            guidance,
+            self._rank,
         )
         return self._matching.content(pack_levels(levels), pose=asdict(pose))
 

@@ -1,4 +1,4 @@
-"""One A with several references: each pair by itself, then A' from all of them."""
+"""One A with several references, or poses of one: each by itself, then A' from all of them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from dia_pipeline.io.images import Picture
 
 
+POSES = 2
+"""The poses in which every B' is matched for `pose: several`."""
+
+
 class ReferencesGraph:
-    """What is made of a pair with several references: that of each, and A' from all.
+    """What is made of a pair with several references or poses: that of each, and A' from all.
 
     Args:
         pair: its `b_prime` is the first reference, its `references` are the others.
@@ -49,18 +53,21 @@ class ReferencesGraph:
         self.settings = settings
         self.folder = folder
         self._a = image(pair.a)
-        self._b_primes = [image(path) for path in (pair.b_prime, *pair.references)]
+        ranks = range(POSES if settings.pose == "several" else 1)
+        used = [(path, rank) for path in (pair.b_prime, *pair.references) for rank in ranks]
+        self._b_primes = [image(path) for path, _ in used]
         self.pairs = [
             PairGraph(
-                Pair(f"{pair.name}-{number}", pair.a, b_prime.path),
+                Pair(f"{pair.name}-{number}", pair.a, path, guides=pair.guides),
                 settings,
                 backbone,
                 folder / "references" / str(number),
                 job,
                 clock,
                 image,
+                rank,
             )
-            for number, b_prime in enumerate(self._b_primes, 1)
+            for number, (path, rank) in enumerate(used, 1)
         ]
 
     @cached_property
@@ -95,6 +102,7 @@ class ReferencesGraph:
         from dia_pipeline.algorithm.references import Reference, combine
         from dia_pipeline.algorithm.refinement import take
         from dia_pipeline.figures.sources import draw_sources
+        from dia_pipeline.io.flow import flow_from_nnf, write_flo
         from dia_pipeline.io.images import write_image
         from dia_pipeline.store.packing import unpack_levels
 
@@ -110,7 +118,7 @@ class ReferencesGraph:
             Reference(picture.pixels, own, unpack_levels(nnf.arrays), pose)
             for picture, own, nnf, pose in zip(pictures, shown[1:], fields, poses, strict=True)
         ]
-        everything, sources = combine(a.pixels, shown[0], references, settings)
+        everything, sources, nnf = combine(a.pixels, shown[0], references, settings)
         images = {"a_prime.png": take(shown[0], everything, settings.take)}
         if settings.take != "everything":
             images["a_prime_everything.png"] = everything
@@ -125,9 +133,14 @@ class ReferencesGraph:
             "inputs": {name: describe_image(picture) for name, picture in inputs.items()},
             "settings": asdict(settings),
             "served": served,
+            "poses": [asdict(pose) for pose in poses],
             "pose": asdict(max(poses, key=lambda pose: pose.confidence or 0)),
         }
-        return Written([*images, "sources.png"], about)
+        made = [*images, "sources.png"]
+        if len({each.path for each in self._b_primes}) == 1:
+            write_flo(self.folder / "flow_ab.flo", flow_from_nnf(nnf))
+            made.append("flow_ab.flo")
+        return Written(made, about)
 
 
 def check_references(pair: Pair, settings: Settings) -> None:
@@ -142,7 +155,7 @@ def check_references(pair: Pair, settings: Settings) -> None:
             f"{settings.matcher} is not possible with several references",
             "it has no energies by which to choose; take hierarchical",
         )
-    if pair.guides:
+    if pair.guides and pair.references:
         raise SettingsError(
             "references",
             "labels and points are those of one B'",

@@ -79,7 +79,7 @@ def test_the_number_of_threads_changes_nothing(cat, network):
     before, found = torch.get_num_threads(), []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        found.append(search(cat, mirror(night(cat)), network))
+        found.append(next(search(cat, mirror(night(cat)), network)))
     torch.set_num_threads(before)
     np.testing.assert_array_equal(found[0][0], found[1][0])
     assert found[0][1] == found[1][1]
@@ -118,3 +118,21 @@ def test_a_pose_can_be_kept_and_told():
     assert str(Pose(AS_GIVEN, unsure)) == "B' as given: no pose is certain (score 0.05)"
     assert str(Pose(AS_GIVEN, near)) == "B' as given: it stands as A does (score 0.25)"
     assert Pose(confidence=0.1).hopeless and not kept.hopeless and not Pose().hopeless
+
+
+@pytest.mark.parametrize("turned", [lambda part: np.rot90(part, 2), mirror])
+def test_a_part_that_stands_otherwise_has_a_pose_of_its_own(cat, network, turned):
+    half = cat.shape[1] // 2
+    b_prime = night(np.concatenate([cat[:, :half], turned(cat[:, half : 2 * half])], axis=1))
+    first, second = (find_pose(cat, b_prime, network, rank=rank) for rank in (0, 1))
+    kinds = {
+        (round(abs(pose.found.turn) / 90) % 4, pose.found.mirrored) for pose in (first, second)
+    }
+    other = (2, False) if turned is not mirror else (0, True)
+    assert kinds == {(0, False), other}
+
+
+def test_where_no_other_pose_is_certain_the_best_one_comes_again(cat, network):
+    for b_prime in (night(cat), mirror(night(cat)), photograph("rocket")):
+        first, second = (find_pose(cat, b_prime, network, rank=rank) for rank in (0, 1))
+        assert second.matrix == first.matrix

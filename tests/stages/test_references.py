@@ -12,11 +12,13 @@ import torch
 from examples import make_plan, work
 from PIL import Image
 
+import dia_pipeline
 from dia_pipeline.algorithm.coarse_to_fine import Level
 from dia_pipeline.algorithm.references import Reference, choose, combine
 from dia_pipeline.analogy import analogy
 from dia_pipeline.declarations import SettingsError
 from dia_pipeline.figures.sources import KEY, draw_sources
+from dia_pipeline.io.flow import read_flo
 from dia_pipeline.pixels import shrunk
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
@@ -24,6 +26,7 @@ from dia_pipeline.runs.summary import summarise
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
+from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.stages.references import run_references
 from dia_pipeline.stages.verification import find_faults
 from dia_pipeline.store.folders import OWN
@@ -55,10 +58,12 @@ def test_every_half_is_taken_from_the_reference_that_shows_it(halves, network):
     a, b_primes = halves
     settings = resolve(DRAFT)
     references = matched(a, b_primes, network, settings)
-    made, sources = combine(a, a, references, settings)
+    made, sources, nnf = combine(a, a, references, settings)
     quarter = a.shape[1] // 4
     assert (sources[:, :quarter] == 0).mean() > 0.9 and (sources[:, -quarter:] == 1).mean() > 0.9
     assert np.abs(made.astype(int) - a).mean() < 6
+    grid = np.moveaxis(np.indices(a.shape[:2]), 0, -1)
+    assert (np.linalg.norm(nnf - grid, axis=-1) <= 3).mean() > 0.8
     alone = analogy(a, b_primes[0], network, settings).a_prime
     assert np.abs(alone.astype(int) - a).mean() > 12
 
@@ -66,7 +71,7 @@ def test_every_half_is_taken_from_the_reference_that_shows_it(halves, network):
 def test_one_reference_is_the_pair_itself(halves, network):
     a, b_primes = halves
     settings = resolve(DRAFT)
-    made, sources = combine(a, a, matched(a, b_primes[:1], network, settings), settings)
+    made, sources, _ = combine(a, a, matched(a, b_primes[:1], network, settings), settings)
     assert not sources.any()
     alone = analogy(a, b_primes[0], network, settings).a_prime
     assert np.abs(made.astype(int) - alone).mean() < 0.5
@@ -76,7 +81,7 @@ def test_references_of_other_sizes_are_taken_at_the_scale_of_a(halves, network):
     a, b_primes = halves
     large = np.array(Image.fromarray(b_primes[1]).resize((a.shape[1] * 2, a.shape[0] * 2)))
     settings = resolve({**DRAFT, "max_side": 160})
-    made, sources = combine(a, a, matched(a, [b_primes[0], large], network, settings), settings)
+    made, sources, _ = combine(a, a, matched(a, [b_primes[0], large], network, settings), settings)
     assert made.shape == a.shape and set(np.unique(sources)) == {0, 1}
     assert np.abs(made.astype(int) - a).mean() < 10
 
@@ -142,5 +147,50 @@ def test_more_depth_reaches_the_result(halves, network):
         Reference(each.pixels, each.pixels.astype(np.float32) + 0.25, each.levels, each.pose)
         for each in matched(a, [night(b_primes[0]), b_primes[1]], network, settings)
     ]
-    made, _ = combine(a, a.astype(np.float32), references, settings)
+    made, *_ = combine(a, a.astype(np.float32), references, settings)
     assert made.dtype == np.float32 and (made % 1).any()
+
+
+def test_parts_that_stand_otherwise_are_found_in_several_poses(halves, tmp_path, monkeypatch):
+    """The right half of B' stands on its head: both halves of A' come out right, and the field."""
+    monkeypatch.chdir(tmp_path)
+    cat = shrunk(photograph("chelsea"), 240)
+    half = cat.shape[1] // 2
+    cat = cat[:, : 2 * half]
+    turned = np.concatenate([cat[:, :half], np.rot90(cat[:, half:], 2)], axis=1)
+    for name, image in (("a", cat), ("b", turned)):
+        Image.fromarray(image).save(f"{name}.png")
+    for pose in ("auto", "several"):
+        settings = resolve({**DRAFT, "pose": pose, "task": "correspondence"})
+        pair = Pair("out", "a.png", "b.png")
+        run = run_references if pose == "several" else run_alone
+        run(pair, tmp_path / pose, settings)
+    truth = np.moveaxis(np.indices(cat.shape[:2]), 0, -1)
+    truth[:, half:] = np.array([len(cat) - 1, 3 * half - 1]) - truth[:, half:]
+    right = {}
+    for pose in ("auto", "several"):
+        flow = read_flo(tmp_path / pose / "flow_ab.flo")[..., ::-1]
+        missed = np.linalg.norm(
+            np.moveaxis(np.indices(cat.shape[:2]), 0, -1) + flow - truth, axis=-1
+        )
+        right[pose] = (missed <= 0.02 * max(cat.shape)).mean()
+    assert right["auto"] < 0.65 and right["several"] > 0.8
+
+
+def run_alone(pair, folder, settings):
+    run_pair(pair.a, pair.b_prime, folder, settings)
+
+
+def test_several_poses_are_a_setting_of_the_workflow_too(halves, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a, b_primes = halves
+    for name, image in (("a", a), ("b", b_primes[0])):
+        Image.fromarray(image).save(f"{name}.png")
+    pair = Pair("pair", "a.png", "b.png")
+    plan = make_plan(Path("results"), (pair,), settings={**DRAFT, "pose": "several"})
+    work(plan)
+    made = Path("results/hierarchical/pair")
+    assert (made / "flow_ab.flo").exists() and (made / "references/2/pose.h5").exists()
+    assert not list(find_faults(plan))
+    with pytest.raises(SettingsError, match="'several' is not possible here"):
+        dia_pipeline.run(a, a, pose="several")
