@@ -40,5 +40,5 @@ def local_results(local):
     return {
         name: content
         for name, content in local.items()
-        if not name.startswith("features") and "/level" not in name
+        if not name.startswith("features") and "/level" not in name and "/pose" not in name
     }
