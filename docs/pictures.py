@@ -16,11 +16,13 @@ import dia_pipeline
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.io.images import read_image
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.samples.demo import cat, portrait
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.samples.demo import cat, portrait, temple
 from dia_pipeline.samples.photographs import photograph
-from dia_pipeline.samples.styles import painted
+from dia_pipeline.samples.styles import night, painted
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.pairs import run_pair
+from dia_pipeline.stages.references import run_references
 
 DOCS = Path(__file__).parent
 
@@ -79,6 +81,22 @@ def guidance() -> None:
     save("control_labels", of_labels | {"B without": plain.b, "B with labels": by_labels.b})
     made = {"A' without": plain.a_prime, "A' with points": by_points.a_prime}
     save("control_points", of_points | made)
+
+
+def references() -> None:
+    """A temple, of which one reference shows the left part and the other the right one."""
+    a, _ = temple()
+    third = a.shape[1] // 3
+    parts = night(a[:, : 2 * third]), painted(a[:, third:], 0)
+    with TemporaryDirectory() as folder:
+        paths = [str(Path(folder, f"{name}.png")) for name in ("a", "left", "right")]
+        for path, image in zip(paths, (a, *parts), strict=True):
+            Image.fromarray(image).save(path)
+        pair = Pair("out", *paths[:2], references=(paths[2],))
+        run_references(pair, Path(folder, "out"), resolve({"ratio": 0.5}))
+        made = [read_image(Path(folder, "out", f"{name}.png")) for name in ("a_prime", "sources")]
+    shown = {"A": a, "B' 1": parts[0], "B' 2": parts[1], "A'": made[0], "sources": made[1]}
+    save("control_references", shown)
 
 
 def composition() -> None:
@@ -145,7 +163,9 @@ def write(name: str, image: np.ndarray) -> None:
     Image.fromarray(image).save(DOCS / f"{name}.jpg", quality=88)
 
 
-PICTURES = {each.__name__: each for each in (blend, pose, guidance, composition, overview)}
+PICTURES = {
+    each.__name__: each for each in (blend, pose, guidance, references, composition, overview)
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:
