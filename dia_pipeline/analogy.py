@@ -19,7 +19,7 @@ from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import DiaError
 from dia_pipeline.matchers import find_matcher
-from dia_pipeline.pixels import mirror, resize_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 
@@ -149,7 +149,8 @@ def match_images(
         PairTooLargeError: the memory does not suffice for the images that follow.
     """
     check_full_size(a.shape[:2], b_prime.shape[:2], settings, torch.device("cpu"))
-    reference = mirror(b_prime) if settings.pose == "mirrored" else b_prime
+    pose = POSES[settings.pose]
+    reference = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings).draw(b_prime)
     a, b_prime = (
         working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
     )
@@ -165,14 +166,14 @@ def aggregate(
     levels: dict[int, Level],
     settings: Settings,
     pose: Pose = POSES["given"],
-    shown: tuple[np.ndarray, np.ndarray] | None = None,
+    shown: tuple[np.ndarray, ...] | None = None,
 ) -> Analogy:
     """Rebuild the images at the inputs' full resolution from the fields of the finest level.
 
     Args:
         a, b_prime: (H, W, 3) uint8 RGB, the images that were matched.
         pose: in which B' was matched.
-        shown: the same as float32 in grey levels, where A' and B are to have 16 bits.
+        shown: both as float32 in grey levels, where A' and B are to have 16 bits.
     """
     finest = min(levels)
     fields = levels[finest]

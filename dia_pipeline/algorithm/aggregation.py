@@ -82,9 +82,8 @@ def rebuild(
     Returns:
         (H, W, 3) of the type of `reference`.
     """
-    if settings.composition == "voted":
-        return voted(reference, nearest_pixels(positions))
-    reference, positions = at_scale_of(size, target, reference, positions)
+    if settings.composition != "voted":
+        reference, positions = at_scale_of(size, target, reference, positions)
     return put_together(own, reference, positions, size, settings)
 
 

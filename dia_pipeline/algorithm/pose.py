@@ -270,7 +270,8 @@ class _Search:
         self.b_prime = b_prime
         self._network = network
         self._seed = seed
-        self.left = np.ones(self._drawn(a, np.eye(3), a.shape[:2]).seen.shape, bool)
+        self._whole_a = self._drawn(a, np.eye(3), a.shape[:2])
+        self.left = np.ones(self._whole_a.seen.shape, bool)
 
     def best(self) -> tuple[_Trial, float]:
         """The best pose of what is left of A, and the score of its upright rival (see `Found`)."""
@@ -285,9 +286,8 @@ class _Search:
 
     def leave_out(self, trial: _Trial) -> None:
         """Leave out what of A agrees with a pose."""
-        shape = self.a.shape[:2]
-        drawn = self._drawn(self.b_prime, trial.matrix, shape)
-        matches = _Matches.between(self._drawn(self.a, np.eye(3), shape), drawn)
+        drawn = self._drawn(self.b_prime, trial.matrix, self.a.shape[:2])
+        matches = _Matches.between(self._whole_a, drawn)
         agreeing = matches.sources[matches.near(np.eye(3), COARSE)]
         explained = np.zeros(np.add(self.left.shape, 2 * AROUND), bool)
         explained[tuple((agreeing / CELL).astype(int).T + AROUND)] = True
@@ -330,9 +330,8 @@ class _Search:
 
     def _left_of_a(self) -> _Drawn:
         """A as it is, without what is left out."""
-        drawn = self._drawn(self.a, np.eye(3), self.a.shape[:2])
-        kept = drawn.features * self.left[..., None]
-        return drawn._replace(features=kept, seen=drawn.seen & self.left)
+        kept = self._whole_a.features * self.left[..., None]
+        return self._whole_a._replace(features=kept, seen=self._whole_a.seen & self.left)
 
     def _drawn(self, image: np.ndarray, matrix: np.ndarray, shape: Shape) -> _Drawn:
         """An image drawn through a map: its features less their mean, of length 1."""

@@ -8,14 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import HOPELESS
-from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.folders import PROVENANCE
+from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
-from dia_pipeline.store.state import read_state, state_files, write_state
+from dia_pipeline.store.state import state_files, write_state
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
 """Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
@@ -71,11 +69,9 @@ def confidences(plan: Plan) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for variant in plan.variants:
         for pair in plan.config.pairs:
-            with suppress(ArtefactError, *MALFORMED):
-                record = read_state(plan.folder(variant, pair) / PROVENANCE)
-                confidence = record["pose"]["confidence"]
-                if confidence is not None:
-                    found.setdefault(variant, {})[pair.name] = confidence
+            pose = read_provenance(plan.folder(variant, pair)).get("pose", {})
+            if pose.get("confidence") is not None:
+                found.setdefault(variant, {})[pair.name] = pose["confidence"]
     return found
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 from dia_pipeline.errors import JobError, describe, is_expected, reason_and_remedy
 from dia_pipeline.runs.config import Pair
@@ -48,10 +49,14 @@ def planned_graph(
     backbone = Backbone.read(plan.weights(settings.backbone))
     folder = plan.folder(variant, pair)
     times = Times(plan.times(variant, pair))
-    combined = plan.combines(variant, pair)
-    kind = ReferencesGraph if combined else PairGraph
-    graph = kind(pair, settings, backbone, folder, job, times.clock, image).artefacts
-    if measured and not combined:
+
+    def graph_of(one: Pair, own: Path, rank: int = 0) -> PairGraph:
+        return PairGraph(one, settings, backbone, own, job, times.clock, image, rank)
+
+    if plan.combines(variant, pair):
+        return ReferencesGraph(pair, settings, folder, graph_of).artefacts
+    graph = graph_of(pair, folder).artefacts
+    if measured:
         graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
     return graph
 

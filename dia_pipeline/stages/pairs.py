@@ -11,7 +11,7 @@ given one, `features_drawn` take the place of its features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -66,13 +66,13 @@ class PairGraph:
         self._clock = clock
         self._rank = rank
         self._a_prime = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
-        self._images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
+        self.images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
         self._guides: dict[str, Input] = {
             name: File(path) if name == "points" else image(path)
             for name, path in pair.guides.items()
         }
         if self._guides:
-            self._guides |= self._images
+            self._guides |= self.images
 
     @cached_property
     def artefacts(self) -> Graph:
@@ -89,7 +89,7 @@ class PairGraph:
 
     def _features(self) -> Graph:
         """The pose; the features of both images, and of B' in its pose unless that is given."""
-        a, b_prime = self._images.values()
+        a, b_prime = self.images.values()
         graph: Graph = {
             "pose": self._pose(),
             "features_a": features_of(a, self._matching, self._job),
@@ -109,7 +109,7 @@ class PairGraph:
             stage="features",
             name="pose",
             settings={**decided, "weights": self._matching.backbone.digest},
-            inputs=self._images,
+            inputs=self.images,
             make=self.find_pose,
             writer=self._job.writer,
         )
@@ -121,7 +121,7 @@ class PairGraph:
             stage="features",
             name="features",
             settings=self._matching.decide_features,
-            inputs={"pixels": self._images["b_prime"], "pose": pose},
+            inputs={"pixels": self.images["b_prime"], "pose": pose},
             make=self.draw_features,
             writer=self._job.writer,
         )
@@ -155,7 +155,7 @@ class PairGraph:
             settings={},
             inputs={"finest": list(levels.values())[-1]},
             make=self.gather if by_level else self.match,
-            needs=levels if by_level else {**self._images, **self._guides},
+            needs=levels if by_level else {**self.images, **self._guides},
             clock=nullcontext if by_level else self._warm_clock,
             writer=self._job.writer,
         )
@@ -168,7 +168,7 @@ class PairGraph:
             stage="level5" if self._job.checkpoint == "level" else "pair",
             name="nnf",
             settings=settings,
-            inputs={**self._images, **self._a_prime},
+            inputs={**self.images, **self._a_prime},
             make=self.match_images,
             clock=self._warm_clock,
             writer=self._job.writer,
@@ -181,9 +181,9 @@ class PairGraph:
             stage="aggregate",
             name="results",
             settings=self.settings.deciding(Step.RESULTS),
-            inputs={"nnf": nnf, **self._images},
+            inputs={"nnf": nnf, **self.images},
             make=self.aggregate,
-            needs={"nnf": nnf, **{name: Whole(image) for name, image in self._images.items()}},
+            needs={"nnf": nnf, **{name: Whole(image) for name, image in self.images.items()}},
         )
 
     @contextmanager
@@ -318,7 +318,7 @@ class PairGraph:
             unpack_levels(nnf.arrays),
             self.settings,
             _pose_of(nnf),
-            _deep(a, b_prime, self.settings.depth),
+            deep((a, b_prime), self.settings.depth),
         )
         return write_results(self.folder, a, b_prime, result, self.settings, nnf.attributes)
 
@@ -330,11 +330,12 @@ def _pose_of(content: Content) -> Pose:
     return Pose.read(content.attributes["pose"])
 
 
-def _deep(a: Picture, b_prime: Picture, depth: str | int) -> tuple[np.ndarray, np.ndarray] | None:
-    """A and B' as float32 in grey levels, if the results are to have 16 bits."""
-    if depth == 8 or (depth == "auto" and a.deep is None and b_prime.deep is None):
+def deep(pictures: Iterable[Picture], depth: str | int) -> tuple[np.ndarray, ...] | None:
+    """Pictures as float32 in grey levels, if the results are to have 16 bits."""
+    pictures = tuple(pictures)
+    if depth == 8 or (depth == "auto" and all(each.deep is None for each in pictures)):
         return None
-    return a.grey_levels, b_prime.grey_levels
+    return tuple(each.grey_levels for each in pictures)
 
 
 def run_pair(
@@ -366,5 +367,7 @@ def run_pair(
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
     pair = Pair(folder.name, a, b_prime, guides=guides)
     graph = PairGraph(pair, settings, backbone, folder, job)
-    graph.artefacts["results"].ensure()
-    return _pose_of(graph.artefacts["nnf"].read())
+    provenance = graph.artefacts["results"].ensure()
+    from dia_pipeline.algorithm.pose import Pose
+
+    return Pose.read(provenance["pose"])

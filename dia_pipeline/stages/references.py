@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -14,17 +13,17 @@ from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Networks, find_backbone
-from dia_pipeline.stages.pairs import PairGraph
-from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, Input, Whole
+from dia_pipeline.stages.pairs import PairGraph, deep
+from dia_pipeline.store.artefacts import Artefact, Graph, Input, Whole
 from dia_pipeline.store.folders import Folder, Written, check_inputs
-from dia_pipeline.store.provenance import Backbone, describe_image
+from dia_pipeline.store.provenance import describe_image
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
     from dia_pipeline.io.images import Picture
 
 
-POSES = 2
+SEVERAL = 2
 """The poses in which every B' is matched for `pose: several`."""
 
 
@@ -33,7 +32,8 @@ class ReferencesGraph:
 
     Args:
         pair: its `b_prime` is the first reference, its `references` are the others.
-        folder, job, clock, image: as those of `PairGraph`.
+        folder: of the results.
+        graph_of: the graph of a pair of one reference, in a folder, in which of several poses.
 
     Raises:
         SettingsError: the matcher has no energies by which to choose.
@@ -43,28 +43,18 @@ class ReferencesGraph:
         self,
         pair: Pair,
         settings: Settings,
-        backbone: Backbone,
         folder: Path,
-        job: Job,
-        clock: Callable = nullcontext,
-        image: Callable[[str], ImageFile] = ImageFile,
+        graph_of: Callable[[Pair, Path, int], PairGraph],
     ):
         check_references(pair, settings)
         self.settings = settings
         self.folder = folder
-        self._a = image(pair.a)
-        ranks = range(POSES if settings.pose == "several" else 1)
+        ranks = range(SEVERAL if settings.pose == "several" else 1)
         used = [(path, rank) for path in (pair.b_prime, *pair.references) for rank in ranks]
-        self._b_primes = [image(path) for path, _ in used]
         self.pairs = [
-            PairGraph(
+            graph_of(
                 Pair(f"{pair.name}-{number}", pair.a, path, guides=pair.guides),
-                settings,
-                backbone,
                 folder / "references" / str(number),
-                job,
-                clock,
-                image,
                 rank,
             )
             for number, (path, rank) in enumerate(used, 1)
@@ -84,16 +74,17 @@ class ReferencesGraph:
     def _results(self, fields: list[Artefact]) -> Folder:
         """A' of all references, and which of them served where."""
         nnf: dict[str, Input] = {f"nnf_{n}": each for n, each in enumerate(fields, 1)}
-        b_primes = {f"b_prime_{n}": each for n, each in enumerate(self._b_primes, 1)}
+        a = self.pairs[0].images["a"]
+        b_primes = {f"b_prime_{n}": each.images["b_prime"] for n, each in enumerate(self.pairs, 1)}
         whole = {name: Whole(image) for name, image in b_primes.items()}
         return Folder(
             self.folder,
             stage="aggregate",
             name="references",
             settings=self.settings.deciding(Step.RESULTS),
-            inputs={"a": self._a, **nnf, **b_primes},
+            inputs={"a": a, **nnf, **b_primes},
             make=self.combine,
-            needs={"a": Whole(self._a), **nnf, **whole},
+            needs={"a": Whole(a), **nnf, **whole},
         )
 
     def combine(self, a: Picture, **found: Any) -> Written:
@@ -109,10 +100,7 @@ class ReferencesGraph:
         settings, numbers = self.settings, range(1, len(self.pairs) + 1)
         pictures: list[Picture] = [found[f"b_prime_{number}"] for number in numbers]
         fields = [found[f"nnf_{number}"] for number in numbers]
-        deep = settings.depth == 16 or (
-            settings.depth == "auto" and any(each.deep is not None for each in (a, *pictures))
-        )
-        shown = [each.grey_levels if deep else each.pixels for each in (a, *pictures)]
+        shown = deep((a, *pictures), settings.depth) or [each.pixels for each in (a, *pictures)]
         poses = [Pose.read(nnf.attributes["pose"]) for nnf in fields]
         references = [
             Reference(picture.pixels, own, unpack_levels(nnf.arrays), pose)
@@ -137,7 +125,7 @@ class ReferencesGraph:
             "pose": asdict(max(poses, key=lambda pose: pose.confidence or 0)),
         }
         made = [*images, "sources.png"]
-        if len({each.path for each in self._b_primes}) == 1:
+        if len({each.pair.b_prime for each in self.pairs}) == 1:
             write_flo(self.folder / "flow_ab.flo", flow_from_nnf(nnf))
             made.append("flow_ab.flo")
         return Written(made, about)
@@ -185,7 +173,10 @@ def run_references(
     check_folder(folder)
     backbone = find_backbone(settings.backbone)[0]
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
-    graph = ReferencesGraph(pair, settings, backbone, folder, job)
-    for artefact in graph.artefacts.values():
+
+    def graph_of(one: Pair, own: Path, rank: int) -> PairGraph:
+        return PairGraph(one, settings, backbone, own, job, rank=rank)
+
+    for artefact in ReferencesGraph(pair, settings, folder, graph_of).artefacts.values():
         if artefact.stage == "aggregate":
             artefact.ensure()

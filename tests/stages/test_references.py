@@ -54,6 +54,13 @@ def matched(a, b_primes, network, settings):
     ]
 
 
+def written(name, a, b_primes):
+    """The pair with both references as files of the working directory."""
+    for file, image in zip(("a", "left", "right"), (a, *b_primes), strict=True):
+        Image.fromarray(image).save(f"{file}.png")
+    return Pair(name, "a.png", "left.png", references=("right.png",))
+
+
 def test_every_half_is_taken_from_the_reference_that_shows_it(halves, network):
     a, b_primes = halves
     settings = resolve(DRAFT)
@@ -105,10 +112,7 @@ def test_the_map_of_sources_has_a_colour_for_each():
 
 def test_the_results_tell_which_served_and_are_made_once(halves, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    a, b_primes = halves
-    for name, image in (("a", a), ("left", b_primes[0]), ("right", b_primes[1])):
-        Image.fromarray(image).save(f"{name}.png")
-    pair = Pair("out", "a.png", "left.png", references=("right.png",))
+    pair = written("out", *halves)
     for _ in range(2):
         run_references(pair, tmp_path / "out", resolve(DRAFT))
     about = json.loads((tmp_path / "out/provenance.json").read_text())
@@ -125,10 +129,7 @@ def test_the_results_tell_which_served_and_are_made_once(halves, tmp_path, monke
 
 def test_the_workflow_makes_the_same_by_level(halves, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    a, b_primes = halves
-    for name, image in (("a", a), ("left", b_primes[0]), ("right", b_primes[1])):
-        Image.fromarray(image).save(f"{name}.png")
-    pair = Pair("pair", "a.png", "left.png", references=("right.png",))
+    pair = written("pair", *halves)
     plan = make_plan(Path("results"), (pair,), settings=DRAFT)
     work(plan)
     assert not summarise(plan).failed["hierarchical"]
