@@ -56,14 +56,14 @@ def run(
     if settings.pose == "several":
         raise SettingsError("pose", "'several' is not possible here", "dia run knows it")
     images = as_image(a, "a"), as_image(b_prime, "b_prime")
-    labels, found = None, None
-    if labels_a is not None and labels_b_prime is not None:
-        labels = as_image(labels_a, "labels_a"), as_image(labels_b_prime, "labels_b_prime")
+    of_a = None if labels_a is None else as_image(labels_a, "labels_a")
+    of_b_prime = None if labels_b_prime is None else as_image(labels_b_prime, "labels_b_prime")
+    found = None
     if points is not None:
         of_file = isinstance(points, (str, PathLike))
         shapes = images[0].shape, images[1].shape
         found = (read_points if of_file else unit_points)(points, *shapes)
-    guidance = make_guidance(*images, labels, found, settings.guidance)
+    guidance = make_guidance(*images, of_a, of_b_prime, found, settings.guidance)
     network = None
     if settings.matcher in FEATURE_MATCHERS:
         network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)

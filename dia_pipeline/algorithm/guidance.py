@@ -86,7 +86,8 @@ class Guidance:
 def make_guidance(
     a: np.ndarray,
     b_prime: np.ndarray,
-    labels: tuple[np.ndarray, np.ndarray] | None,
+    labels_a: np.ndarray | None,
+    labels_b_prime: np.ndarray | None,
     points: np.ndarray | None,
     weight: float,
 ) -> Guidance | None:
@@ -94,15 +95,18 @@ def make_guidance(
 
     Args:
         a, b_prime: (H, W, 3), the images.
-        labels: images (h, w, 3) uint8 of any sizes, whose colours are the labels of A and of B'.
+        labels_a, labels_b_prime: images (h, w, 3) uint8 of any sizes, whose colours are labels.
         points: (N, 4), y and x in A and in B', both in unit coordinates.
 
     Raises:
         GuidanceError: the labels cannot be used.
     """
-    if labels is None and points is None:
+    labels = [each for each in (labels_a, labels_b_prime) if each is not None]
+    if not labels and points is None:
         return None
-    maps = None if labels is None else labels_of(*labels)
+    if len(labels) == 1:
+        raise GuidanceError("labels", "those of one image are missing", "give those of both")
+    maps = labels_of(*labels) if labels else None
     chosen = np.empty((0, 4)) if points is None else points
     return Guidance(weight, maps, chosen, (a.shape[:2], b_prime.shape[:2]))
 

@@ -166,6 +166,26 @@ def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settin
     return resolve({**fixed, **merge(config.settings, pair.options, config.variants[variant])})
 
 
+def check_references(pair: Pair, settings: Settings) -> None:
+    """Make sure that a pair with several references is possible.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    if settings.matcher in MATCHERS:
+        raise SettingsError(
+            "references",
+            f"matcher {settings.matcher} is not possible with several references",
+            "it has no energies by which to choose; take hierarchical",
+        )
+    if pair.guides and pair.references:
+        raise SettingsError(
+            "references",
+            "labels and points are those of one B'",
+            "leave them out, or the references",
+        )
+
+
 def _report(problems: list[str]) -> str:
     count = "one thing is" if len(problems) == 1 else f"{len(problems)} things are"
     lines = [f"{count} wrong with the configuration:"]
@@ -227,14 +247,11 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
             tried.add(combination)
             try:
                 chosen = pair_settings(config, variant, pair)
+                if isinstance(pair, Pair) and pair.references:
+                    check_references(pair, chosen)
             except SettingsError as error:
                 yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
                 continue
-            if isinstance(pair, Pair) and pair.references and chosen.matcher in MATCHERS:
-                yield (
-                    f"{source}, variant {variant!r} with {pair.name!r}: matcher {chosen.matcher} "
-                    "is not possible with several references: it has no energies to choose by"
-                )
             if isinstance(pair, Sequence) and not all(
                 getattr(chosen, name) == value for name, value in OF_SEQUENCES.items()
             ):

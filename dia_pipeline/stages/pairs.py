@@ -289,10 +289,8 @@ class PairGraph:
         from dia_pipeline.io.points import read_points
 
         found = read_points(points, a.shape, b_prime.shape) if points else None
-        labels = None
-        if labels_a is not None and labels_b_prime is not None:
-            labels = labels_a, labels_b_prime
-        return make_guidance(a, b_prime, labels, found, self.settings.guidance)
+        weight = self.settings.guidance
+        return make_guidance(a, b_prime, labels_a, labels_b_prime, found, weight)
 
     def match_images(
         self, a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None = None

@@ -8,10 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dia_pipeline.declarations import SettingsError
 from dia_pipeline.io.files import check_folder
-from dia_pipeline.runs.config import Pair
-from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
+from dia_pipeline.runs.config import Pair, check_references
+from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.jobs import Job, Networks, find_backbone
 from dia_pipeline.stages.pairs import PairGraph, deep
 from dia_pipeline.store.artefacts import Artefact, Graph, Input, Whole
@@ -129,26 +128,6 @@ class ReferencesGraph:
             write_flo(self.folder / "flow_ab.flo", flow_from_nnf(nnf))
             made.append("flow_ab.flo")
         return Written(made, about)
-
-
-def check_references(pair: Pair, settings: Settings) -> None:
-    """Make sure that a pair with several references is possible.
-
-    Raises:
-        SettingsError: it is not.
-    """
-    if settings.matcher not in FEATURE_MATCHERS:
-        raise SettingsError(
-            "matcher",
-            f"{settings.matcher} is not possible with several references",
-            "it has no energies by which to choose; take hierarchical",
-        )
-    if pair.guides and pair.references:
-        raise SettingsError(
-            "references",
-            "labels and points are those of one B'",
-            "leave them out, or the references",
-        )
 
 
 def run_references(

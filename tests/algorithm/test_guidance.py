@@ -85,7 +85,13 @@ def test_guides_turn_with_b_prime(labels):
 
 def test_nothing_said_is_no_guidance():
     image = np.zeros((20, 20, 3), np.uint8)
-    assert make_guidance(image, image, None, None, 1.0) is None
+    assert make_guidance(image, image, None, None, None, 1.0) is None
+
+
+def test_labels_of_one_image_alone_are_refused():
+    image = np.zeros((20, 20, 3), np.uint8)
+    with pytest.raises(GuidanceError, match="those of one image are missing"):
+        dia_pipeline.run(image, image, labels_a=halves(RED, BLUE), backbone="vgg16")
 
 
 @pytest.fixture(scope="module")
