@@ -1,7 +1,8 @@
 """Pose: how B' must be mirrored, turned, scaled and moved so that it stands as A does.
 
 B' is drawn in many ways and compared with A by its features: the pose whose matches agree best
-is refined. What is found counts only where it is certain, and more than a small change.
+is refined. What is found counts only where it is certain, more than a small change, and where the
+matches agree better for it.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ TURNS = range(0, 360, TURN)
 SHRINKING = 0.6
 """By so much one of the images is shrunk in two of the trials."""
 
-RIVALS = 2
-"""Of the poses of another kind so many are refined too, to be compared with the best one."""
+OTHERS = 2
+"""Of the poses of another kind than the best one so many are refined too."""
 
 REFINEMENTS = 4
 """Times that B' is drawn anew by the pose found so far."""
@@ -89,11 +90,8 @@ AROUND = 2
 MIN_SCORE = 0.12
 """The score of a certain pose; pairs with none in common stay below it."""
 
-MIN_RATIO = 1.12
-"""By so much must a pose that is mirrored or turned by more than TURN exceed any upright one."""
-
-MIN_RATIO_MIRRORED = 1.2
-"""The same of one that does nothing but mirror: with a face, the search copes as well without."""
+MIN_GAIN = 1.1
+"""So much better must the images match for it; upright faces of two people reach 1.03."""
 
 SAME_TURN, SAME_SCALE = 10.0, 1.2
 """Up to so many degrees and this factor a pose is as good as none: the search copes with it."""
@@ -128,7 +126,7 @@ class Pose:
         if self.found is None:
             return "B' mirrored" if self.matrix == MIRRORED else ""
         if not self.found.certain:
-            return f"B' as given: no pose is certain (score {self.found.score:.2f})"
+            return f"B' as given: no pose is certain ({self.found.figures})"
         if self.matrix == AS_GIVEN:
             return f"B' as given: it stands as A does (score {self.found.score:.2f})"
         return f"B' drawn in its pose: {self.found}"
@@ -159,22 +157,21 @@ class Found:
         scale: by how much it is larger than in A, if both images have the same longest side.
         mirrored: whether it is mirrored, before it is turned.
         score: how well the matches agree, from 0 to 1.
-        rival: the score of the best upright pose, where this one is mirrored or turned by more
-            than TURN; else 0.
+        gain: how much better the images match where they cover each other in this pose: by the
+            sum of the similarities, in proportion to that of B' as it is given.
     """
 
     turn: float
     scale: float
     mirrored: bool
     score: float
-    rival: float
+    gain: float
 
     @property
     def certain(self) -> bool:
         """Whether the pose is to be trusted."""
-        mirrors_alone = self.mirrored and self.right_angles == 0
-        ratio = MIN_RATIO_MIRRORED if mirrors_alone else MIN_RATIO
-        return self.score >= max(MIN_SCORE, ratio * self.rival)
+        as_given = self.right_angles == 0 and not self.mirrored
+        return self.score >= MIN_SCORE and (as_given or self.gain >= MIN_GAIN)
 
     @property
     def right_angles(self) -> int | None:
@@ -186,7 +183,11 @@ class Found:
     def __str__(self) -> str:
         parts = ["mirrored"] if self.mirrored else []
         parts += [f"turned by {round(self.turn)} degrees", f"scale {self.scale:.2f}"]
-        return f"{', '.join(parts)} (score {self.score:.2f}, upright {self.rival:.2f})"
+        return f"{', '.join(parts)} ({self.figures})"
+
+    @property
+    def figures(self) -> str:
+        return f"score {self.score:.2f}, gain {self.gain:.2f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,12 +251,13 @@ def search(
     sides = [image.shape[:2] for image in (search.a, search.b_prime)]
     enough = min(*sides[0], *sides[1]) >= MIN_SIDE
     while enough and search.left.mean() >= MIN_LEFT:
-        best, rival = search.best()
+        best = search.best()
         in_units = np.linalg.inv(resizing(sides[1])) @ best.matrix @ resizing(sides[0])
         scale = factor_of(best.matrix) * max(sides[0]) / max(sides[1])
-        yield in_units, Found(best.turn, scale, best.mirrored, best.score, rival)
+        gain = search.gain(best)
+        yield in_units, Found(best.turn, scale, best.mirrored, best.score, gain)
         search.leave_out(best)
-    yield GIVEN.matrix, Found(0.0, 1.0, False, 0.0, 0.0)
+    yield GIVEN.matrix, Found(0.0, 1.0, False, 0.0, 1.0)
 
 
 def _score(trial: _Trial) -> float:
@@ -273,16 +275,20 @@ class _Search:
         self._whole_a = self._drawn(a, np.eye(3), a.shape[:2])
         self.left = np.ones(self._whole_a.seen.shape, bool)
 
-    def best(self) -> tuple[_Trial, float]:
-        """The best pose of what is left of A, and the score of its upright rival (see `Found`)."""
+    def best(self) -> _Trial:
+        """The best pose of what is left of A."""
         first = sorted(self.trials(), key=_score, reverse=True)
         others = [trial for trial in first if trial.differs(first[0])]
-        upright = [trial for trial in first if not trial.differs(GIVEN)]
-        chosen = dict.fromkeys([*first[:1], *others[:RIVALS], *upright[:1]])
-        refined = [self.refined(trial) for trial in chosen]
-        best = max(refined, key=_score, default=GIVEN)
-        rivals = (each.score for each in refined if not each.differs(GIVEN))
-        return best, max(rivals, default=0.0) if best.differs(GIVEN) else 0.0
+        refined = map(self.refined, [*first[:1], *others[:OTHERS]])
+        return max(refined, key=_score, default=GIVEN)
+
+    def gain(self, trial: _Trial) -> float:
+        """How much better what is left of A matches in a pose than as given (see `Found`)."""
+        a = self._left_of_a()
+        posed = self._drawn(self.b_prime, trial.matrix, self.a.shape[:2])
+        given = self._drawn(self.b_prime, np.eye(3), self.b_prime.shape[:2])
+        found = (_Matches.between(a, drawn).agreement(posed.seen) for drawn in (posed, given))
+        return next(found) / max(next(found), 1.0)  # nothing may match as given
 
     def leave_out(self, trial: _Trial) -> None:
         """Leave out what of A agrees with a pose."""
@@ -290,7 +296,7 @@ class _Search:
         matches = _Matches.between(self._whole_a, drawn)
         agreeing = matches.sources[matches.near(np.eye(3), COARSE)]
         explained = np.zeros(np.add(self.left.shape, 2 * AROUND), bool)
-        explained[tuple((agreeing / CELL).astype(int).T + AROUND)] = True
+        explained[_cells(agreeing + AROUND * CELL)] = True
         closed = ndimage.binary_closing(explained, iterations=AROUND)
         self.left &= ~closed[AROUND:-AROUND, AROUND:-AROUND]
 
@@ -400,6 +406,10 @@ class _Matches:
         """How well matches within so many cells of a map agree, over all of A: 0 to 1."""
         return float(self.similarities[self.near(matrix, cells)].sum() / self.cells)
 
+    def agreement(self, seen: np.ndarray) -> float:
+        """The sum of the similarities where A is seen."""
+        return float(self.similarities[seen[_cells(self.sources)]].sum())
+
     def similarity(self, seed: int) -> np.ndarray | None:
         """The map that turns, scales and shifts, with which most inner matches agree."""
         inner = np.flatnonzero(self.inner)
@@ -443,6 +453,11 @@ class _Matches:
         """Which matches lie within so many cells of where a map leads, (N,)."""
         misses = np.linalg.norm(moved(matrix, self.sources) - self.targets, axis=1)
         return misses <= cells * CELL
+
+
+def _cells(points: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The cells that points in pixels lie in, as an index."""
+    return tuple((points / CELL).astype(int).T)
 
 
 def _sound(matrix: np.ndarray) -> bool:

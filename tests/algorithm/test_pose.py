@@ -94,28 +94,28 @@ def test_small_and_narrow_images_are_searched_in_peace(network, shape):
 
 
 def test_what_counts_as_certain():
-    upright, mirrored = Found(3, 1.1, False, 0.13, 0), Found(0, 1, True, 0.3, 0.26)
-    assert upright.certain and upright.right_angles == 0
-    assert not mirrored.certain and Found(0, 1, True, 0.32, 0.26).certain
-    assert Found(0, 0.7, True, 0.3, 0.26).certain and not Found(90, 1, True, 0.3, 0.28).certain
-    assert not Found(90, 1, False, 0.11, 0).certain
-    assert Found(-178, 1, False, 0.3, 0).right_angles == -180
-    assert Found(80, 1, False, 0.3, 0).right_angles is None
-    assert Found(0, 1.3, False, 0.3, 0).right_angles is None
+    as_given = Found(3, 1.1, False, 0.13, 0.9)
+    assert as_given.certain and as_given.right_angles == 0
+    assert Found(0, 1, True, 0.13, 1.11).certain and not Found(0, 1, True, 0.3, 1.09).certain
+    assert not Found(20, 0.8, False, 0.3, 1).certain and not Found(90, 1, False, 0.11, 3).certain
+    assert Found(-178, 1, False, 0.3, 2).right_angles == -180
+    assert Found(80, 1, False, 0.3, 2).right_angles is None
+    assert Found(0, 1.3, False, 0.3, 2).right_angles is None
 
 
 def test_a_pose_can_be_kept_and_told():
-    found = Found(30.2, 0.7, True, 0.4, 0.1)
+    found = Found(30.2, 0.7, True, 0.4, 1.6)
     assert Pose.read(asdict(Pose(MIRRORED, found))) == Pose(MIRRORED, found)
     kept = Pose(MIRRORED, found, 0.9)
     assert Pose.read(asdict(kept)) == kept and kept.match == "sound (confidence 0.90)"
     assert str(Pose()) == "" == Pose().match and str(Pose(MIRRORED)) == "B' mirrored"
     assert str(Pose(MIRRORED, found)) == (
-        "B' drawn in its pose: mirrored, turned by 30 degrees, scale 0.70 "
-        "(score 0.40, upright 0.10)"
+        "B' drawn in its pose: mirrored, turned by 30 degrees, scale 0.70 (score 0.40, gain 1.60)"
     )
-    unsure, near = Found(30, 1, False, 0.05, 0), Found(3, 1, False, 0.25, 0)
-    assert str(Pose(AS_GIVEN, unsure)) == "B' as given: no pose is certain (score 0.05)"
+    unsure, near = Found(30, 1, False, 0.05, 1.1), Found(3, 1, False, 0.25, 1)
+    assert str(Pose(AS_GIVEN, unsure)) == (
+        "B' as given: no pose is certain (score 0.05, gain 1.10)"
+    )
     assert str(Pose(AS_GIVEN, near)) == "B' as given: it stands as A does (score 0.25)"
     assert Pose(confidence=0.1).hopeless and not kept.hopeless and not Pose().hopeless
 
