@@ -91,7 +91,7 @@ MIN_SCORE = 0.12
 """The score of a certain pose; pairs with none in common stay below it."""
 
 MIN_GAIN = 1.1
-"""So much better must the images match for it; upright faces of two people reach 1.03."""
+"""So much better must the images match for it; most pairs of upright faces stay below."""
 
 SAME_TURN, SAME_SCALE = 10.0, 1.2
 """Up to so many degrees and this factor a pose is as good as none: the search copes with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -21,6 +22,9 @@ from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS
 
 WIDTH = 7.0
 """Inches: the text width of most papers."""
+
+LABEL = 36
+"""Longer names of variants are broken into lines of so many letters."""
 
 COLOURS = {"hierarchical": "#c2410c", "layer-independent": "#1d4ed8"}
 BASELINE = "#57534e"
@@ -58,7 +62,10 @@ def plot_accuracy(
         matchers: the matcher of every variant, in the order in which they are listed.
     """
     rows = {variant: -row for row, variant in enumerate(matchers)}
-    with _figure(path, len(columns), 0.5 + 0.19 * len(rows), sharey=True) as (panels,):
+    names = [textwrap.fill(variant, LABEL) for variant in rows]
+    lines = max(name.count("\n") + 1 for name in names)
+    height = 1 + (0.06 + 0.13 * lines) * len(rows)
+    with _figure(path, len(columns), height, sharey=True) as (panels,):
         for axes, column in zip(panels, columns, strict=True):
             found = _estimates(measures[column.measure])
             for variant, one in found.items():
@@ -70,7 +77,7 @@ def plot_accuracy(
                 axes.axvline(first.mean, color=COLOURS["hierarchical"], lw=0.6, ls=(0, (3, 3)))
             axes.set(xlabel=f"accuracy, {column.heading}", xlim=(0, None))
             axes.grid(axis="x")
-        panels[0].set_yticks([*rows.values()], [*rows])
+        panels[0].set_yticks([*rows.values()], names)
         panels[0].set_ylim(-len(rows) + 0.3, 0.7)
         for axes in panels:
             axes.tick_params(axis="y", length=0)
@@ -94,6 +101,7 @@ def plot_time(path: Path, measures: Measures, column: Column, matchers: Mapping[
         )
         axes.grid()
         axes.xaxis.set_major_formatter(matplotlib.ticker.StrMethodFormatter("{x:g}"))
+        axes.xaxis.set_minor_formatter(matplotlib.ticker.LogFormatter(minor_thresholds=(1, 0.5)))
         axes.margins(x=0.1)
         _label(axes, points)
         _legend(axes.figure, matchers)
@@ -121,7 +129,7 @@ def plot_levels(
                     else {"lw": 0.6, "alpha": 0.4}
                 )
                 means = [one.mean for one in found.values()]
-                axes.plot([*found], means, color=COLOURS[matcher], **style)
+                axes.plot([*found], means, color=COLOURS[matcher], clip_on=False, **style)
             axes.set(title=column.heading, xlabel="level", xticks=LEVELS, ylim=(0, None))
             axes.invert_xaxis()
             axes.grid()
@@ -177,7 +185,7 @@ def _figure(
 
 
 def _point(axes: Axes, position: tuple[float, float], colour: str) -> None:
-    axes.plot(*position, "o", color=colour, ms=4, mec="white", mew=0.5)
+    axes.plot(*position, "o", color=colour, ms=4, mec="white", mew=0.5, clip_on=False)
 
 
 def _legend(figure: Figure, matchers: Mapping[str, str]) -> None:
@@ -203,7 +211,7 @@ def _label(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
         for distance, angle in product((6, *range(14, 150, 8)), np.radians(_ANGLES)):
             offset = distance * np.array([np.cos(angle), np.sin(angle)])
             text = axes.annotate(
-                name,
+                textwrap.fill(name, LABEL),
                 point,
                 offset,
                 textcoords="offset points",

@@ -56,6 +56,35 @@ def test_dots_are_means_and_bars_their_intervals(measures, tmp_path, drawn):
         assert low < mean < high
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["only"], ["first", "alone"], ["a name of four words " * 4, "another-with-hyphens-" * 4]],
+)
+def test_few_rows_and_long_names_are_drawn_apart(measures, tmp_path, drawn, names):
+    matchers = dict(zip(names, MATCHERS.values(), strict=False))
+    renamed = {
+        measure: dict(zip(names, values.values(), strict=False))
+        for measure, values in measures.items()
+    }
+    plots.plot_accuracy(tmp_path / "accuracy", renamed, ACCURACY, matchers)
+    figure = drawn()
+    figure.draw_without_rendering()
+    first = figure.axes[0]
+    labels = [Text.get_window_extent(label) for label in first.get_yticklabels()]
+    assert not any(one.overlaps(two) for n, one in enumerate(labels) for two in labels[:n])
+    assert not any(label.overlaps(axes.bbox) for label in labels for axes in figure.axes)
+    assert not figure.legends[0].get_window_extent().overlaps(first.bbox)
+    assert all(axes.bbox.width > 0.15 * figure.bbox.width for axes in figure.axes)
+
+
+def test_the_best_point_is_drawn_whole(measures, tmp_path, drawn):
+    for plot in (plots.plot_time, plots.plot_levels):
+        columns = ACCURACY[-1] if plot is plots.plot_time else ACCURACY
+        plot(tmp_path / "plot", measures, columns, MATCHERS)
+        points = [line for line in drawn().axes[0].lines if line.get_marker() == "o"]
+        assert points and not any(line.get_clip_on() for line in points)
+
+
 def test_every_variant_is_named_in_the_plot_of_times(measures, tmp_path, drawn):
     for values in measures["accuracy_5"].values():
         values.update(dict.fromkeys(values, 0.5))  # all at one place
