@@ -120,6 +120,30 @@ def sweep(
     conclude(plan, outcome, plan.summary)
 
 
+@app.command("compare", rich_help_panel="Comparisons")
+def compare_results(
+    first: Annotated[
+        Path,
+        typer.Argument(help="A folder that `dia run` wrote, or that of a variant of a run."),
+    ],
+    second: Annotated[Path, typer.Argument(help="Another one, with results of the same pairs.")],
+):
+    """Compare two settings, variants or runs on the pairs that they share: a verdict by measure."""
+    from dia_pipeline.evaluation.tables import compare_two
+    from dia_pipeline.stages.comparing_results import (
+        differing_settings,
+        in_both,
+        labels,
+        measure_both,
+    )
+
+    shared = in_both(first, second)
+    names = labels(first, second)
+    for setting, (one, two) in differing_settings(*next(iter(shared.values()))).items():
+        say(f"{setting}: {one} in {names[0]}, {two} in {names[1]}")
+    console.print(_shown(compare_two(measure_both(shared, names), *names)))
+
+
 def compare(plan: Plan) -> None:
     """Compare the variants by their measures: tables, plots, and figures of the pairs."""
     from dia_pipeline.runs.summary import summarise
@@ -127,13 +151,13 @@ def compare(plan: Plan) -> None:
 
     outcome = summarise(plan, "measure")
     for table in compare_variants(plan, outcome.made)[:1]:
-        console.print(_means(table))
+        console.print(_shown(table))
     say(f"All tables and figures: {plan.results}/table.md and beside it")
     conclude(plan, outcome, plan.comparison)
 
 
-def _means(table: Comparison) -> Table:
-    shown = Table("variant", box=SIMPLE_HEAD, collapse_padding=True)
+def _shown(table: Comparison) -> Table:
+    shown = Table(table.of, box=SIMPLE_HEAD, collapse_padding=True)
     for heading in table.headings:
         shown.add_column(heading, justify="right")
     for variant, cells in table.rows.items():

@@ -78,11 +78,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A row of cells for every variant, under a heading for every cell."""
+    """A row of cells for every variant, or whatever `of` says, under a heading for every cell."""
 
     caption: str
     headings: list[str]
     rows: dict[str, list[Cell]]
+    of: str = "variant"
 
 
 def write_csv(path: Path, measures: Measures) -> None:
@@ -116,6 +117,43 @@ def make_tables(
         _means("Measures that need no truth, but for the last SSIM.", measures, WITHOUT_TRUTH),
     ]
     return [table for table in tables if len(table.headings) > 1]
+
+
+def compare_two(measures: Measures, first: str, second: str) -> Table:
+    """Two sets of results by every measure that both have, on the same pairs, with a verdict.
+
+    A set is called better where the interval of the differences excludes zero; of a single pair,
+    which has no interval, by the difference alone.
+    """
+    rows = {}
+    for column in (*ACCURACY, *KEYPOINTS, *OTHERS, *IMAGES, *WITHOUT_TRUTH):
+        values = measures.get(column.measure, {})
+        one, two = values.get(first, {}), values.get(second, {})
+        found = compare(two, one)
+        if found is None:
+            continue
+        means = [estimate([each[pair] for pair in two if pair in one]) for each in (one, two)]
+        won = (found.larger, found.smaller)[:: column.better or 1]
+        rows[column.heading] = [
+            *(_cell(each, column.digits, interval=False) for each in means),
+            _cell(found.difference, column.digits + 1, found.difference.excludes_zero, "+"),
+            Cell(f"{won[0]} : {won[1]}" if column.better else ""),
+            Cell(_verdict(found.difference, column, first, second)),
+        ]
+    caption = f"{second} against {first}, pair by pair, with 95 % intervals."
+    headings = [first, second, "difference", "better : worse", "verdict"]
+    return Table(caption, headings, rows, of="measure")
+
+
+def _verdict(difference: Estimate, column: Column, first: str, second: str) -> str:
+    """Which of two is better by a measure, if any."""
+    if not column.better:
+        return ""
+    if difference.mean == 0:
+        return "neither"
+    if difference.count > 1 and not difference.excludes_zero:
+        return "not certain"
+    return second if column.better * difference.mean > 0 else first
 
 
 def markdown(tables: Iterable[Table]) -> str:
@@ -213,7 +251,7 @@ def _markdown(table: Table) -> str:
         return f"{text} [{cell.note}]" if cell.note else text
 
     headings = map(for_markdown, table.headings)
-    lines = [["variant", *headings], ["---", *("--:" for _ in table.headings)]]
+    lines = [[table.of, *headings], ["---", *("--:" for _ in table.headings)]]
     lines += [[for_markdown(name), *map(shown, cells)] for name, cells in table.rows.items()]
     return "\n".join([table.caption, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
@@ -234,7 +272,7 @@ def _latex(table: Table) -> str:
             rf"\caption{{{for_latex(table.caption)}}}",
             rf"\begin{{tabular}}{{l{'r' * len(table.headings)}}}",
             r"\toprule",
-            " & ".join(["variant", *map(for_latex, table.headings)]) + r" \\",
+            " & ".join([table.of, *map(for_latex, table.headings)]) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",

@@ -44,6 +44,20 @@ def flow_from_nnf(nnf: np.ndarray) -> np.ndarray:
     return (nnf - own)[..., ::-1].astype(np.float32)
 
 
+def nnf_from_flow(flow: np.ndarray) -> np.ndarray:
+    """The field of a displacement that is known everywhere: the inverse of `flow_from_nnf`.
+
+    Args:
+        flow: (H, W, 2) (u, v) in pixels, without NaN.
+
+    Returns:
+        (H, W, 2) int32 (y, x), absolute target coordinates.
+    """
+    height, width = flow.shape[:2]
+    own = np.mgrid[:height, :width].transpose(1, 2, 0)
+    return (own + np.rint(flow[..., ::-1])).astype(np.int32)
+
+
 def write_flo(path: str | Path, flow: np.ndarray) -> None:
     """Write flow (H, W, 2), (u, v) in pixels, NaN where unknown, as a Middlebury .flo file."""
     height, width = flow.shape[:2]

@@ -97,6 +97,40 @@ def test_a_sweep_shows_every_value(images):
     assert again.exit_code == 0 and not Path("out/directions-ab/pair/b.png").exists()
 
 
+def test_two_results_are_compared_by_every_measure(images):
+    for folder, blend in (("one", "0"), ("two", "4"), ("same", "4")):
+        assert dia("run", *images, "-o", folder, *DRAFT, "--blend", blend).exit_code == 0
+    told = dia("compare", "one", "two").output
+    assert "alphas: [0.4, 0.3, 0.2, 0.0] in one" in told
+    rows = {line[:25].strip(): line.split() for line in told.splitlines()}
+    a, two = (np.asarray(Image.open(path), float) for path in (images[0], "two/a_prime.png"))
+    assert a.shape == two.shape
+    means = [float(value) for value in rows["colour distance to B'"][4:6]]
+    assert means[0] != means[1] and rows["colour distance to B'"][-1] == (
+        "one" if means[0] < means[1] else "two"
+    )
+    same = dia("compare", "two", "same").output
+    assert "neither" in same and "alphas" not in same
+    assert not any(verdict in same for verdict in (" two \n", " same \n"))
+
+
+def test_what_cannot_be_compared_is_refused(images):
+    assert dia("run", *images, "-o", "one", *DRAFT).exit_code == 0
+    none = dia("compare", "one", "other")
+    assert none.exit_code == 2 and "error: other: there are no results of pairs" in none.stderr
+    Path("run/pair").mkdir(parents=True)
+    for path in Path("one").glob("*.*"):
+        Path("run/pair", path.name).write_bytes(path.read_bytes())
+    apart = dia("compare", "one", "run")
+    assert apart.exit_code == 2 and "error: run: it has no pair in common with" in apart.stderr
+    draw_image(Path("a.png"), 3)
+    changed = dia("compare", "run", "run")
+    assert changed.exit_code == 2 and "error: a.png: the image was changed" in changed.stderr
+    Path("a.png").unlink()
+    gone = dia("compare", "run", "run")
+    assert gone.exit_code == 2 and "error: a.png: run" in gone.stderr
+
+
 @pytest.mark.parametrize(
     ("over", "message"),
     [

@@ -6,7 +6,13 @@ import re
 import numpy as np
 import pytest
 
-from dia_pipeline.evaluation.tables import latex, make_tables, markdown, write_csv
+from dia_pipeline.evaluation.tables import (
+    compare_two,
+    latex,
+    make_tables,
+    markdown,
+    write_csv,
+)
 from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.stages.comparing import bases
@@ -126,3 +132,33 @@ def test_kinds_are_shown_as_they_are_written(measures):
     shown = [cell.strip() for cell in re.split(r"(?<!\\)\|", heading)[2:-1]]
     assert [re.sub(r"\\(.)", r"\1", cell) for cell in shown] == HOSTILE
     assert r"\input" not in latex(tables) and "<script>" not in markdown(tables)
+
+
+@pytest.mark.parametrize(
+    ("measure", "change", "verdict"),
+    [
+        ("accuracy_5", [0.1, 0.12, 0.09, 0.11], "new"),
+        ("accuracy_5", [-0.1, -0.12, -0.09, -0.11], "old"),
+        ("end_point_error", [0.1, 0.12, 0.09, 0.11], "old"),  # less is better
+        ("accuracy_5", [0.3, -0.3, 0.2, -0.25], "not certain"),
+        ("accuracy_5", [0.1], "new"),  # a single pair has no interval
+        ("accuracy_5", [0, 0], "neither"),
+        ("sharpness", [1, 1], ""),  # neither more nor less is better
+    ],
+)
+def test_a_verdict_is_given_where_the_pairs_agree(measure, change, verdict):
+    old = {pair: 0.5 for pair in PAIRS}
+    new = {pair: 0.5 + by for pair, by in zip(PAIRS, change, strict=False)}
+    table = compare_two({measure: {"old": old, "new": new}}, "old", "new")
+    (row,) = table.rows.values()
+    assert row[-1].text == verdict
+    wins = [sum(by > 0 for by in change), sum(by < 0 for by in change)]
+    if measure == "end_point_error":
+        wins.reverse()
+    assert row[3].text == ("" if measure == "sharpness" else f"{wins[0]} : {wins[1]}")
+    assert row[0].text.startswith("0.5")
+
+
+def test_measures_that_only_one_has_are_not_compared():
+    measures = {"accuracy_5": {"old": {"p0": 1.0}}, "seams": {"old": {"p0": 1}, "new": {"p1": 1}}}
+    assert compare_two(measures, "old", "new").rows == {}
