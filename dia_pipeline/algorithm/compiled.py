@@ -1,13 +1,37 @@
-"""Numba's compiler, with the cache of compiled functions wherever one can be written."""
+"""Numba's compiler, with the cache of compiled functions wherever one can be written.
+
+A person waits while it compiles, so the log says when it first does.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numba
+from numba.core import event
+
+
+class _Teller(event.Listener):
+    """Says once that functions of this package are compiled, and not found compiled."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def on_start(self, event: event.Event) -> None:
+        module = event.data["dispatcher"].py_func.__module__
+        if not self._told and module.startswith(__package__.partition(".")[0]):
+            self._told = True
+            logging.getLogger("dia").info("compiling, the first time only")
+
+    def on_end(self, event: event.Event) -> None:
+        """Compiling ends without a word."""
+
+
+event.register("numba:compile", _Teller())
 
 
 def compiled(function: Callable) -> Callable:

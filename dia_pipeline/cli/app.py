@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.status import Status
 from typer.core import TyperGroup
 
 from dia_pipeline.errors import describe, is_expected
@@ -31,6 +32,11 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 def say(text: str) -> None:
     """Print a line."""
     console.print(for_terminal(text))
+
+
+def waiting(text: str) -> Status:
+    """A sign of life in a terminal while something takes long; nothing elsewhere."""
+    return console.status(f"{for_terminal(text)} ...")
 
 
 def complain(text: str, colour: str | None = "red") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from dia_pipeline.cli.app import app, complain, console, say
+from dia_pipeline.cli.app import app, complain, console, say, waiting
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ def evaluate(
             variants=named,
         )
     )
-    run_benchmark(plan)
+    with _stage_display() as progress:
+        run_benchmark(plan, progress=progress)
     compare(plan)
 
 
@@ -112,7 +115,8 @@ def sweep(
             variants=variants_over(over),
         )
     )
-    run_benchmark(plan, measured=False)
+    with _stage_display() as progress:
+        run_benchmark(plan, measured=False, progress=progress)
     outcome = summarise(plan, "aggregate")
     made = [variant for variant in plan.variants if outcome.made[variant]]
     if made:
@@ -141,7 +145,9 @@ def compare_results(
     names = labels(first, second)
     for setting, (one, two) in differing_settings(*next(iter(shared.values()))).items():
         say(f"{setting}: {one} in {names[0]}, {two} in {names[1]}")
-    console.print(_shown(compare_two(measure_both(shared, names), *names)))
+    with waiting("measuring"):
+        measures = measure_both(shared, names)
+    console.print(_shown(compare_two(measures, *names)))
 
 
 def compare(plan: Plan) -> None:
@@ -198,6 +204,21 @@ def warn_of(pairs: dict[str, float]) -> None:
         "their overviews; docs/control.md says what to try.",
         None,
     )
+
+
+@contextmanager
+def _stage_display() -> Iterator[Callable[[str, int, int], None]]:
+    """In a terminal a bar for the stages of all variants, with the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as display:
+        bar = display.add_task("weights", total=None)
+
+        def advance(stage: str, done: int, count: int) -> None:
+            display.update(bar, description=stage, completed=done, total=count)
+
+        yield advance
 
 
 def _table(plan: Plan, outcome: Summary) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, complain, console, say
+from dia_pipeline.cli.app import app, complain, console, say, waiting
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
@@ -114,8 +114,10 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
     from dia_pipeline.samples.demo import demo_pairs, demo_sequence
 
     check_folder(folder)
-    say(f"The table of pairs: {demo_pairs(folder)}")
-    say(f"The table of sequences: {demo_sequence(folder)}")
+    with waiting("making the images"):
+        pairs, sequences = demo_pairs(folder), demo_sequence(folder)
+    say(f"The table of pairs: {pairs}")
+    say(f"The table of sequences: {sequences}")
 
 
 @contextmanager

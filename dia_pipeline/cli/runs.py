@@ -12,7 +12,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dia_pipeline.cli.app import app, complain, console, say
+from dia_pipeline.cli.app import app, complain, console, say, waiting
 from dia_pipeline.cli.comparisons import warn_of
 from dia_pipeline.cli.options import Results
 
@@ -79,7 +79,7 @@ def verify(results: Results = Path("results")):
     from dia_pipeline.stages.verification import find_faults, jobs_left, withdraw_receipts
 
     the_plan = Plan.latest(results)
-    with chdir(the_plan.directory):
+    with chdir(the_plan.directory), waiting("opening everything that was made"):
         damaged = [f"{path}: the file is damaged" for path in withdraw_damaged(the_plan)]
         faults = list(find_faults(the_plan))
         withdraw_receipts(the_plan, faults)

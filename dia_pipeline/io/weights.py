@@ -127,11 +127,20 @@ def find_weights(backbone: str = "auto", allow_download: bool = True) -> Weights
     on_disk = (weights for name in candidates if (weights := _look_up(name)))
     weights = next(on_disk, None) or _fetch_first(candidates, allow_download)
     if backbone == "auto" and weights.backbone == "vgg16":
+        _tell_of_vgg16()
+    return weights
+
+
+def _tell_of_vgg16() -> None:
+    """Say that VGG-16 serves: once for every cache."""
+    told = cache_folder() / "vgg16.told"
+    if not told.exists():
         log.warning(
             "VGG-19 is not on this machine, so VGG-16 is used; to change that, %s",
             _remedy("vgg19"),
         )
-    return weights
+        with suppress(OSError):
+            told.touch()
 
 
 def cache_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,15 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         ) from error
 
 
-def run_benchmark(plan: Plan, measured: bool = True) -> None:
+def run_benchmark(
+    plan: Plan,
+    measured: bool = True,
+    progress: Callable[[str, int, int], None] = lambda stage, done, count: None,
+) -> None:
     """Process and measure all pairs in all variants; what is there and valid is not made again.
+
+    Args:
+        progress: told the stage that begins, and how many of how many are done.
 
     Raises:
         SettingsError: a variant has settings that are not possible.
@@ -49,9 +57,11 @@ def run_benchmark(plan: Plan, measured: bool = True) -> None:
     for backbone in {plan.common.backbone, *chain(*(plan.backbones(*job) for job in jobs))}:
         find_backbone(backbone)[0].write(plan.weights(backbone))
     plan.write()
-    for variant, batch in jobs:
-        for stage in (*plan.stages, *(["measure"] if measured else [])):
-            run_batch(plan, stage, variant, batch)
+    stages = (*plan.stages, *(["measure"] if measured else []))
+    steps = [(stage, *job) for job in jobs for stage in stages]
+    for done, (stage, variant, batch) in enumerate(steps):
+        progress(f"{variant}: {stage}", done, len(steps))
+        run_batch(plan, stage, variant, batch)
 
 
 def make_synthetic(plan: Plan) -> None:

@@ -44,3 +44,28 @@ def test_weights_are_kept_where_there_is_no_home(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
     assert result.stdout.strip() == str(tmp_path / f"dia-{os.getuid()}"), result.stderr
+
+
+COMPILING = """
+import logging
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+from dia_pipeline.algorithm.compiled import compiled
+def double(x):
+    return 2 * x
+double.__module__ = "dia_pipeline.double"
+function = compiled(double)
+function(21)
+function(2.5)
+"""
+
+
+def test_compiling_is_told_once_and_the_first_time_only(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(COMPILING)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    said = [
+        subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+        for _ in range(2)
+    ]
+    assert [each.stderr.count("compiling, the first time only") for each in said] == [1, 0]

@@ -190,6 +190,9 @@ def test_auto_takes_vgg16_where_vgg19_is_not_to_be_had_and_says_so(
     assert len(warnings) == 1
     assert "VGG-16 is used" in warnings[0].getMessage()
     assert str(cache / "vgg19-dcbb9e9d.pth") in warnings[0].getMessage()
+    caplog.clear()
+    assert find_weights().backbone == "vgg16"
+    assert not caplog.records  # once is enough
 
 
 def test_auto_stays_with_what_is_on_the_disk(cache, fetched_vgg16, monkeypatch):
