@@ -212,7 +212,8 @@ def _stage_display() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as display:
+    plain = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=plain) as display:
         bar = display.add_task("weights", total=None)
 
         def advance(stage: str, done: int, count: int) -> None:
