@@ -55,6 +55,8 @@ def status(
                     found = status(the_plan)
                     live.update(_status_table(found))
         warn_of(hopeless(confidences(the_plan)))
+        if the_plan.gallery.exists():
+            say(f"The gallery: {the_plan.gallery}")
 
 
 def _status_table(found: dict[str, Status]) -> Table:
@@ -69,6 +71,17 @@ def _status_table(found: dict[str, Status]) -> Table:
         left = "" if one.hours_left is None else str(timedelta(minutes=round(one.hours_left * 60)))
         table.add_row(variant, *map(str, counts), rate, left)
     return table
+
+
+@app.command(rich_help_panel=PANEL)
+def gallery(results: Results = Path("results")):
+    """Make pages to look at the results, of all that is there now: RESULTS/index.html."""
+    from dia_pipeline.gallery.gallery import make_gallery
+    from dia_pipeline.runs.plan import Plan
+
+    the_plan = Plan.latest(results)
+    with chdir(the_plan.directory):
+        say(f"The gallery: {make_gallery(the_plan)}")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dia_pipeline.cli.app import app
+from dia_pipeline.cli.app import app, say
 from dia_pipeline.cli.comparisons import compare, conclude
 from dia_pipeline.cli.options import Threads, limit_threads
 
@@ -24,6 +24,7 @@ def stage(
 ):
     """Process one stage of a batch of pairs, of a sequence, or of the whole run."""
     limit_threads(threads)
+    from dia_pipeline.gallery.gallery import make_gallery
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.summary import summarise
     from dia_pipeline.stages.batches import run_batch, run_sequence_stage
@@ -37,6 +38,7 @@ def stage(
     elif name == "synthetic":
         make_synthetic(the_plan)
     elif name == "summary":
+        say(f"The gallery: {make_gallery(the_plan)}")
         conclude(the_plan, summarise(the_plan), the_plan.summary)
     elif name == "compare":
         compare(the_plan)

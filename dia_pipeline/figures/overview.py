@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import textwrap
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,6 +20,7 @@ from dia_pipeline.figures.panels import (
     Panel,
     height_of,
     paste,
+    row_height,
     row_of,
     stacked,
 )
@@ -59,7 +62,7 @@ def draw_overview(
     names = {"a": "A", "a_prime": "A'", "b": "B", "b_prime": "B'"}
     coarse = sorted(levels, reverse=True)[:-1]
     small = {name: _thinned(flow) for name, flow in flows.items()}
-    radius = _typical_length(flows)
+    radius = typical_length(flows)
     results = [(label, images[name]) for name, label in names.items() if name in images]
     fields, trust = _field_panels(small, radius), _trust_panels(images, flows)
     above = [results, fields + trust] if trust else [results + fields]
@@ -69,6 +72,39 @@ def draw_overview(
         _matches(images, flows, radius),
     ]
     return stacked(title, [row for row in rows if row])
+
+
+class Box(NamedTuple):
+    """A part of an image in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def boxes_of_levels(
+    height: int, levels: Sequence[int], a: tuple[int, int], b_prime: tuple[int, int]
+) -> dict[int, Box]:
+    """Where an overview of some height shows the A' of each level; the rows are placed from below.
+
+    Args:
+        levels: those that were matched, coarse to fine.
+        a, b_prime: width and height of the images.
+    """
+    coarse = levels[:-1]
+    if not coarse:
+        return {}
+    across = WIDTH - 2 * MARGIN
+    aspects = [width / high for width, high in (a, b_prime)]
+    below = max(row_height(aspects, across - _KEYS - GAP), _KEYS) + LABEL
+    high = row_height([aspects[0]] * len(coarse), across)
+    wide = max(1, round(aspects[0] * high))
+    top = height - MARGIN - below - GAP - high
+    return {
+        level: Box(MARGIN + number * (wide + GAP), top, wide, high)
+        for number, level in enumerate(coarse)
+    }
 
 
 def round_trip(flow: np.ndarray, back: np.ndarray, step: int = 1) -> np.ndarray:
@@ -91,7 +127,7 @@ def round_trip(flow: np.ndarray, back: np.ndarray, step: int = 1) -> np.ndarray:
     return np.hypot(*(returned - own)) / max(flow.shape[:2])
 
 
-def _typical_length(flows: dict[str, np.ndarray]) -> float:
+def typical_length(flows: dict[str, np.ndarray]) -> float:
     """The length that is shown in full colour: stray matches must not make all others pale."""
     lengths = [np.hypot(*np.moveaxis(_thinned(flow), -1, 0)).ravel() for flow in flows.values()]
     return max(float(np.percentile(np.concatenate(lengths), 80)), 1.0)

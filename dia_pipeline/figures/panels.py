@@ -35,8 +35,12 @@ def row_of(panels: list[Panel]) -> Image.Image | None:
 
 def height_of(images: list[np.ndarray], width: int) -> int:
     """The height at which images beside each other fill a width, but at most HEIGHT."""
-    aspects = sum(image.shape[1] / image.shape[0] for image in images)
-    return max(1, min(HEIGHT, int((width - GAP * (len(images) - 1)) / aspects)))
+    return row_height([image.shape[1] / image.shape[0] for image in images], width)
+
+
+def row_height(aspects: list[float], width: int) -> int:
+    """The same, of the widths of the images as shares of their heights."""
+    return max(1, min(HEIGHT, int((width - GAP * (len(aspects) - 1)) / sum(aspects))))
 
 
 def paste(row: Image.Image, left: int, panels: list[Panel], height: int) -> None:

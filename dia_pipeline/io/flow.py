@@ -105,7 +105,7 @@ def colour_flow(flow: np.ndarray, max_radius: float | None = None) -> np.ndarray
     u, v = np.moveaxis(np.where(known[..., None], flow, 0), -1, 0)
     length = np.hypot(u, v)
     radius = (length / (max_radius or length.max() or 1))[..., None]
-    wheel = _colour_wheel()
+    wheel = colour_wheel()
     position = (np.arctan2(-v, -u) / np.pi + 1) / 2 * (len(wheel) - 1)
     lower = position.astype(int)
     share = (position - lower)[..., None]
@@ -114,7 +114,7 @@ def colour_flow(flow: np.ndarray, max_radius: float | None = None) -> np.ndarray
     return np.floor(255 * colour * known[..., None]).astype(np.uint8)
 
 
-def _colour_wheel() -> np.ndarray:
+def colour_wheel() -> np.ndarray:
     """The 55 hues of the wheel, (55, 3) in 0..1."""
     pure = np.array([hue for hue, _ in _TRANSITIONS]) / 255
     steps = [

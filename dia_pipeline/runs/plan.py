@@ -328,6 +328,11 @@ class Plan:
         return self.results / "failures.tsv"
 
     @property
+    def gallery(self) -> Path:
+        """The first page of what was made, to look at."""
+        return self.results / "index.html"
+
+    @property
     def summary(self) -> Path:
         return self.results / "summary.json"
 

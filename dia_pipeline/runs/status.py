@@ -68,7 +68,7 @@ def status(plan: Plan, now: float | None = None) -> dict[str, Status]:
     found = {}
     recorded = failures_since(plan)
     for variant in plan.variants:
-        failed = recorded.get(variant, set())
+        failed = recorded.get(variant, {})
         if plan.batches:
             found[variant] = _status("pairs", list(_batches(plan, variant, failed)), now)
         for name in plan.sequences:

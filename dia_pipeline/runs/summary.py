@@ -85,16 +85,29 @@ def hopeless(confidences: dict[str, dict[str, float]]) -> dict[str, float]:
     }
 
 
-def failures_since(plan: Plan) -> dict[str, set[str]]:
-    """The pairs and frames, by variant, that had failed at the end of the latest run of a plan."""
-    failed: dict[str, set[str]] = {}
+def failures_now(plan: Plan) -> dict[str, dict[str, Failure]]:
+    """What has failed so far, by variant and pair or frame: in a run under way, or at its end."""
+    failed = failures_since(plan)
+    for variant in plan.variants:
+        tracks = [plan.jobs(variant, batch) for batch in plan.batches]
+        for name, sequence in plan.sequences.items():
+            tracks += [plan.sequence_jobs(variant, name, chunk) for chunk in sequence.chunks]
+        receipts = dict.fromkeys(receipt for track in tracks for receipt, _ in track)
+        failed.setdefault(variant, {}).update(failed_before(receipts))
+    return failed
+
+
+def failures_since(plan: Plan) -> dict[str, dict[str, Failure]]:
+    """What had failed, by variant and pair or frame, at the end of the latest run of a plan."""
+    failed: dict[str, dict[str, Failure]] = {}
     with suppress(OSError, csv.Error, KeyError, ValueError):
         begun = max(path.stat().st_mtime for path in state_files(plan.results / "plans"))
         if plan.failures.stat().st_mtime < begun:
             return {}  # a new run has begun since
         with plan.failures.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, delimiter="\t"):
-                failed.setdefault(row["variant"], set()).add(row["pair"])
+                failure = Failure(row["stage"], row["reason"], row["remedy"], row["log"])
+                failed.setdefault(row["variant"], {})[row["pair"]] = failure
     return failed
 
 

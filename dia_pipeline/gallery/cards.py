@@ -1,0 +1,76 @@
+"""Cards: what the first page shows of a pair or sequence in a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dia_pipeline.algorithm.confidence import REMEDY
+from dia_pipeline.errors import DiaError
+from dia_pipeline.gallery.cache import Cache
+from dia_pipeline.gallery.outcomes import Outcome
+from dia_pipeline.gallery.thumbnails import thumbnail
+from dia_pipeline.io.files import digest_file
+from dia_pipeline.runs.config import Pair
+
+
+@dataclass(frozen=True)
+class Card:
+    """An outcome with its thumbnails.
+
+    Attributes:
+        result: of A', or of a frame in the middle of a sequence.
+        given: of A and B', as many as can be read.
+    """
+
+    outcome: Outcome
+    result: Path | None
+    given: tuple[Path, ...]
+
+    @property
+    def remedy(self) -> str:
+        """What to try where something failed, or the images have little in common."""
+        if self.outcome.failure:
+            return self.outcome.failure.remedy
+        return REMEDY if self.outcome.verdict in ("doubtful", "hopeless") else ""
+
+
+def card_of(outcome: Outcome, thumbnails: Cache) -> Card:
+    """The card of an outcome; results whose image cannot be read count as not there."""
+    given = tuple(_given(outcome, thumbnails))
+    if not outcome.made:
+        return Card(outcome, None, given)
+    name = _shown(outcome)
+    try:
+        result = thumbnail(thumbnails, outcome.folder / name, outcome.outputs[name])
+    except (DiaError, OSError, LookupError):
+        damaged = replace(outcome, provenance={}, fault=f"{name}: the file is damaged")
+        return Card(damaged, None, given)
+    return Card(outcome, result, given)
+
+
+def _shown(outcome: Outcome) -> str:
+    """The file of the results that stands for all."""
+    if isinstance(outcome.of, Pair):
+        return "a_prime.png"
+    frames = sorted(name for name in outcome.outputs if name.startswith("frames/"))
+    return frames[len(frames) // 2] if frames else ""
+
+
+def _given(outcome: Outcome, thumbnails: Cache) -> Iterator[Path]:
+    """The thumbnails of A and B', or of those of them that can be read."""
+    for path, sha256 in _inputs(outcome):
+        with suppress(DiaError, OSError):
+            yield thumbnail(thumbnails, Path(path), sha256 or digest_file(path))
+
+
+def _inputs(outcome: Outcome) -> list[tuple[str, str]]:
+    """The paths and, if they are known, the digests of A and B'."""
+    if outcome.inputs:
+        first = list(outcome.inputs.values())[:2]
+        return [(image["path"], image["sha256"]) for image in first]
+    if outcome.failure and isinstance(outcome.of, Pair):
+        return [(outcome.of.a, ""), (outcome.of.b_prime, "")]
+    return list(outcome.provenance.get("fixed", {}).items())[:1]

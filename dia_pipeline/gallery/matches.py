@@ -1,0 +1,70 @@
+"""The matches of a pair as a script: pages that lie on a disk may load scripts, but no data.
+
+A script calls `receiveMatches(NAME, {radius, flow_ab, flow_ba})`. Of a field it holds every
+`step`-th pixel along both axes: `deflated` are all dx, then all dy, of the displacements in pixels
+as int16, little-endian, compressed by zlib and written in base64. `size` is that of the image,
+`grid` that of the field, both as width and height. `radius` is the length that is shown in full
+colour.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dia_pipeline.figures.overview import typical_length
+from dia_pipeline.gallery.cache import Cache
+from dia_pipeline.io.flow import read_flo
+from dia_pipeline.store.artefacts import digest
+
+SIDE = 512
+"""Longest side of the field that a page knows."""
+
+UNKNOWN = -(2**15)
+"""What stands for a displacement that is not known, or longer than 16 bits hold."""
+
+FLOWS = {"flow_ab": "flow_ab.flo", "flow_ba": "flow_ba.flo"}
+"""The files of the fields by their names."""
+
+
+def matches_of(cache: Cache, results: Path, outputs: dict[str, str]) -> Path | None:
+    """The script with the matches of results; None if they have none.
+
+    Args:
+        results: the folder of the results.
+        outputs: the digests of its files by name.
+
+    Raises:
+        FlowError, OSError: the script is not there and a field cannot be read.
+    """
+    files = {name: file for name, file in FLOWS.items() if file in outputs}
+    if not files:
+        return None
+    name = digest([outputs[file] for file in files.values()])[:32]
+
+    def write(path: Path) -> None:
+        flows = {name: read_flo(results / file) for name, file in files.items()}
+        content: dict[str, Any] = {"radius": round(typical_length(flows), 1)}
+        content |= {name: _packed(flow) for name, flow in flows.items()}
+        path.write_text(f"receiveMatches({json.dumps(name)}, {json.dumps(content)});\n")
+
+    return cache.file(f"{name}.js", write)
+
+
+def _packed(flow: np.ndarray) -> dict[str, Any]:
+    """Every `step`-th displacement of a field (H, W, 2), NaN where unknown."""
+    step = -(-max(flow.shape[:2]) // SIDE)
+    thin = flow[::step, ::step]
+    known = (np.abs(thin) < -UNKNOWN).all(axis=-1, keepdims=True)
+    planes = np.moveaxis(np.where(known, thin, UNKNOWN).astype("<i2"), -1, 0)
+    return {
+        "step": step,
+        "size": [flow.shape[1], flow.shape[0]],
+        "grid": [thin.shape[1], thin.shape[0]],
+        "deflated": base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode(),
+    }

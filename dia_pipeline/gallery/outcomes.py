@@ -1,0 +1,105 @@
+"""What there is of a pair or a sequence in a variant: results, a failure, or nothing yet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dia_pipeline.algorithm.confidence import verdict
+from dia_pipeline.algorithm.pose import Pose
+from dia_pipeline.errors import MALFORMED
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.store.artefacts import ArtefactError
+from dia_pipeline.store.folders import PROVENANCE, read_provenance
+from dia_pipeline.store.receipts import Failure
+
+NOTHING = "nothing is made yet"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What there is of a pair or sequence in a variant.
+
+    Attributes:
+        folder: of the results.
+        provenance: that of the results; empty where there are none.
+        failure: why there are none, if that is known.
+        fault: what is wrong with the folder otherwise.
+    """
+
+    variant: str
+    of: Pair | Sequence
+    folder: Path
+    provenance: dict[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+    fault: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.of.name
+
+    @property
+    def status(self) -> str:
+        if self.failure:
+            return "failed"
+        return "not there" if self.fault else "made"
+
+    @property
+    def made(self) -> bool:
+        return self.status == "made"
+
+    @property
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """The images of a pair that was made, by their roles: what `describe_image` says."""
+        return self.provenance.get("inputs", {})
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The SHA-256 of every file of the results by its name."""
+        return self.provenance.get("outputs", {})
+
+    @cached_property
+    def pose(self) -> Pose | None:
+        """The pose of B', and the confidence that it matches, where that is known."""
+        with suppress(*MALFORMED):
+            return Pose.read(self.provenance["pose"])
+        return None
+
+    @property
+    def confidence(self) -> float | None:
+        return self.pose.confidence if self.pose else None
+
+    @property
+    def verdict(self) -> str:
+        """The confidence in a word; empty if there is none."""
+        return "" if self.confidence is None else verdict(self.confidence)
+
+    @property
+    def gaps(self) -> dict[str, str]:
+        """Why frames of a sequence are missing, by their numbers from 1."""
+        return self.provenance.get("gaps", {})
+
+
+def outcome(
+    plan: Plan, variant: str, of: Pair | Sequence, failures: dict[str, dict[str, Failure]]
+) -> Outcome:
+    """What there is of a pair or sequence now; no file but the provenance is opened."""
+    folder = plan.folder(variant, of)
+    failure = failures.get(variant, {}).get(of.name)
+    if failure:
+        return Outcome(variant, of, folder, failure=failure)
+    provenance = read_provenance(folder)
+    if not provenance:
+        damaged = (folder / PROVENANCE).exists()
+        fault = str(ArtefactError(PROVENANCE, ArtefactError.DAMAGED)) if damaged else NOTHING
+        return Outcome(variant, of, folder, fault=fault)
+    for name in provenance.get("outputs", {}):
+        if not (folder / name).is_file():
+            fault = str(ArtefactError(name, ArtefactError.MISSING))
+            return Outcome(variant, of, folder, fault=fault)
+    return Outcome(variant, of, folder, provenance)

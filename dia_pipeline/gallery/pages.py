@@ -1,0 +1,59 @@
+"""Pages: templates filled in, with links that hold wherever the folder of results is moved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dia_pipeline.io.files import replace_file
+
+PACKAGE = "dia_pipeline.gallery"
+
+Link = Callable[[Path], str]
+"""Gives the address of a file as seen from a page."""
+
+
+def link_from(page: Path) -> Link:
+    """The links of a page."""
+    return lambda target: quote(os.fsencode(os.path.relpath(target, page.parent)))
+
+
+def write_page(page: Path, template: str, **values: Any) -> None:
+    """Fill in a template, which can call `link(FILE)`, and write the page."""
+    text = _templates().get_template(template).render(link=link_from(page), **values)
+    replace_text(page, text)
+
+
+def write_statics(folder: Path) -> None:
+    """Write what all pages share: styles and scripts."""
+    for each in files(PACKAGE).joinpath("static").iterdir():
+        replace_text(folder / each.name, each.read_text(encoding="utf-8"))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file, unless it is that already."""
+    content = text.encode()
+    with suppress(OSError):
+        if path.read_bytes() == content:
+            return
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader(PACKAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

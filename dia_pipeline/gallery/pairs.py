@@ -1,0 +1,134 @@
+"""The page of a pair: all its variants, to be compared in place."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dia_pipeline.errors import DiaError
+from dia_pipeline.figures.overview import DOUBT
+from dia_pipeline.gallery.cache import Cache
+from dia_pipeline.gallery.cards import Card
+from dia_pipeline.gallery.details import (
+    crops_of_levels,
+    energies_of,
+    other_settings,
+    seconds_of,
+)
+from dia_pipeline.gallery.matches import matches_of
+from dia_pipeline.gallery.outcomes import Outcome
+from dia_pipeline.gallery.pages import Link, link_from, write_page
+from dia_pipeline.gallery.thumbnails import shown, thumbnail
+from dia_pipeline.io.flow import colour_wheel
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.store.times import Times
+
+FILES = {
+    "a_prime.png": "A'",
+    "b.png": "B",
+    "a_prime_everything.png": "A' with everything of B'",
+    "b_everything.png": "B with everything of A",
+    "overview.png": "overview",
+    "sources.png": "which reference served where",
+    "flow_ab.flo": "matches of A in B'",
+    "flow_ba.flo": "matches of B' in A",
+    "nnf.h5": "fields and energies of every level",
+    "provenance.json": "provenance",
+}
+"""The files of the results that can be downloaded, and what they hold."""
+
+
+def write_pair_page(
+    page: Path, index: Path, cards: list[Card], plan: Plan, thumbnails: Cache, matches: Cache
+) -> None:
+    """Write the page of a pair.
+
+    Args:
+        index: the first page.
+        cards: of all variants.
+    """
+    variants = [_variant(card, plan, thumbnails, matches) for card in cards]
+    link = link_from(page)
+    stages = {
+        each["outcome"].variant: _linked(each["stage"], link) for each in variants if each["stage"]
+    }
+    hues = (255 * colour_wheel()).round().astype(int).tolist()
+    write_page(
+        page,
+        "pair.html",
+        index=index,
+        statics=matches.folder.parent,
+        name=cards[0].outcome.name,
+        variants=variants,
+        first=next((each for each in variants if each["stage"]), variants[0]),
+        data={"variants": stages, "hues": hues, "doubt": DOUBT},
+        doubt=DOUBT,
+    )
+
+
+def _variant(card: Card, plan: Plan, thumbnails: Cache, matches: Cache) -> dict[str, Any]:
+    """What the page shows of a variant."""
+    outcome, settings = card.outcome, card.outcome.provenance.get("settings", {})
+    shown = {"outcome": outcome, "card": card, "stage": None}
+    if not outcome.made:
+        return shown
+    assert isinstance(outcome.of, Pair)
+    energies = energies_of(outcome.folder)
+    levels = tuple(energies) or plan.settings(outcome.variant, outcome.of).levels
+    times = Times(plan.times(outcome.variant, outcome.of))
+    return shown | {
+        "stage": _stage(outcome, thumbnails, matches),
+        "energies": energies,
+        "crops": crops_of_levels(outcome, levels),
+        "seconds": seconds_of(outcome.folder, times, levels),
+        "settings": settings,
+        "others": other_settings(settings),
+        "files": [(FILES[name], outcome.folder / name) for name in FILES if _has(outcome, name)],
+        "sources": _sources(outcome),
+    }
+
+
+def _has(outcome: Outcome, name: str) -> bool:
+    return name in outcome.outputs or name == "provenance.json"
+
+
+def _stage(outcome: Outcome, thumbnails: Cache, matches: Cache) -> dict[str, Any]:
+    """The images to be compared, and the script of the matches between them."""
+    roles = [role for role in outcome.inputs if role != "a"]
+    alone = len({outcome.inputs[role]["path"] for role in roles}) == 1
+    sides = {"a": ("a", "a_prime.png")} | ({"b": (roles[0], "b.png")} if alone else {})
+    stage: dict[str, Any] = {"matches": None, "both_ways": "flow_ba.flo" in outcome.outputs}
+    for side, (role, result) in sides.items():
+        given = outcome.inputs[role]
+        stage[side] = {"given": None, "small": None, "result": None, "size": given["size"]}
+        image = Path(given["path"]), given["sha256"]
+        with suppress(DiaError, OSError):
+            stage[side]["small"] = thumbnail(thumbnails, *image)
+            stage[side]["given"] = shown(thumbnails, *image)
+        if result in outcome.outputs:
+            stage[side]["result"] = outcome.folder / result
+    if alone:
+        with suppress(DiaError, OSError):
+            stage["matches"] = matches_of(matches, outcome.folder, outcome.outputs)
+    return stage
+
+
+def _linked(stage: dict[str, Any], link: Link) -> dict[str, Any]:
+    """The same with addresses in the place of paths."""
+    return {
+        name: _linked(value, link)
+        if isinstance(value, dict)
+        else link(value)
+        if isinstance(value, Path)
+        else value
+        for name, value in stage.items()
+    }
+
+
+def _sources(outcome: Outcome) -> list[tuple[str, float]]:
+    """The references, and of how much of A' each is the source."""
+    served = outcome.provenance.get("served", [])
+    images = [image for role, image in outcome.inputs.items() if role != "a"]
+    return [(image["path"], share) for image, share in zip(images, served, strict=False)]

@@ -1,0 +1,60 @@
+"""The page of a sequence: its video, how much it flickers, its frames and gaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dia_pipeline.gallery.cards import Card
+from dia_pipeline.gallery.details import other_settings
+from dia_pipeline.gallery.outcomes import Outcome
+from dia_pipeline.gallery.pages import write_page
+
+FILES = {
+    "video.mp4": "video",
+    "preview.webp": "animated preview",
+    "contact_sheet.png": "contact sheet",
+    "flicker.png": "flicker from frame to frame",
+    "provenance.json": "provenance",
+}
+"""The files of the results that can be downloaded, and what they hold."""
+
+
+def write_sequence_page(page: Path, index: Path, cards: list[Card], statics: Path) -> None:
+    """Write the page of a sequence.
+
+    Args:
+        index: the first page.
+        cards: of all variants.
+        statics: the folder of styles and scripts.
+    """
+    variants = [_variant(card) for card in cards]
+    first = next((each for each in variants if each["outcome"].made), variants[0])
+    name = cards[0].outcome.name
+    values = {"name": name, "variants": variants, "first": first}
+    write_page(page, "sequence.html", index=index, statics=statics, **values)
+
+
+def _variant(card: Card) -> dict[str, Any]:
+    """What the page shows of a variant."""
+    outcome = card.outcome
+    settings = outcome.provenance.get("settings", {})
+    return {
+        "outcome": outcome,
+        "card": card,
+        "settings": settings,
+        "others": other_settings(settings),
+        "frames": _frames(outcome),
+        "files": [(FILES[name], outcome.folder / name) for name in FILES],
+    }
+
+
+def _frames(outcome: Outcome) -> list[dict[str, Any]]:
+    """Every frame: the image that it is made of, and its own or why there is none."""
+    frames = []
+    for number, given in enumerate(outcome.provenance.get("frames", []), 1):
+        name = f"frames/{number:04d}.png"
+        made = outcome.folder / name if name in outcome.outputs else None
+        gap = outcome.gaps.get(str(number), "")
+        frames.append({"number": number, "given": given["path"], "made": made, "gap": gap})
+    return frames

@@ -1,0 +1,46 @@
+"""Small images for the pages, each filed under the digest of the image that it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from dia_pipeline.gallery.cache import Cache
+from dia_pipeline.io.images import read_image
+from dia_pipeline.pixels import shrunk
+
+SIDE = 360
+"""Longest side in pixels of a thumbnail."""
+
+LARGE = 1024
+"""That of what stands for an image which browsers cannot show."""
+
+SHOWN = frozenset((".png", ".jpg", ".jpeg", ".bmp"))
+"""The suffixes of images that every browser shows, and as they are read here."""
+
+
+def thumbnail(cache: Cache, image: Path, sha256: str, side: int = SIDE) -> Path:
+    """The thumbnail of an image file with a digest.
+
+    Raises:
+        ImageError, OSError: it is not there and the image cannot be read.
+    """
+
+    def write(path: Path) -> None:
+        Image.fromarray(shrunk(read_image(image), side)).save(path, quality=85)
+
+    return cache.file(f"{sha256[:32]}-{side}.jpg", write)
+
+
+def shown(cache: Cache, image: Path, sha256: str) -> Path:
+    """What shows an image at full size: itself; a smaller one where browsers cannot, or it is gone.
+
+    Raises:
+        ImageError, OSError: the image cannot be read.
+    """
+    if not image.exists():
+        return thumbnail(cache, image, sha256)
+    if image.suffix.lower() in SHOWN:
+        return image
+    return thumbnail(cache, image, sha256, LARGE)
