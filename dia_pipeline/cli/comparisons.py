@@ -131,9 +131,12 @@ def compare_results(
         typer.Argument(help="A folder that `dia run` wrote, or that of a variant of a run."),
     ],
     second: Annotated[Path, typer.Argument(help="Another one, with results of the same pairs.")],
+    output: Output = Path("comparison"),
 ):
     """Compare two settings, variants or runs on the pairs that they share: a verdict by measure."""
     from dia_pipeline.evaluation.tables import compare_two
+    from dia_pipeline.gallery.comparison import write_comparison
+    from dia_pipeline.io.files import check_folder
     from dia_pipeline.stages.comparing_results import (
         differing_settings,
         in_both,
@@ -143,11 +146,14 @@ def compare_results(
 
     shared = in_both(first, second)
     names = labels(first, second)
-    for setting, (one, two) in differing_settings(*next(iter(shared.values()))).items():
+    check_folder(output)
+    settings = differing_settings(*next(iter(shared.values())))
+    for setting, (one, two) in settings.items():
         say(f"{setting}: {one} in {names[0]}, {two} in {names[1]}")
     with waiting("measuring"):
-        measures = measure_both(shared, names)
-    console.print(_shown(compare_two(measures, *names)))
+        table = compare_two(measure_both(shared, names), *names)
+    console.print(_shown(table))
+    say(f"Side by side: {write_comparison(output, table, shared, names, settings)}")
 
 
 def compare(plan: Plan) -> None:

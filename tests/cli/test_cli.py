@@ -109,7 +109,9 @@ def test_two_results_are_compared_by_every_measure(images):
     assert means[0] != means[1] and rows["colour distance to B'"][-1] == (
         "one" if means[0] < means[1] else "two"
     )
-    same = dia("compare", "two", "same").output
+    page = Path("comparison/index.html").read_text()
+    assert 'src="../one/a_prime.png"' in page and 'src="../two/b.png"' in page
+    same = dia("compare", "two", "same", "-o", "other").output
     assert "neither" in same and "alphas" not in same
     assert not any(verdict in same for verdict in (" two \n", " same \n"))
 
