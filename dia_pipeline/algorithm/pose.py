@@ -90,7 +90,7 @@ AROUND = 2
 MIN_SCORE = 0.12
 """The score of a certain pose; pairs with none in common stay below it."""
 
-MIN_GAIN = 1.1
+MIN_GAIN = 1.05
 """So much better must the images match for it; most pairs of upright faces stay below."""
 
 SAME_TURN, SAME_SCALE = 10.0, 1.2

@@ -96,7 +96,7 @@ def test_small_and_narrow_images_are_searched_in_peace(network, shape):
 def test_what_counts_as_certain():
     as_given = Found(3, 1.1, False, 0.13, 0.9)
     assert as_given.certain and as_given.right_angles == 0
-    assert Found(0, 1, True, 0.13, 1.11).certain and not Found(0, 1, True, 0.3, 1.09).certain
+    assert Found(0, 1, True, 0.13, 1.06).certain and not Found(0, 1, True, 0.3, 1.04).certain
     assert not Found(20, 0.8, False, 0.3, 1).certain and not Found(90, 1, False, 0.11, 3).certain
     assert Found(-178, 1, False, 0.3, 2).right_angles == -180
     assert Found(80, 1, False, 0.3, 2).right_angles is None
