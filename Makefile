@@ -29,7 +29,7 @@ coverage: venv
 lint: venv
 	$(IN_VENV) ruff check .
 	$(IN_VENV) ruff format --check .
-	$(IN_VENV) snakefmt --check Snakefile workflow
+	$(IN_VENV) snakefmt --check Snakefile workflow dia_pipeline/project/Snakefile
 	$(IN_VENV) lint-imports
 	$(IN_VENV) mypy
 	$(IN_VENV) codespell
@@ -47,7 +47,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # The newest versions that pyproject.toml allows beside the pinned torch.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)
-	$(IN_VENV) pip install torch==2.13.0 '.[workflow,formats,demo,dev]'
+	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,demo,dev]'
 	$(IN_VENV) { grep '^#' requirements.lock; \
 		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda)' \
 		| sed 's/+cpu$$//; s/^triton.*/&; platform_system == "Linux"/'; \

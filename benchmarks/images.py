@@ -63,7 +63,7 @@ def main(
         "settings": {"quality": quality},
         "variants": {name: VARIANTS[name] for name in variant or VARIANTS},
     }
-    plan = Plan(load_config(config, schemas=ROOT / "workflow" / "schemas", source=str(table)))
+    plan = Plan(load_config(config, source=str(table)))
     run_benchmark(plan)
     outcome = summarise(plan, "measure")
     compare_variants(plan, outcome.made)

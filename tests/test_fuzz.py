@@ -39,7 +39,6 @@ from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Failure, Receipt
 
 CORPUS = Path(__file__).parent / "corpus"
-SCHEMAS = Path(__file__).parents[1] / "workflow" / "schemas"
 RECIPE = {"a": 1}
 TRIES = 60
 
@@ -57,15 +56,15 @@ def read_config(path: Path) -> None:
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError):
         return  # Snakemake itself reads the file
     if isinstance(values, dict):
-        load_config(values, SCHEMAS, str(path))
+        load_config(values, str(path))
 
 
 def read_table(path: Path) -> None:
-    load_config({"pairs": str(path)}, SCHEMAS)
+    load_config({"pairs": str(path)})
 
 
 def read_sequences(path: Path) -> None:
-    load_config({"sequences": str(path)}, SCHEMAS)
+    load_config({"sequences": str(path)})
 
 
 def weights(backbone: str) -> Callable[[Path], object]:
@@ -137,7 +136,7 @@ def valid(tmp_path_factory):
     (folder / "variants.yaml").write_text(yaml.safe_dump({"variants": {"v": {"blend": 1}}}))
     failed = {"two": Failure("level1", "broken")}
     Receipt("level1", "v", "0001", {"one": "key"}, failed).write(folder / "receipt.json")
-    plan = Plan(load_config({**config, "results": str(folder / "results")}, SCHEMAS))
+    plan = Plan(load_config({**config, "results": str(folder / "results")}))
     (folder / "plan.json").write_bytes(plan.write().read_bytes())
     Backbone("vgg16", "digest", "source", "licence").write(folder / "backbone.json")
     (folder / "provenance.json").write_bytes((folder / "receipt.json").read_bytes())

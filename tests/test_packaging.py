@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from dia_pipeline import __version__
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -27,7 +30,9 @@ def requirements(lines):
     return {canonicalize_name(requirement.name): requirement for requirement in parsed}
 
 
-NEEDED = requirements(PROJECT["dependencies"] + EXTRAS["workflow"])
+NEEDED = requirements(
+    PROJECT["dependencies"] + EXTRAS["workflow"] + EXTRAS["slurm"] + EXTRAS["video"]
+)
 ALL = requirements(PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra])
 
 
@@ -54,6 +59,36 @@ def test_conda_installs_what_pyproject_asks_for(name):
     entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     conda = requirements(entry for entry in entries if not entry.startswith("python="))
     assert conda[CONDA_NAMES.get(name, name)].specifier == NEEDED[name].specifier
+
+
+def test_snakemake_is_asked_for_in_the_same_version_everywhere():
+    (snakefile,) = re.findall(r'min_version\("(.*)"\)', (ROOT / "workflow/Snakefile").read_text())
+    assert str(NEEDED["snakemake"].specifier) == f">={snakefile}"
+
+
+def test_the_environment_of_the_rules_is_this_package(lock):
+    (python, _, by_pip) = yaml.safe_load((ROOT / "workflow/envs/dia.yaml").read_text())[
+        "dependencies"
+    ]
+    assert python in yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (package,) = map(Requirement, by_pip["pip"])
+    assert canonicalize_name(package.name) == PROJECT["name"]
+    assert str(package.specifier) == f"=={__version__}"
+    assert package.extras <= EXTRAS.keys()
+
+
+def test_both_containers_install_the_lock_on_the_same_python():
+    docker, apptainer = ((ROOT / name).read_text() for name in ("Dockerfile", "dia.def"))
+    bases = re.findall(r"^(?:FROM|From:) (.*)$", docker + apptainer, re.MULTILINE)
+    assert bases == ["python:3.11-slim"] * 2
+    installed = [
+        " ".join(re.search(r"pip install .*?\]\"", text, re.DOTALL)[0].replace("\\", " ").split())
+        for text in (docker, apptainer)
+    ]
+    assert installed[0] == installed[1]
+    assert "--constraint /opt/dia/requirements.lock" in installed[0]
+    (extras,) = re.findall(r"\[(.*)\]", installed[0])
+    assert set(extras.split(",")) <= EXTRAS.keys()
 
 
 def test_importing_the_package_is_cheap():

@@ -2,6 +2,7 @@
 
 
 include: "rules/common.smk"
+include: "rules/report.smk"
 include: "rules/weights.smk"
 include: "rules/levels.smk"
 include: "rules/sequences.smk"

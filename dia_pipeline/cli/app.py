@@ -8,13 +8,14 @@ import logging
 import os
 import sys
 from io import TextIOWrapper
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.status import Status
 from typer.core import TyperGroup
 
+from dia_pipeline import __version__
 from dia_pipeline.errors import describe, is_expected
 from dia_pipeline.text import for_terminal
 
@@ -68,13 +69,23 @@ app = typer.Typer(
     cls=Commands,
     help="Visual attribute transfer through deep image analogy.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        say(f"dia {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare():
+def prepare(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, help="Tell the version and exit.")
+    ] = False,
+):
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # terminals that know ASCII alone
             stream.reconfigure(errors="backslashreplace")

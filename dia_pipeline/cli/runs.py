@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import chdir, suppress
 from datetime import timedelta
@@ -23,6 +24,33 @@ PANEL = "Runs of the workflow"
 
 REFRESH = 2
 """Seconds between two looks at a run."""
+
+
+@app.command(rich_help_panel=PANEL)
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder, which is made if need be.")],
+    content: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Folder of images A, each for a pair."),
+    ] = None,
+    style: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="The image B' of all these pairs.")
+    ] = None,
+):
+    """Make a project: a folder with configuration, tables and profiles, to run snakemake in."""
+    from importlib.util import find_spec
+
+    from dia_pipeline.runs.projects import TABLE, make_project, rows_of_one_style
+
+    if (content is None) != (style is None):
+        raise typer.BadParameter("--from and --style go together")
+    rows = rows_of_one_style(content, style, folder) if content and style else []
+    make_project(folder, rows)
+    table = folder / TABLE
+    say(f"Pairs listed in {table}: {len(rows)}" if rows else f"List your pairs in {table}")
+    if not find_spec("snakemake"):
+        say("The workflow needs: pip install 'dia-pipeline[workflow]'")
+    say(f"Then: cd {shlex.quote(str(folder))} && snakemake --cores all")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from dia_pipeline.runs.tables import (
     Options,
     faults_of_files,
     in_row,
+    listed,
     problems_of,
     read_rows,
 )
@@ -40,8 +42,7 @@ from dia_pipeline.text import same_name
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
 """The settings that sequences cannot change. A pose would have to be that of all frames."""
 
-MAX_PROBLEMS = 50
-"""So many are listed at most: one wrong column of a long table must not flood the terminal."""
+SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"
 
 
 class ConfigError(DiaError):
@@ -107,18 +108,17 @@ class Config:
         return Path(self.results, "synthetic")
 
 
-def load_config(values: dict[str, Any], schemas: Path, source: str = "config") -> Config:
+def load_config(values: dict[str, Any], source: str = "config") -> Config:
     """Validate the configuration and the tables that it names.
 
     Args:
         values: the configuration as read from YAML.
-        schemas: folder of the JSON Schemas.
         source: what to call the configuration in messages, its file usually.
 
     Raises:
         ConfigError: anything is wrong.
     """
-    validators = _validators(schemas)
+    validators = _validators()
     values = {name: value for name, value in values.items() if value is not None}
     problems = [f"{source}, {text}" for text in problems_of(values, validators["config"])]
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
@@ -188,11 +188,7 @@ def check_references(pair: Pair, settings: Settings) -> None:
 
 def _report(problems: list[str]) -> str:
     count = "one thing is" if len(problems) == 1 else f"{len(problems)} things are"
-    lines = [f"{count} wrong with the configuration:"]
-    lines += [f"  {text}" for text in problems[:MAX_PROBLEMS]]
-    if len(problems) > MAX_PROBLEMS:
-        lines.append(f"  ... and {len(problems) - MAX_PROBLEMS} more")
-    return "\n".join(lines)
+    return f"{count} wrong with the configuration:{listed(problems)}"
 
 
 def _synthetic_pairs(config: Config) -> Iterator[Pair]:
@@ -262,9 +258,9 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
                 )
 
 
-def _validators(schemas: Path) -> dict[str, Validator]:
+def _validators() -> dict[str, Validator]:
     contents = {
-        name: json.loads((schemas / f"{name}.schema.json").read_text(encoding="utf-8"))
+        name: json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
         for name in ("config", "pairs", "sequences")
     }
     contents["settings"] = schema()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.util import find_spec
 from typing import Any
 
 from dia_pipeline.io.files import fault_of_file
@@ -159,8 +160,11 @@ def find_frames(sequence: Sequence) -> Sequence:
     """The sequence with its frames.
 
     Raises:
-        SequenceError: sides, coherence and keyframes do not go together, or there are no frames.
+        SequenceError: sides, coherence and keyframes do not go together, there are no frames, or
+            no library that writes their video.
     """
+    if find_spec("av") is None:
+        raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
     if sequence.content_moves:
         if sequence.coherence == "locked":
             raise SequenceError(

@@ -54,7 +54,7 @@ def list_frames(source: str, start: int = 0, stop: int | None = None, stride: in
         SequenceError: there is no such source, or no frame in it, or one cannot be named.
     """
     readers = {
-        "folder": _in_folder,
+        "folder": images_in,
         "pattern": _matching,
         "numbered": _numbered,
         "list": _listed,
@@ -76,7 +76,8 @@ def list_frames(source: str, start: int = 0, stop: int | None = None, stride: in
     return frames
 
 
-def _in_folder(source: str) -> list[str]:
+def images_in(source: str) -> list[str]:
+    """The images of a folder by their endings, in the order of the numbers in their names."""
     return _images(str(path) for path in Path(source).iterdir() if path.name[0] != ".")
 
 

@@ -22,12 +22,23 @@ Options = dict[str, Any]
 MAX_NAME = 200
 """Bytes of a name at most: file systems allow 255, with what is added to it."""
 
+MAX_PROBLEMS = 50
+"""So many are listed at most: one wrong column of a long table must not flood the terminal."""
+
 FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
 """The columns of the table of pairs that name what is known of a pair by its file."""
 
 
 GUIDES = ("labels_a", "labels_b_prime", "points")
 """The columns of the table of pairs that name what guides the matches by its file."""
+
+
+def listed(problems: list[str]) -> str:
+    """A line for every problem, after a line of its own."""
+    lines = [f"\n  {text}" for text in problems[:MAX_PROBLEMS]]
+    if len(problems) > MAX_PROBLEMS:
+        lines.append(f"\n  ... and {len(problems) - MAX_PROBLEMS} more")
+    return "".join(lines)
 
 
 def in_row(table: str, number: int, kind: str, name: str, text: str) -> str:

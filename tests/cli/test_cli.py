@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from examples import PUBLISHED, draw_image
 from PIL import Image
 from typer.testing import CliRunner
 
-from dia_pipeline import cli
+from dia_pipeline import __version__, cli
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import shrunk
 from dia_pipeline.samples.photographs import photograph
@@ -289,13 +291,52 @@ def test_weights_tell_where_they_come_from(images):
         assert text in Path("weights.json").read_text()
 
 
-def test_help_needs_no_heavy_library():
+@pytest.mark.parametrize("option", ["--help", "-h", "--version"])
+def test_help_and_version_need_no_heavy_library(option):
     code = (
         "import sys\nfrom dia_pipeline.cli import app\n"
-        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        f"try: app(['{option}'])\nexcept SystemExit: pass\n"
         "assert not {'torch', 'numba', 'numpy', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_version_is_that_of_the_package():
+    assert dia("--version").output == f"dia {__version__}\n"
+
+
+@pytest.mark.parametrize("command", typer.main.get_command(cli.app).commands)
+def test_every_command_has_a_short_option_of_help(command):
+    shown = dia(command, "-h")
+    assert shown.exit_code == 0 and shown.output == dia(command, "--help").output
+    assert f" {command} [OPTIONS]" in shown.output
+
+
+def test_the_stages_of_the_workflow_are_hidden():
+    assert " stage " not in dia("--help").output and dia("stage", "--help").exit_code == 0
+
+
+def test_a_shell_completes_the_commands(tmp_path):
+    """As bash asks after `dia s` and a tab; the files that `--install-completion` writes for it."""
+    command = str(Path(sys.executable).with_name("dia"))
+    home = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run([command, "--install-completion", "bash"], env=home, check=True)
+    assert "_DIA_COMPLETE=complete_bash" in (tmp_path / ".bash_completions/dia.sh").read_text()
+    asked = {"_DIA_COMPLETE": "complete_bash", "COMP_WORDS": "dia s", "COMP_CWORD": "1"}
+    told = subprocess.run([command], env={**home, **asked}, capture_output=True, text=True)
+    assert set(told.stdout.split()) == {"status", "sweep"}
+
+
+def test_a_project_is_begun_and_what_comes_next_is_told(images):
+    plain = dia("init", "my project")
+    assert plain.exit_code == 0
+    assert "List your pairs in my project/config/pairs.tsv" in plain.output
+    assert "cd 'my project' && snakemake --cores all" in plain.output
+    assert dia("init", "my project").exit_code == 2
+    styled = dia("init", "styled", "--from", ".", "--style", "b_prime.png")
+    assert styled.exit_code == 0 and "Pairs listed in styled/config/pairs.tsv: 1" in styled.output
+    half = dia("init", "half", "--from", ".")
+    assert half.exit_code == 2 and "go together" in half.stderr and not Path("half").exists()
 
 
 def test_too_little_memory_is_one_clear_line(tmp_path):

@@ -45,7 +45,7 @@ def table(tmp_path, monkeypatch):
 
 def problems(values: dict) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        load_config(values, SCHEMAS, "config.yaml")
+        load_config(values, "config.yaml")
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
@@ -57,7 +57,7 @@ def test_cells_become_values(table):
         "one|a.png|b.png|.5|2|true||",
         "two| a.png |b.png||||.9, .8,.7,0|7",
     )
-    config = load_config({"pairs": path, "pairs_per_job": 3, "settings": None}, SCHEMAS)
+    config = load_config({"pairs": path, "pairs_per_job": 3, "settings": None})
     assert config.pairs == (
         Pair("one", "a.png", "b.png", {"ratio": 0.5, "blend": 2}, {"mirrored": True}),
         Pair("two", "a.png", "b.png", {"alphas": [0.9, 0.8, 0.7, 0], "seed": 7}),
@@ -93,7 +93,7 @@ def test_what_is_known_of_a_pair_is_kept_apart_from_its_settings(table):
         "name|a|b_prime|flow_ab|mirrored|kinds|seed", "x|a.png|b.png|flow.flo|true|car, day|7"
     )
     known = {"flow_ab": "flow.flo", "mirrored": True, "kinds": ["car", "day"]}
-    (pair,) = load_config({"pairs": path}, SCHEMAS).pairs
+    (pair,) = load_config({"pairs": path}).pairs
     assert pair == Pair("x", "a.png", "b.png", {"seed": 7}, known)
     assert pair.truth_files == ["flow.flo"]
     Path("flow.flo").unlink()
@@ -106,12 +106,12 @@ def test_what_is_known_of_a_pair_is_kept_apart_from_its_settings(table):
 def test_the_synthetic_benchmark_is_worked_beside_a_table(table):
     path = table("name|a|b_prime", "one|a.png|b.png")
     options = {"pairs": ["coffee-shift-night"]}
-    config = load_config({"pairs": path, "synthetic": options, "results": "out"}, SCHEMAS)
+    config = load_config({"pairs": path, "synthetic": options, "results": "out"})
     assert [pair.name for pair in config.pairs] == ["one", "coffee-shift-night"]
     made = config.pairs[1]
     assert made.a == "out/synthetic/coffee-shift-night/a.png"
     assert made.truth["kinds"] == ["shift", "night"]
-    assert len(load_config({"synthetic": {}}, SCHEMAS).pairs) == len(PAIRS)
+    assert len(load_config({"synthetic": {}}).pairs) == len(PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_everything_wrong_is_reported_at_once(table):
 
 def test_an_empty_table_is_no_fault(table):
     """It is what a fresh checkout has, in which an ablation shall run."""
-    assert load_config({"pairs": table("name|a|b_prime")}, SCHEMAS).pairs == ()
+    assert load_config({"pairs": table("name|a|b_prime")}).pairs == ()
 
 
 def test_a_row_overrides_the_configuration_and_a_variant_both():
@@ -283,7 +283,7 @@ def test_what_a_setting_cannot_be_is_refused_wherever_it_stands(table):
 
 
 def test_the_columns_of_the_tables_are_the_settings_and_their_own():
-    validators = config_module._validators(SCHEMAS)
+    validators = config_module._validators()
     names = {field.name for field in fields(vocabulary.Settings)}
     names |= {"preset", "quality", "blend", "task"}
     columns = validators["pairs"].schema["properties"]
@@ -340,7 +340,7 @@ def test_a_folder_of_results_that_no_rule_can_name_is_refused(table, results):
 
 def test_several_references_are_read_and_what_they_rule_out_is_told(table):
     path = table("name|a|b_prime|references|matcher", "x|a.png|b.png|a.png, b.png|")
-    (pair,) = load_config({"pairs": path}, SCHEMAS).pairs
+    (pair,) = load_config({"pairs": path}).pairs
     assert pair.references == ("a.png", "b.png") and not pair.truth
     path = table("name|a|b_prime|references|matcher", "x|a.png|b.png|a.png|sift")
     (problem,) = problems({"pairs": path})
@@ -370,7 +370,7 @@ def test_an_input_among_the_results_of_its_own_pair_is_refused(table):
     (problem,) = problems({"pairs": table("name|a|b_prime", f"x|{made}|b.png")})
     assert "'x': " in problem and "would overwrite it" in problem
     path = table("name|a|b_prime", f"y|{made}|b.png")
-    assert load_config({"pairs": path}, SCHEMAS).pairs[0].a == str(made)
+    assert load_config({"pairs": path}).pairs[0].a == str(made)
 
 
 @pytest.mark.parametrize("twin", ["CAFÉ", "cafe\u0301", "\uff43af\xe9"])

@@ -22,7 +22,7 @@ from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.settings import SHORTHANDS, resolve
 from dia_pipeline.stages.benchmarks import read_variants
 
-SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+ABLATION = Path(__file__).parents[2] / "config" / "ablation.yaml"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_benchmark_is_scored_and_taken_up_again(tss):
         lengths = np.hypot(*read_flo(tss[flow])[foreground].T)
         assert errors[direction] == pytest.approx(np.nanmean(lengths), rel=1e-5)
     assert Path("out/table.md").read_text().count("| hierarchical | 2 |") == 3
-    pairs = load_config({"pairs": "out/pairs.tsv"}, SCHEMAS).pairs
+    pairs = load_config({"pairs": "out/pairs.tsv"}).pairs
     assert pairs[0].truth["flow_ab"] == "TSS/JODS/cat/flow1.flo"
 
     before = times(Path("out/hierarchical"))
@@ -110,7 +110,7 @@ def test_wrong_variants_are_explained(tss, content, expected):
 
 
 def test_the_shipped_ablation_can_be_run_on_a_benchmark():
-    settings, variants = read_variants(SCHEMAS.parents[1] / "config" / "ablation.yaml")
+    settings, variants = read_variants(ABLATION)
     assert settings["max_side"] == 300
     assert list(variants)[:2] == ["correspondence", "transfer"]
     resolved = {name: resolve(merge(settings, options)) for name, options in variants.items()}

@@ -6,6 +6,7 @@ import csv
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,15 @@ def test_a_new_variant_runs_alone(first_run):
     assert times(RESULTS / "hierarchical") == before
     assert (SYNTHETIC, "random-start", "accuracy_5") in values()
     assert (SYNTHETIC, "image-analogies", "accuracy_5") not in values()
+
+
+def test_the_report_shows_the_comparison(first_run):
+    result = snakemake("--report", "report.zip")
+    assert result.returncode == 0, result.stdout
+    with zipfile.ZipFile("report.zip") as report:
+        shown = {Path(name).name: report.read(name) for name in report.namelist()}
+    for name in ("measures.csv", "accuracy.png", f"figures/{SYNTHETIC}.png", "figures/plain.png"):
+        assert shown[Path(name).name] == (RESULTS / name).read_bytes()
 
 
 def test_another_file_can_be_named(first_run):

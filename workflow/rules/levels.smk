@@ -12,6 +12,8 @@ rule features:
         job_file("logs", "features"),
     benchmark:
         job_file("benchmarks", "features")
+    conda:
+        "../envs/dia.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -35,6 +37,8 @@ rule level:
         job_file("logs", "level{level}"),
     benchmark:
         job_file("benchmarks", "level{level}")
+    conda:
+        "../envs/dia.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -59,6 +63,8 @@ rule pair:
         job_file("logs", "pair"),
     benchmark:
         job_file("benchmarks", "pair")
+    conda:
+        "../envs/dia.yaml"
     threads: 2
     resources:
         gpu=GPU,

@@ -7,6 +7,8 @@ if PLAN.config.synthetic is not None:
         output:
             PLAN.synthetic_receipt,
         localrule: True
+        conda:
+            "../envs/dia.yaml"
         params:
             plan=plan,
             options=PLAN.config.synthetic,
@@ -25,6 +27,8 @@ rule measure:
         job_file("logs", "measure"),
     benchmark:
         job_file("benchmarks", "measure")
+    conda:
+        "../envs/dia.yaml"
     threads: 1
     resources:
         gpu=0,
@@ -49,6 +53,8 @@ rule compare:
     output:
         PLAN.comparison,
     localrule: True
+    conda:
+        "../envs/dia.yaml"
     params:
         plan=plan,
     shell:

@@ -10,6 +10,8 @@ rule aggregate:
         job_file("logs", "aggregate"),
     benchmark:
         job_file("benchmarks", "aggregate")
+    conda:
+        "../envs/dia.yaml"
     threads: 1
     resources:
         gpu=0,
@@ -39,6 +41,8 @@ rule summary:
     output:
         PLAN.summary,
     localrule: True
+    conda:
+        "../envs/dia.yaml"
     params:
         plan=plan,
     shell:

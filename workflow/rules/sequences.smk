@@ -1,60 +1,9 @@
 # Sequences of frames: every stage of a sequence, or of one of its chunks, leaves one receipt.
 
-from dia_pipeline.runs.plan import WHOLE
-
 DIA_SEQUENCE = (
     "dia stage {stage} --plan {{params.plan:q}} --variant {{wildcards.variant}}"
     " --sequence {{wildcards.sequence}} --threads {{threads}}"
 )
-
-
-wildcard_constraints:
-    sequence="|".join(map(re.escape, PLAN.sequences)) or "(?!)",
-    chunk=r"\d+",
-
-
-def sequence_file(kind, stage, chunk=WHOLE):
-    """The pattern of a file of the jobs of a stage of sequences, or of their chunks."""
-    return job_file(kind, stage, "{sequence}", chunk)
-
-
-def sequence_images(wildcards):
-    """What of a sequence's images there is; what lacks is a gap in the video."""
-    return [path for path in PLAN.sequences[wildcards.sequence].files if os.path.exists(path)]
-
-
-def sequence_weights(wildcards):
-    sequence = PLAN.sequences[wildcards.sequence]
-    return PLAN.weights(PLAN.settings(wildcards.variant, sequence).backbone)
-
-
-def sequence_before(stage):
-    """The receipts that a stage of a sequence, or of a chunk, builds on."""
-    return lambda wildcards: PLAN.sequence_receipts_before(stage, **wildcards_of(wildcards))
-
-
-def wildcards_of(wildcards):
-    return {
-        "variant": wildcards.variant,
-        "name": wildcards.sequence,
-        "chunk": wildcards.get("chunk", ""),
-    }
-
-
-def sequence_settings(wildcards):
-    return PLAN.sequence_decides(wildcards.variant, wildcards.sequence)
-
-
-def sequence_minutes(per_frame):
-    """The time limit for a job's frames, doubled with every attempt."""
-
-    def limit(wildcards, attempt):
-        sequence = PLAN.sequences[wildcards.sequence]
-        chunk = sequence.chunks.get(wildcards.get("chunk"))
-        count = chunk.end - chunk.start if chunk else len(sequence.frames)
-        return int((10 + per_frame * count) * 2 ** (attempt - 1))
-
-    return limit
 
 
 rule prepare:
@@ -67,6 +16,8 @@ rule prepare:
         sequence_file("logs", "prepare"),
     benchmark:
         sequence_file("benchmarks", "prepare")
+    conda:
+        "../envs/dia.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -88,6 +39,8 @@ rule match:
         sequence_file("logs", "match", "{chunk}"),
     benchmark:
         sequence_file("benchmarks", "match", "{chunk}")
+    conda:
+        "../envs/dia.yaml"
     threads: 2
     resources:
         gpu=GPU,
@@ -109,6 +62,8 @@ rule frames:
         sequence_file("logs", "frames", "{chunk}"),
     benchmark:
         sequence_file("benchmarks", "frames", "{chunk}")
+    conda:
+        "../envs/dia.yaml"
     threads: 1
     resources:
         gpu=0,
@@ -130,6 +85,8 @@ rule video:
         sequence_file("logs", "video"),
     benchmark:
         sequence_file("benchmarks", "video")
+    conda:
+        "../envs/dia.yaml"
     threads: 1
     resources:
         gpu=0,

@@ -5,5 +5,7 @@ rule weights:
     output:
         f"{PLAN.results}/weights/{{backbone}}.json",
     localrule: True
+    conda:
+        "../envs/dia.yaml"
     shell:
         "dia weights --backbone {wildcards.backbone} --output {output:q}"
