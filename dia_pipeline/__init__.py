@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
-    from dia_pipeline.analogy import Analogy
+    from dia_pipeline.result import Analogy
 
 __version__ = "0.1.0"
 
@@ -37,7 +37,7 @@ def run(
             `dia_pipeline.settings.Settings`.
 
     Returns:
-        Images (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.
+        Images (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays; it shows, warps and saves.
 
     Raises:
         SettingsError, ImageError, WeightsError, GuidanceError, PointsError: the message says what

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -46,12 +48,32 @@ POINTS = [(130, 150, 60, 140), (230, 60, 165, 120), (325, 140, 265, 130)]
 
 def blend() -> None:
     """A' by the values of `blend`."""
+    save("control_blend", swept("blend", range(5)))
+
+
+def quality() -> None:
+    """A' by the values of `quality`."""
+    save("settings_quality", swept("quality", ("draft", "standard", "paper")))
+
+
+def ratio() -> None:
+    """A' by three values of `ratio`."""
+    save("settings_ratio", swept("ratio", (0.25, 0.5, 1.0)))
+
+
+def task() -> None:
+    """A' by the values of `task`."""
+    save("settings_task", swept("task", ("transfer", "correspondence")))
+
+
+def swept(name: str, values: Iterable[Any]) -> dict[str, np.ndarray]:
+    """The portrait's A, B', and A' by the values of a setting."""
     a, b_prime = portrait()
     made = {
-        f"blend {value}": dia_pipeline.run(a, b_prime, **PORTRAIT, blend=value).a_prime
-        for value in range(5)
+        f"{name} {value}": dia_pipeline.run(a, b_prime, **PORTRAIT | {name: value}).a_prime
+        for value in values
     }
-    save("control_blend", {"A": a, "B'": b_prime} | made)
+    return {"A": a, "B'": b_prime} | made
 
 
 def pose() -> None:
@@ -164,7 +186,11 @@ def write(name: str, image: np.ndarray) -> None:
 
 
 PICTURES = {
-    each.__name__: each for each in (blend, pose, guidance, references, composition, overview)
+    each.__name__: each
+    for each in (
+        *(blend, quality, ratio, task),
+        *(pose, guidance, references, composition, overview),
+    )
 }
 
 if __name__ == "__main__":
