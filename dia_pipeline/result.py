@@ -21,7 +21,7 @@ from dia_pipeline.io.flow import flow_from_nnf, write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import as_levels, shrunk
 
-THUMBNAIL = 320
+THUMBNAIL = 256
 """Longest side in pixels of the images by which a result is shown in a notebook."""
 
 

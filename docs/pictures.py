@@ -5,19 +5,23 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import nbformat
 import numpy as np
+from nbclient import NotebookClient
 from PIL import Image, ImageDraw
 
 import dia_pipeline
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.io.images import read_image
-from dia_pipeline.pixels import resize_image
+from dia_pipeline.pixels import resize_image, shrunk
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.samples.demo import cat, portrait, temple
 from dia_pipeline.samples.photographs import photograph
@@ -27,6 +31,7 @@ from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.stages.references import run_references
 
 DOCS = Path(__file__).parent
+NOTEBOOK = DOCS / "notebook.ipynb"
 
 PORTRAIT = {"ratio": 0.5, "preset": "photo-to-style"}
 """The settings of the demo's portrait."""
@@ -142,6 +147,30 @@ def overview() -> None:
         write("overview", read_image(Path(folder, "out", "overview.png")))
 
 
+def notebook() -> None:
+    """The outputs of the notebook, whose images are made small."""
+    made = nbformat.read(NOTEBOOK, as_version=4)
+    with TemporaryDirectory() as folder:
+        NotebookClient(
+            made, resources={"metadata": {"path": folder}}, record_timing=False
+        ).execute()
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [small(each) for each in cell.outputs if "data" in each]
+    nbformat.write(made, NOTEBOOK)
+
+
+def small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """What a cell puts out, with an image as a JPEG."""
+    png = output.data.pop("image/png", None)
+    if png:
+        image = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
+        content = BytesIO()
+        Image.fromarray(shrunk(np.asarray(image), 640)).save(content, "JPEG", quality=80)
+        output.data = {"image/jpeg": base64.b64encode(content.getvalue()).decode()}
+    return output
+
+
 def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:
     """The middle of a photograph, mirrored and turned."""
     turned = Image.fromarray(image[:, ::-1]).rotate(degrees, Image.Resampling.BICUBIC)
@@ -189,7 +218,7 @@ PICTURES = {
     each.__name__: each
     for each in (
         *(blend, quality, ratio, task),
-        *(pose, guidance, references, composition, overview),
+        *(pose, guidance, references, composition, overview, notebook),
     )
 }
 
