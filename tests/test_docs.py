@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -32,7 +33,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 
-LANGUAGES = {"console", "csv", "diff", "mermaid", "python", "sh", "text", "yaml"}
+LANGUAGES = {"console", "csv", "diff", "python", "sh", "text", "yaml"}
 """Those of blocks; commands are in `sh` and, with what they print, in `console`."""
 
 RUN_ELSEWHERE = {
@@ -102,9 +103,20 @@ def test_the_diagrams_of_the_architecture_are_those_of_the_code():
     spec = spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
     drawing = module_from_spec(spec)
     spec.loader.exec_module(drawing)
-    page = drawing.PAGE.read_text()
-    for draw in (drawing.rooms, drawing.pair, drawing.sequence):
-        assert f"<!-- {draw.__name__} -->\n```mermaid\n{draw()}\n```" in page
+    for draw in drawing.DIAGRAMS:
+        assert (ROOT / "docs" / f"{draw.__name__}.svg").read_text() == draw()
+
+
+def test_the_rooms_are_listed_from_top_to_bottom():
+    """In the order in which `make lint` lets them use each other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "CONTRIBUTING.md").read_text().partition("| room |")[2].partition("\n\n")[0]
+    rooms = re.findall(r"`(\w+)(?:/|\.py)`", "\n".join(re.findall(r"^\|[^|]*", page, re.M)))
+    for layer in layers:
+        here, rooms = rooms[: layer.count("|") + 1], rooms[layer.count("|") + 1 :]
+        assert sorted(here) == sorted(layer.split(" | "))
+    assert not rooms
 
 
 def blocks(page: Path, language: str) -> list[str]:
