@@ -36,13 +36,14 @@ class Analogy:
     Images are uint8, or float32 in grey levels where they are to be shown with 16 bits.
 
     Attributes:
-        a, b_prime: uint8, the images that were matched.
+        a: uint8, the image A that was matched.
+        b_prime: uint8, the image B' that was matched.
         a_prime: A', which has the structure of A and the style of B'.
         nnf_ab: for every pixel of A its match (y, x) in B'.
         b: B, which has the structure of B' and the style of A; None for `directions="ab"`.
         nnf_ba: for every pixel of B' its match (y, x) in A; None for `directions="ab"`.
-        a_prime_everything, b_everything: A' and B with everything of the other image; None unless
-            `take` says otherwise for `a_prime` and `b`.
+        a_prime_everything: A' with everything of B', where `take` leaves something out; else None.
+        b_everything: the same of B.
         levels: what every level left, by its number; its fields lead to and from the canvas, on
             which B' is drawn in its pose.
         pose: how B' stands against A, and the confidence that the two match.

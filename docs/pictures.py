@@ -137,6 +137,11 @@ def composition() -> None:
     write("composition", np.concatenate([voted_a, seamless_a, voted_b, seamless_b], axis=1))
 
 
+def people() -> None:
+    """The demo's portrait, as a result shows itself."""
+    write("portrait", np.asarray(dia_pipeline.run(*portrait(), **PORTRAIT).show()))
+
+
 def overview() -> None:
     """The overview of the demo's portrait."""
     with TemporaryDirectory() as folder:
@@ -218,7 +223,7 @@ PICTURES = {
     each.__name__: each
     for each in (
         *(blend, quality, ratio, task),
-        *(pose, guidance, references, composition, overview, notebook),
+        *(pose, guidance, references, composition, people, overview, notebook),
     )
 }
 

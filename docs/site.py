@@ -27,7 +27,7 @@ NOTEBOOK, ITS_PAGE = "docs/notebook.ipynb", "docs/notebook.md"
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The files of the site, each at its path in the repository, and those of the theme."""
     theme = [file for file in files if file.src_dir != config.docs_dir]
-    paths = [path for pattern in PUBLISHED for path in sorted(ROOT.glob(pattern))]
+    paths = [path for pattern in PUBLISHED for path in sorted(ROOT.glob(pattern)) if path.is_file()]
     own = [File(str(path.relative_to(ROOT)), str(ROOT), config.site_dir, False) for path in paths]
     return Files([*theme, *own, File.generated(config, ITS_PAGE, content=notebook_page())])
 
