@@ -1,5 +1,5 @@
 # make demo: images to look at; make test, make lint: the checks; make quick: most of the tests
-# in a minute and a half.
+# in a minute and a half; make docs: the documentation as a site, in site/.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
 SHELL := /bin/bash
@@ -9,7 +9,7 @@ TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
 
-.PHONY: demo test quick coverage lint venv lock
+.PHONY: demo test quick coverage lint docs venv lock
 
 demo: venv
 	$(IN_VENV) dia demo demo
@@ -34,6 +34,9 @@ lint: venv
 	$(IN_VENV) mypy
 	$(IN_VENV) codespell
 
+docs: venv
+	$(IN_VENV) NO_MKDOCS_2_WARNING=1 mkdocs build
+
 venv: $(VENV)/installed
 
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -47,7 +50,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # The newest versions that pyproject.toml allows beside the pinned torch.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)
-	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,demo,dev]'
+	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,demo,docs,dev]'
 	$(IN_VENV) { grep '^#' requirements.lock; \
 		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda)' \
 		| sed 's/+cpu$$//; s/^triton.*/&; platform_system == "Linux"/'; \

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.coarse_to_fine import Progress
-    from dia_pipeline.analogy import Analogy
+    from dia_pipeline.result import Analogy
 
 __version__ = "0.1.0"
 
@@ -26,18 +26,20 @@ def run(
     """Process one pair in memory: A' has the structure of A and the style of B', B the reverse.
 
     Args:
-        a, b_prime: images of any usual kind: paths, Pillow images, arrays (H, W, 3), torch tensors
+        a: an image of any usual kind: a path, a Pillow image, an array (H, W, 3), a torch tensor
             (3, H, W); uint8, uint16 or floats from 0 to 1; grey or with alpha, which is laid over
             white.
-        labels_a, labels_b_prime: images whose colours are labels; matches keep to the same label.
+        b_prime: the same.
+        labels_a: an image whose colours are labels; matches keep to the same label.
+        labels_b_prime: the same for B'.
         points: what belongs together, rows of x and y in A, then in B', in pixels; or a CSV file.
         device: a torch device, or `auto`.
         progress: called with the level and the step that begins.
-        options: `task`, `preset`, `quality`, `blend` and the fields of
+        **options: `task`, `preset`, `quality`, `blend` and the fields of
             `dia_pipeline.settings.Settings`.
 
     Returns:
-        Images (H, W, 3) uint8 and fields (H, W, 2) int32, as arrays.
+        The result: images (H, W, 3) uint8 and fields (H, W, 2) int32; it shows and saves itself.
 
     Raises:
         SettingsError, ImageError, WeightsError, GuidanceError, PointsError: the message says what

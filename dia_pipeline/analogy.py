@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,33 +20,12 @@ from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import DiaError
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.pixels import resize_image
+from dia_pipeline.result import Analogy
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
 
 
 class HopelessPairError(DiaError):
     """The images of a pair have too little in common; the message says so."""
-
-
-@dataclass
-class Analogy:
-    """The result for one pair: images (H, W, 3) and fields (H, W, 2) int32 at full resolution.
-
-    Images are uint8, or float32 in grey levels where they are to be shown with 16 bits.
-
-    B and its field are None for direction `ab`. Where not everything of B' is taken, A' and B with
-    everything are kept beside them; otherwise those are None. The fields of the levels lead to and
-    from the canvas, on which B' is drawn in its pose; nnf_ab and nnf_ba are those of B' as it was
-    given.
-    """
-
-    a_prime: np.ndarray
-    nnf_ab: np.ndarray
-    b: np.ndarray | None = None
-    nnf_ba: np.ndarray | None = None
-    a_prime_everything: np.ndarray | None = None
-    b_everything: np.ndarray | None = None
-    levels: dict[int, Level] = field(default_factory=dict)
-    pose: Pose = field(default_factory=Pose)
 
 
 def analogy(
@@ -184,6 +163,8 @@ def aggregate(
     full_reference = canvas.draw(shown[1]) if shown else reference
     positions = full_field(fields.nnf_ab, finest, a, size, target, settings)
     result = Analogy(
+        a,
+        b_prime,
         rebuild(full_a, full_reference, positions, size, target, settings),
         canvas.restore_targets(nearest_pixels(positions).cpu().numpy()),
         levels=levels,

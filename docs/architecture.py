@@ -1,10 +1,13 @@
-"""Draws the diagrams of architecture.md from the code: `python docs/architecture.py`."""
+"""Draws the diagrams of architecture.md from the code: `python docs/architecture.py`.
+
+A diagram is a staircase: every box stands below those that it is made of. A line leaves a box to
+the right, and turns down at a dot to each box that is made of it.
+"""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +21,20 @@ from dia_pipeline.stages.sequences import SequenceGraph
 from dia_pipeline.store.artefacts import Artefact, File, Graph
 from dia_pipeline.store.provenance import Backbone
 
-PAGE = Path(__file__).with_name("architecture.md")
-PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+DOCS = Path(__file__).parent
 JOB = Job(Networks(), lambda key: Path(key), "level")
 VGG = Backbone("vgg19", "", "", "")
 
+BOX = (128, 26)
+"""Width and height of a box in pixels."""
 
-def rooms() -> str:
-    """The rooms of the package, each above those that it may use."""
-    contracts = tomllib.loads(PROJECT.read_text())["tool"]["importlinter"]["contracts"]
-    layers = [layer.replace(" | ", ", ") for layer in contracts[0]["layers"]]
-    boxes = [f"    r{number}[{layer}]" for number, layer in enumerate(layers)]
-    arrows = [f"    r{number} --> r{number + 1}" for number in range(len(layers) - 1)]
-    return "\n".join(["flowchart TD", *boxes, *arrows])
+STEP = (76, 36)
+"""How far right and down the next box stands."""
+
+MARGIN = 12
+
+Arrow = tuple[str, str]
+"""What something is made of, and that."""
 
 
 def pair() -> str:
@@ -49,15 +53,52 @@ def sequence() -> str:
     return _drawn(graph.artefacts)
 
 
+DIAGRAMS = (pair, sequence)
+
+
+def staircase(names: list[str], arrows: Iterable[Arrow]) -> str:
+    """Boxes, each below those that it is made of, as SVG."""
+    places = {
+        name: (MARGIN + number * STEP[0], MARGIN + number * STEP[1])
+        for number, name in enumerate(names)
+    }
+    lines = [_line(places[start], places[end]) for start, end in sorted(set(arrows))]
+    boxes = [_box(name, *place) for name, place in places.items()]
+    width, height = (
+        2 * MARGIN + (len(names) - 1) * step + side for step, side in zip(STEP, BOX, strict=True)
+    )
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="13" text-anchor="middle">'
+    )
+    paper = '<rect width="100%" height="100%" fill="white"/>'
+    return "\n".join([head, paper, *lines, *boxes, "</svg>"]) + "\n"
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """From the right of a box to the top of another, with a dot where it turns."""
+    x, y = end[0] + BOX[0] // 2, start[1] + BOX[1] // 2
+    path = f'<path d="M{start[0] + BOX[0]} {y}H{x}V{end[1]}" fill="none" stroke="#78909c"/>'
+    return f'{path}<circle cx="{x}" cy="{y}" r="3" fill="#37474f"/>'
+
+
+def _box(name: str, x: int, y: int) -> str:
+    width, height = BOX
+    box = f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="4" fill="#eceff1"'
+    middle = f'<text x="{x + width // 2}" y="{y + height // 2 + 5}">'
+    return f'{box} stroke="#78909c"/>{middle}{escape(name, quote=False)}</text>'
+
+
 def _drawn(graph: Graph) -> str:
     names = {id(artefact): name.replace(".png", "") for name, artefact in graph.items()}
-    arrows = {
-        f"    {_box(_name(each, names))} --> {_box(names[id(artefact)])}"
+    arrows = [
+        (_name(each, names), names[id(artefact)])
         for artefact in graph.values()
         for given in artefact.needed.values()
         for each in _parts(given)
-    }
-    return "\n".join(["flowchart LR", *sorted(arrows)])
+    ]
+    given = sorted({start for start, _ in arrows} - set(names.values()))
+    return staircase([*given, *names.values()], arrows)
 
 
 def _parts(given: Any) -> Iterator[Artefact | File]:
@@ -72,22 +113,10 @@ def _name(each: Artefact | File, names: dict[int, str]) -> str:
     return names[id(each)] if isinstance(each, Artefact) else Path(each.path).stem
 
 
-def _box(name: str) -> str:
-    return f'{re.sub(r"[^a-z0-9]", "_", name.lower())}["{name}"]'
-
-
 def main() -> None:
-    """Put the diagrams in their places in the page."""
-    page = PAGE.read_text()
-    for draw in (rooms, pair, sequence):
-        block = f"<!-- {draw.__name__} -->\n```mermaid\n{draw()}\n```"
-        page = re.sub(
-            rf"<!-- {draw.__name__} -->\n```mermaid\n.*?\n```",
-            block,
-            page,
-            flags=re.DOTALL,
-        )
-    PAGE.write_text(page)
+    """Write the diagrams beside the page."""
+    for draw in DIAGRAMS:
+        (DOCS / f"{draw.__name__}.svg").write_text(draw())
 
 
 if __name__ == "__main__":

@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import base64
 import sys
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import nbformat
 import numpy as np
+from nbclient import NotebookClient
 from PIL import Image, ImageDraw
 
 import dia_pipeline
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.io.images import read_image
-from dia_pipeline.pixels import resize_image
+from dia_pipeline.pixels import resize_image, shrunk
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.samples.demo import cat, portrait, temple
 from dia_pipeline.samples.photographs import photograph
@@ -25,6 +31,7 @@ from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.stages.references import run_references
 
 DOCS = Path(__file__).parent
+NOTEBOOK = DOCS / "notebook.ipynb"
 
 PORTRAIT = {"ratio": 0.5, "preset": "photo-to-style"}
 """The settings of the demo's portrait."""
@@ -46,12 +53,32 @@ POINTS = [(130, 150, 60, 140), (230, 60, 165, 120), (325, 140, 265, 130)]
 
 def blend() -> None:
     """A' by the values of `blend`."""
+    save("control_blend", swept("blend", range(5)))
+
+
+def quality() -> None:
+    """A' by the values of `quality`."""
+    save("settings_quality", swept("quality", ("draft", "standard", "paper")))
+
+
+def ratio() -> None:
+    """A' by three values of `ratio`."""
+    save("settings_ratio", swept("ratio", (0.25, 0.5, 1.0)))
+
+
+def task() -> None:
+    """A' by the values of `task`."""
+    save("settings_task", swept("task", ("transfer", "correspondence")))
+
+
+def swept(name: str, values: Iterable[Any]) -> dict[str, np.ndarray]:
+    """The portrait's A, B', and A' by the values of a setting."""
     a, b_prime = portrait()
     made = {
-        f"blend {value}": dia_pipeline.run(a, b_prime, **PORTRAIT, blend=value).a_prime
-        for value in range(5)
+        f"{name} {value}": dia_pipeline.run(a, b_prime, **PORTRAIT | {name: value}).a_prime
+        for value in values
     }
-    save("control_blend", {"A": a, "B'": b_prime} | made)
+    return {"A": a, "B'": b_prime} | made
 
 
 def pose() -> None:
@@ -110,6 +137,11 @@ def composition() -> None:
     write("composition", np.concatenate([voted_a, seamless_a, voted_b, seamless_b], axis=1))
 
 
+def people() -> None:
+    """The demo's portrait, as a result shows itself."""
+    write("portrait", np.asarray(dia_pipeline.run(*portrait(), **PORTRAIT).show()))
+
+
 def overview() -> None:
     """The overview of the demo's portrait."""
     with TemporaryDirectory() as folder:
@@ -118,6 +150,30 @@ def overview() -> None:
             Image.fromarray(image).save(path)
         run_pair(*paths, Path(folder, "out"), resolve(PORTRAIT))
         write("overview", read_image(Path(folder, "out", "overview.png")))
+
+
+def notebook() -> None:
+    """The outputs of the notebook, whose images are made small."""
+    made = nbformat.read(NOTEBOOK, as_version=4)
+    with TemporaryDirectory() as folder:
+        NotebookClient(
+            made, resources={"metadata": {"path": folder}}, record_timing=False
+        ).execute()
+    for cell in made.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [small(each) for each in cell.outputs if "data" in each]
+    nbformat.write(made, NOTEBOOK)
+
+
+def small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """What a cell puts out, with an image as a JPEG."""
+    png = output.data.pop("image/png", None)
+    if png:
+        image = Image.open(BytesIO(base64.b64decode(png))).convert("RGB")
+        content = BytesIO()
+        Image.fromarray(shrunk(np.asarray(image), 640)).save(content, "JPEG", quality=80)
+        output.data = {"image/jpeg": base64.b64encode(content.getvalue()).decode()}
+    return output
 
 
 def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:
@@ -164,7 +220,11 @@ def write(name: str, image: np.ndarray) -> None:
 
 
 PICTURES = {
-    each.__name__: each for each in (blend, pose, guidance, references, composition, overview)
+    each.__name__: each
+    for each in (
+        *(blend, quality, ratio, task),
+        *(pose, guidance, references, composition, people, overview, notebook),
+    )
 }
 
 if __name__ == "__main__":

@@ -21,7 +21,13 @@ def draw(number: int) -> np.ndarray:
     return image
 
 
-def film(path: Path, rate: int = 25, turn: int = 0, aspect: Fraction | None = None) -> Path:
+def film(
+    path: Path,
+    rate: int = 25,
+    turn: int = 0,
+    aspect: Fraction | None = None,
+    frames: int = FRAMES,
+) -> Path:
     """A video with a whole frame every 15, and others that need their neighbours."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate)
@@ -31,7 +37,7 @@ def film(path: Path, rate: int = 25, turn: int = 0, aspect: Fraction | None = No
             stream.set_display_rotation(turn)
         if aspect:
             stream.codec_context.sample_aspect_ratio = aspect
-        for number in range(FRAMES):
+        for number in range(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(number), "rgb24")))
         container.mux(stream.encode())
     return path

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from dataclasses import replace
+from io import BytesIO
+
 import numba
 import numpy as np
 import pytest
 import torch
 from examples import PUBLISHED
+from PIL import Image
 
 import dia_pipeline
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, preview, rebuild, voted
@@ -18,9 +24,11 @@ from dia_pipeline.algorithm.pose import AS_GIVEN, MIRRORED
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.analogy import analogy
 from dia_pipeline.pixels import resize_image
+from dia_pipeline.result import Analogy, WarpError
 from dia_pipeline.samples.photographs import photograph, sampled, warped
 from dia_pipeline.samples.styles import night, pencil
 from dia_pipeline.settings import LEVELS, PATCH, resolve
+from dia_pipeline.stages.pairs import run_pair
 
 HEIGHT, WIDTH = 160, 176
 GRID = np.stack(np.mgrid[:HEIGHT, :WIDTH], axis=-1).astype(float)
@@ -208,6 +216,91 @@ def test_one_call_takes_arrays_and_paths(small, tmp_path, network):
     result = dia_pipeline.run(tmp_path / "a.png", b_prime, device="cpu", **options)
     expected = analogy(a, b_prime, network, resolve(options))
     np.testing.assert_array_equal(result.a_prime, expected.a_prime)
+
+
+@pytest.fixture(scope="module")
+def shifted(network, cat):
+    """A, and B' of another size that shows the same, 7 pixels up and 12 to the right."""
+    b_prime = np.ascontiguousarray(cat[13 : 13 + HEIGHT - 8, 32 : 32 + WIDTH - 16])
+    return analogy(window(cat), b_prime, network, resolve({"quality": "draft", "pose": "given"}))
+
+
+def test_a_mask_is_carried_to_where_its_matches_are(shifted):
+    """The truth is the shift; at the border of the mask a match may be a pixel off."""
+    on_b_prime = np.zeros(shifted.b_prime.shape[:2], bool)
+    on_b_prime[40:100, 50:110] = True
+    on_a = np.zeros(shifted.a.shape[:2], bool)
+    on_a[33:93, 62:122] = True
+    there = shifted.warp(on_b_prime)
+    assert there.dtype == bool and there.shape == on_a.shape
+    assert (there & on_a).sum() / (there | on_a).sum() > 0.85
+    back = shifted.warp(Image.fromarray(np.uint8(on_a) * 200), to="b_prime")
+    assert set(np.unique(back)) == {0, 200} and back.shape == on_b_prime.shape
+    assert ((back > 0) & on_b_prime).sum() / ((back > 0) | on_b_prime).sum() > 0.85
+
+
+def test_a_warped_image_holds_the_values_of_the_matches(shifted):
+    y, x = shifted.nnf_ab[10, 20]
+    np.testing.assert_array_equal(shifted.warp(shifted.b_prime)[10, 20], shifted.b_prime[y, x])
+
+
+def test_what_cannot_be_warped_is_told_what_is_expected(shifted, network, small):
+    with pytest.raises(WarpError, match=r"\(3, 4\) does not lie over B'; give \(152, 160\)"):
+        shifted.warp(np.zeros((3, 4)))
+    with pytest.raises(WarpError, match=r"over A; give \(160, 176\)"):
+        shifted.warp(shifted.b_prime, to="b_prime")
+    with pytest.raises(WarpError, match="it is 'a' or 'b_prime'"):
+        shifted.warp(shifted.a, to="b")
+    one_way = analogy(*small, network, resolve({"quality": "draft", "directions": "ab"}))
+    with pytest.raises(WarpError, match="directions was 'ab'"):
+        one_way.warp(small[0], to="b_prime")
+
+
+def test_a_result_saves_the_files_that_dia_run_writes(small, tmp_path):
+    options = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "take": "texture"}
+    given = [tmp_path / "a.png", tmp_path / "b_prime.png"]
+    for path, image in zip(given, small, strict=True):
+        Image.fromarray(image).save(path)
+    dia_pipeline.run(*given, device="cpu", **options).save(tmp_path / "saved" / "here")
+    run_pair(*map(str, given), tmp_path / "run", resolve(options), "cpu")
+    saved = sorted(path.name for path in (tmp_path / "saved" / "here").iterdir())
+    assert saved == [
+        *("a_prime.png", "a_prime_everything.png", "b.png", "b_everything.png"),
+        *("flow_ab.flo", "flow_ba.flo"),
+    ]
+    for name in saved:
+        expected = (tmp_path / "run" / name).read_bytes()
+        assert (tmp_path / "saved" / "here" / name).read_bytes() == expected
+
+
+def test_a_result_shows_itself(shifted, network, small):
+    assert repr(shifted).startswith("<Analogy: A' of 176 x 160 pixels and B of 160 x 152 pixels")
+    assert "array" not in repr(shifted) and "confidence" in repr(shifted)
+    html = shifted._repr_html_()
+    images = [
+        np.asarray(Image.open(BytesIO(base64.b64decode(content))))
+        for content in re.findall('src="data:image/jpeg;base64,([^"]+)"', html)
+    ]
+    for image, expected in zip(images, (shifted.a_prime, shifted.b), strict=True):
+        assert np.abs(image.astype(int) - expected).mean() < 8
+    one_way = analogy(*small, network, resolve({"quality": "draft", "directions": "ab"}))
+    assert " and B of" not in repr(one_way) and one_way._repr_html_().count("<img") == 1
+
+
+def test_a_result_draws_all_four_images_in_their_order(shifted):
+    """Plain colours in their places; another direction less is one panel less."""
+    colours = [(200, 30, 30), (30, 160, 30), (30, 30, 200), (120, 120, 120)]
+    red, green, blue, grey = (np.full((60, 80, 3), colour, np.uint8) for colour in colours)
+    result = Analogy(red, grey, green, shifted.nnf_ab, blue)
+    assert panels(result.show()) == colours
+    assert panels(replace(result, b=None).show()) == [colours[0], colours[1], colours[3]]
+
+
+def panels(shown):
+    """The colours met along the middle of an image, without white."""
+    line = np.asarray(shown)[shown.height // 2]
+    starts = np.r_[True, (np.diff(line.astype(int), axis=0) != 0).any(axis=1)]
+    return [colour for colour in map(tuple, line[starts].tolist()) if colour != (255, 255, 255)]
 
 
 def test_one_call_searches_as_the_paper_publishes(small, network):

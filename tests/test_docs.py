@@ -2,42 +2,77 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+import tomllib
+from collections.abc import Iterator
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
 from examples import draw_image
+from films import film
+from formats import unlisted
 from PIL import Image
 from scipy import ndimage
+from typer.main import get_command
 
 from dia_pipeline import settings
+from dia_pipeline.cli import app
+from dia_pipeline.io.flow import write_flo
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / name for name in ("config/README.md", "benchmarks/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+LANGUAGES = {"console", "csv", "diff", "python", "sh", "text", "yaml"}
+"""Those of blocks; commands are in `sh` and, with what they print, in `console`."""
 
 RUN_ELSEWHERE = {
     "make demo": ".ci/run",
+    "make docs": ".ci/run",
+    "make lint": ".ci/run",
     "make test": ".ci/run",
     "snakemake --profile slurm": "tests/slurm/test_slurm.py",
     "snakemake ablation --cores all": "tests/workflow/test_ablation_workflow.py",
 }
 """Commands that other checks run: where."""
 
+NOT_RUN = {
+    "make quick": "a part of `make test`",
+    "pip install mutmut": "half an hour with the next one",
+    "OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 NUMBA_THREADING_LAYER=workqueue mutmut run": "",
+}
+"""Commands that no check runs: why."""
+
+MADE = {
+    "README.md": ["out/a_prime.png", "day/video.mp4", "results/hierarchical/first/overview.png"],
+    "docs/ablation.md": ["tss/table.md"],
+    "docs/control.md": ["labelled/b.png", "several/sources.png", "rows/sweep.png"],
+    "docs/settings.md": ["ratios/sweep.png"],
+    "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "restyled", "keyed")],
+}
+"""What is there when the commands of a page were run."""
+
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of what a user's checkout holds, with two images, a table and some references."""
+    """A copy of what a user's checkout holds, with what the pages name: images and a table,
+    references, labels and points, a video, a benchmark.
+    """
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("workflow", "config"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
-    draw_image(folder / "A.jpg", 1, (48, 64))
+    a = draw_image(folder / "A.jpg", 1, (48, 64))
     draw_image(folder / "B_prime.jpg", 2, (48, 64))
     with (folder / "config" / "pairs.tsv").open("a") as table:
         table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
@@ -47,6 +82,14 @@ def checkout(tmp_path_factory):
     for name in ("A", "B_prime"):
         Image.new("RGB", (64, 48), "red").save(folder / f"{name}_labels.png")
     (folder / "points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n13,15,6,14\n")
+    film(folder / "clip.mp4", frames=6)
+    of_tss = folder / "TSS_CVPR2016" / "JODS" / "cat"
+    of_tss.mkdir(parents=True)
+    for number in (1, 2):
+        shutil.copy(a, of_tss / f"image{number}.png")
+        write_flo(of_tss / f"flow{number}.flo", np.zeros((48, 64, 2)))
+        Image.new("L", (64, 48), "white").save(of_tss / f"mask{number}.png")
+    (of_tss / "flip_gt.txt").write_text("0\n")
     return folder
 
 
@@ -60,22 +103,44 @@ def test_the_diagrams_of_the_architecture_are_those_of_the_code():
     spec = spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
     drawing = module_from_spec(spec)
     spec.loader.exec_module(drawing)
-    page = drawing.PAGE.read_text()
-    for draw in (drawing.rooms, drawing.pair, drawing.sequence):
-        assert f"<!-- {draw.__name__} -->\n```mermaid\n{draw()}\n```" in page
+    for draw in drawing.DIAGRAMS:
+        assert (ROOT / "docs" / f"{draw.__name__}.svg").read_text() == draw()
+
+
+def test_the_rooms_are_listed_from_top_to_bottom():
+    """In the order in which `make lint` lets them use each other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "CONTRIBUTING.md").read_text().partition("| room |")[2].partition("\n\n")[0]
+    rooms = re.findall(r"`(\w+)(?:/|\.py)`", "\n".join(re.findall(r"^\|[^|]*", page, re.M)))
+    for layer in layers:
+        here, rooms = rooms[: layer.count("|") + 1], rooms[layer.count("|") + 1 :]
+        assert sorted(here) == sorted(layer.split(" | "))
+    assert not rooms
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/control.md"])
+def commands(page: Path) -> list[str]:
+    """The commands of a page, in their order."""
+    own = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    shown = [line for block in blocks(page, "console") for line in block.splitlines()]
+    return own + [line.removeprefix("$ ") for line in shown if line.startswith("$ ")]
+
+
+def named(pages: list[Path]) -> list[str]:
+    return [str(page.relative_to(ROOT)) for page in pages]
+
+
+@pytest.mark.parametrize("page", named([page for page in PAGES if commands(page)]))
 def test_the_commands_of_a_page_run(checkout, page):
     """In their order: later ones look at what earlier ones made."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    commands = [line for block in blocks(ROOT / page, "sh") for line in block.splitlines()]
-    assert commands
-    for command in commands:
+    for command in commands(ROOT / page):
+        if command in NOT_RUN:
+            continue
         if command in RUN_ELSEWHERE:
             assert command in (ROOT / RUN_ELSEWHERE[command]).read_text()
             continue
@@ -83,24 +148,51 @@ def test_the_commands_of_a_page_run(checkout, page):
             command.split(), cwd=checkout, env={**os.environ, "PATH": path}, capture_output=True
         )
         assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
-    made = {
-        "README.md": [
-            "out/a_prime.png",
-            "day/video.mp4",
-            "results/hierarchical/first/overview.png",
-        ],
-        "docs/control.md": ["labelled/b.png", "several/sources.png", "rows/sweep.png"],
-    }
-    assert all((checkout / path).exists() for path in made[page])
+    assert all((checkout / path).exists() for path in MADE.get(page, []))
+    if page == "README.md":
+        assert unlisted(checkout / "results", "The workflow") == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/control.md"])
+@pytest.mark.parametrize("page", named(PAGES))
+def test_no_command_of_a_page_escapes(page):
+    """Blocks say what they are; those that are no commands begin with none."""
+    found = re.findall(r"^```([^\n]*)\n(.*?)^```", (ROOT / page).read_text(), re.M | re.S)
+    assert {language for language, _ in found} <= LANGUAGES
+    for language, block in found:
+        if language not in ("sh", "console"):
+            assert not re.search(r"^\$? ?(dia|snakemake|make|pip|python) ", block, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_commands_within_the_text_exist(page):
+    """What is between backquotes: commands of `dia` with their options, targets, modules."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    known = get_command(app).commands
+    for name, rest in re.findall(r"`dia ([a-z]+)([^`]*)`", text):
+        assert name in known, name
+        options = {option for each in known[name].params for option in each.opts} | {"--help"}
+        given = set(re.findall(r"(?<!\S)--?[a-z][\w-]*", rest))
+        assert given <= options | {"--sharpen"}, f"dia {name}{rest}"  # of CONTRIBUTING's example
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make ([a-z]+)`", text):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for module in re.findall(r"`python -m ([\w.]+)", text):
+        assert find_spec(module), module
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/api.md", "docs/control.md"])
 def test_the_python_of_a_page_runs(checkout, monkeypatch, page):
     monkeypatch.chdir(checkout)
     (example,) = blocks(ROOT / page, "python")
     names: dict = {}
     exec(example, names)
     assert "result" not in names or names["result"].a_prime.shape == (48, 64, 3)
+
+
+def test_every_page_with_python_is_run():
+    """`docs/ablation.md` shows a matcher, see below."""
+    pages = named([page for page in PAGES if blocks(page, "python")])
+    assert pages == ["README.md", "docs/ablation.md", "docs/api.md", "docs/control.md"]
 
 
 def test_the_matcher_of_the_documentation_matches():
@@ -122,11 +214,44 @@ def test_the_matcher_of_the_documentation_matches():
     assert np.abs(larger[10, 10] - (26, 30)).max() <= 1
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", named(PAGES))
 def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
-    for link in links:
-        assert link.startswith("https://") or (page.parent / link).exists(), link
+    """To files, and to headings as GitHub names them."""
+    own = ROOT / page
+    for link in re.findall(r"\]\(([^)]+)\)", own.read_text()):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = own.parent / path if path else own
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_the_messages_of_troubleshooting_are_those_of_the_code():
+    """Each is a part of a text in the code, with `…` for what is filled in."""
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert len(messages) > 30
+    said = "\n".join(text for path in (ROOT / "dia_pipeline").rglob("*.py") for text in texts(path))
+    for message in messages:
+        assert message in said, message
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The texts of a module, with `…` for what is filled in."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def test_every_test_that_reliability_names_is_there():

@@ -15,8 +15,8 @@ from dia_pipeline.store.provenance import describe_image
 from dia_pipeline.text import one_line
 
 if TYPE_CHECKING:
-    from dia_pipeline.analogy import Analogy
     from dia_pipeline.io.images import Picture
+    from dia_pipeline.result import Analogy
 
 PREVIEW_SIDE = 700
 """Longest side in pixels of the previews, by level, of A'."""
@@ -38,9 +38,7 @@ def write_results(
     Raises:
         OSError: a result cannot be written.
     """
-    told = [str(result.pose), f"Match: {result.pose.match}" if result.pose.match else ""]
-    seen = ". ".join(filter(None, told))
-    title = _title((a.path, b_prime.path), settings, circumstances, seen)
+    title = _title((a.path, b_prime.path), settings, circumstances, result.found)
     images = _write_images(folder, a, b_prime, result, settings, title)
     about = {
         "inputs": {"a": describe_image(a), "b_prime": describe_image(b_prime)},
@@ -83,35 +81,21 @@ def _write_images(
     overview = draw_overview(
         title,
         {name: as_levels(each, np.uint8) for name, each in shown.items() if each is not None},
-        _flows(result),
+        {name.removesuffix(".flo"): flow for name, flow in result.flows.items()},
         _previews(a.pixels.shape[:2], b_prime.pixels, result, settings),
     )
-    images: dict[str, tuple[Any, Any]] = {
-        "a_prime.png": (result.a_prime, a.alpha),
-        "b.png": (result.b, b_prime.alpha),
-        "a_prime_everything.png": (result.a_prime_everything, a.alpha),
-        "b_everything.png": (result.b_everything, b_prime.alpha),
-        "overview.png": (overview, None),
-    }
-    made = [name for name, (image, _) in images.items() if image is not None]
-    for name in made:
-        write_image(folder / name, *images[name])
-    return made
+    for name, image in result.images.items():
+        write_image(folder / name, image, (b_prime if name.startswith("b") else a).alpha)
+    write_image(folder / "overview.png", overview)
+    return [*result.images, "overview.png"]
 
 
 def _write_flows(folder: Path, result: Analogy) -> list[str]:
     from dia_pipeline.io.flow import write_flo
 
-    for name, flow in _flows(result).items():
-        write_flo(folder / f"{name}.flo", flow)
-    return [f"{name}.flo" for name in _flows(result)]
-
-
-def _flows(result: Analogy) -> dict[str, np.ndarray]:
-    from dia_pipeline.io.flow import flow_from_nnf
-
-    fields = {"flow_ab": result.nnf_ab, "flow_ba": result.nnf_ba}
-    return {name: flow_from_nnf(nnf) for name, nnf in fields.items() if nnf is not None}
+    for name, flow in result.flows.items():
+        write_flo(folder / name, flow)
+    return list(result.flows)
 
 
 def _previews(

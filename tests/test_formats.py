@@ -1,0 +1,140 @@
+"""docs/formats.md against the files of real runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import h5py
+import pytest
+from examples import DRAFT, draw_image, make_plan, work
+from films import film
+from formats import matches, names, table, unlisted
+
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages.pairs import run_pair
+from dia_pipeline.stages.references import run_references
+from dia_pipeline.stages.sequences import run_sequence
+
+SETTINGS = {**DRAFT, "pose": "auto"}
+
+ELSEWHERE = {
+    *("plans/KEY.json", "logs/STAGE/VARIANT/0001.log", "benchmarks/STAGE/VARIANT/0001.tsv"),
+    *("summary.json", "failures.tsv", ".lock", "measures.json"),
+}
+"""What only Snakemake's runs leave; tests/test_docs.py compares one with the page."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The folders of results of each kind, by the heading under which the page lists them."""
+    folder = tmp_path_factory.mktemp("runs")
+    a, b_prime = (draw_image(folder / f"{n}.png", n, (48, 64)) for n in (1, 2))
+    names = ("pair", "several", "poses", "locked", "propagated", "workflow")
+    pair, several, poses, locked, propagated, workflow = (folder / name for name in names)
+    run_pair(a, b_prime, pair, resolve({**SETTINGS, "take": "texture"}), "cpu")
+    run_references(
+        Pair("several", a, b_prime, references=(a,)),
+        several,
+        resolve({**SETTINGS, "take": "texture"}),
+        "cpu",
+    )
+    run_references(
+        Pair("poses", a, b_prime), poses, resolve({**SETTINGS, "pose": "several"}), "cpu"
+    )
+    for number in range(3):
+        (folder / "day").mkdir(exist_ok=True)
+        draw_image(folder / "day" / f"{number}.png", number, (48, 64))
+    still = Sequence("day", a, str(folder / "day"), coherence="locked")
+    run_sequence(find_frames(still), locked, resolve(DRAFT), "cpu")
+    clip = film(folder / "clip.mp4", frames=3)
+    moving = Sequence("clip", str(clip), b_prime, coherence="propagated")
+    run_sequence(find_frames(moving), propagated, resolve(DRAFT), "cpu")
+    work(make_plan(workflow, (Pair("first", a, b_prime),), settings={"deconvolution": 1, **DRAFT}))
+    work(make_plan(workflow, (Pair("second", a, b_prime),), settings=SETTINGS))
+    return {
+        "A pair": [pair, workflow / "hierarchical" / "first"],
+        "A pair with several references": [several, poses],
+        "A sequence": [locked, propagated],
+        "The workflow": [workflow],
+    }
+
+
+def test_every_file_of_a_run_is_listed(runs):
+    for heading, folders in runs.items():
+        for folder in folders:
+            assert unlisted(folder, heading) == []
+
+
+def test_every_file_that_is_listed_is_made(runs):
+    for heading, folders in runs.items():
+        paths = [str(p.relative_to(f)) for f in folders for p in f.rglob("*") if p.is_file()]
+        for name in names(heading):
+            assert name in ELSEWHERE or any(matches(name, path) for path in paths), name
+
+
+def arrays(runs, pattern: str) -> list[Path]:
+    folders = {folder for folders in runs.values() for folder in folders}
+    found = [path for folder in folders for path in folder.rglob(pattern)]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("heading", "pattern"),
+    [
+        ("`nnf.h5`", "nnf.h5"),
+        ("`levelL.h5`", "level[1-5].h5"),
+        ("`pose.h5`", "pose.h5"),
+        ("Features", "features/*.h5"),
+        ("Fields", "fields/**/*.h5"),
+    ],
+)
+def test_every_dataset_has_the_shape_and_type_that_the_page_gives(runs, heading, pattern):
+    rows = {row[0].strip("`"): (row[1].count(",") + 1, row[2]) for row in table(heading)}
+    seen = set()
+    for path in arrays(runs, pattern):
+        with h5py.File(path) as file:
+            for name, dataset in datasets(file).items():
+                named = re.sub(r"level[1-5]", "levelL", name)
+                assert rows[named] == (dataset.ndim, str(dataset.dtype)), (path, name)
+                seen.add(named)
+    assert seen == rows.keys()
+
+
+def datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
+    found = {}
+    file.visititems(
+        lambda name, item: found.update({name: item} if isinstance(item, h5py.Dataset) else {})
+    )
+    return found
+
+
+def test_every_attribute_is_explained(runs):
+    listed = {name.strip("`") for name, _ in table("HDF5")}
+    found = set()
+    for path in arrays(runs, "*.h5"):
+        with h5py.File(path) as file:
+            found |= set(file.attrs)
+            for name, value in file.attrs.items():
+                assert name == "key" or json.loads(value) is not None
+    assert found == listed
+
+
+def test_every_field_of_the_provenance_is_explained(runs):
+    listed = set(names("`provenance.json`"))
+    found = set()
+    for path in arrays(runs, "provenance.json"):
+        if path.parent.name != "prepared":
+            found |= json.loads(path.read_text()).keys()
+    assert found == listed
+
+
+def test_the_header_says_the_digest_of_the_rest(runs):
+    for path in arrays(runs, "nnf.h5"):
+        content = path.read_bytes()
+        assert hashlib.sha256(content[512:]).hexdigest() in content[:512].decode()
