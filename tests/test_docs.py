@@ -57,7 +57,7 @@ MADE = {
     "README.md": ["out/a_prime.png", "day/video.mp4", "results/hierarchical/first/overview.png"],
     "docs/ablation.md": ["tss/table.md"],
     "docs/control.md": ["labelled/b.png", "several/sources.png", "rows/sweep.png"],
-    "docs/settings.md": ["ratios/sweep.png"],
+    "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
     "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "restyled", "keyed")],
 }
 """What is there when the commands of a page were run."""
