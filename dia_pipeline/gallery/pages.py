@@ -44,7 +44,7 @@ def replace_text(path: Path, text: str) -> None:
     with suppress(OSError):
         if path.read_bytes() == content:
             return
-    with replace_file(path) as temporary:
+    with replace_file(path, flush=False) as temporary:
         temporary.write_bytes(content)
 
 
