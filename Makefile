@@ -19,7 +19,7 @@ demo: venv
 test: venv
 	$(IN_VENV) pytest
 
-QUICK := cli evaluation figures io matchers runs samples store temporal test_errors.py
+QUICK := cli evaluation figures gallery io matchers runs samples store temporal test_errors.py
 quick: venv
 	$(IN_VENV) pytest -q $(addprefix tests/,$(QUICK))
 

@@ -69,12 +69,12 @@ def work(plan: Plan) -> None:
                 run_batch(plan, stage, variant, batch)
 
 
-PASSING = ("receipts", "plans", "times")
-"""The folders of results whose files may differ between runs, or say when they were."""
+PASSING = ("receipts", "plans", "times", "gallery", "index.html")
+"""The folders and files of results whose content may differ between runs, or say when they were."""
 
 
 def artefacts(folder: Path) -> dict[str, bytes]:
-    """Every file under `folder` but receipts, plans and times, by its path in it."""
+    """Every file under `folder` but those that may differ, by its path in it."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

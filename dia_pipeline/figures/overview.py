@@ -101,9 +101,10 @@ def boxes_of_levels(
     high = row_height([aspects[0]] * len(coarse), across)
     wide = max(1, round(aspects[0] * high))
     top = height - MARGIN - below - GAP - high
+    lefts = [MARGIN + number * (wide + GAP) for number in range(len(coarse))]
     return {
-        level: Box(MARGIN + number * (wide + GAP), top, wide, high)
-        for number, level in enumerate(coarse)
+        level: Box(left, top, min(wide, WIDTH - MARGIN - left), high)
+        for level, left in zip(coarse, lefts, strict=True)
     }
 
 

@@ -18,8 +18,8 @@ class Cache:
     def file(self, name: str, write: Callable[[Path], None]) -> Path:
         """The file of a name; `write` writes it to a path unless it is there."""
         path = self.claim(name)
-        if not path.exists():
-            with replace_file(path) as temporary:
+        if not path.exists() or not path.stat().st_size:
+            with replace_file(path, flush=False) as temporary:
                 write(temporary)
         return path
 

@@ -27,7 +27,7 @@ def energies_of(folder: Path) -> Energies:
     with suppress(OSError, *MALFORMED), h5py.File(folder / "nnf.h5") as file:
         for level in sorted(file, reverse=True):
             arrays = {name: array for name, array in file[level].items() if "energy" in name}
-            means = {name: float(array[()].mean(dtype="f8")) for name, array in arrays.items()}
+            means = {name: float(array[()].mean()) for name, array in arrays.items()}
             if means:
                 found[int(level.removeprefix("level"))] = means
     return found

@@ -7,18 +7,20 @@ page of its own in `gallery/`. Pages link to the results, which are neither copi
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.gallery.cards import Card, card_of
 from dia_pipeline.gallery.outcomes import NOTHING, outcome
-from dia_pipeline.gallery.pages import write_page, write_statics
+from dia_pipeline.gallery.pages import write_page, write_shared
 from dia_pipeline.gallery.pairs import write_pair_page
 from dia_pipeline.gallery.sequences import write_sequence_page
+from dia_pipeline.gallery.site import Site
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.runs.summary import failures_now
+from dia_pipeline.store.receipts import Failure
 
 THREADS = 4
 """Images are read by so many threads; more would take much memory for large ones."""
@@ -32,26 +34,24 @@ def make_gallery(plan: Plan) -> Path:
     Raises:
         OSError: a page cannot be written.
     """
-    index, folder = plan.gallery, plan.results / "gallery"
-    thumbnails, matches = Cache(folder / "thumbnails"), Cache(folder / "matches")
-    pages = Cache(folder / "pages")
-    failures = failures_now(plan)
-
-    def make(of: Pair | Sequence) -> tuple[Path, list[Card]]:
-        outcomes = (outcome(plan, variant, of, failures) for variant in plan.variants)
-        cards = [card_of(each, thumbnails) for each in outcomes]
-        page = pages.claim(f"{of.name}.html")
-        if isinstance(of, Pair):
-            write_pair_page(page, index, cards, plan, thumbnails, matches)
-        else:
-            write_sequence_page(page, index, cards, folder)
-        return page, cards
-
-    write_statics(folder)
+    site, failures = Site(plan), failures_now(plan)
+    write_shared(site.shared)
     with ThreadPoolExecutor(THREADS) as pool:
-        made = list(pool.map(make, [*plan.config.pairs, *plan.sequences.values()]))
-    values = {"made": made, "variants": plan.variants, "nothing": NOTHING}
-    write_page(index, "index.html", statics=folder, **values)
-    for cache in (thumbnails, matches, pages):
-        cache.prune()
-    return index
+        all_of_them = [*plan.config.pairs, *plan.sequences.values()]
+        made = list(pool.map(partial(_make, site, failures), all_of_them))
+    write_page(site, site.index, "index.html", made=made, nothing=NOTHING)
+    site.prune()
+    return site.index
+
+
+def _make(
+    site: Site, failures: dict[str, dict[str, Failure]], of: Pair | Sequence
+) -> tuple[Path, list[Card]]:
+    """The page of a pair or sequence, and its cards, one for every variant."""
+    plan = site.plan
+    outcomes = (outcome(plan, variant, of, failures) for variant in plan.variants)
+    cards = [card_of(each, site.thumbnails) for each in outcomes]
+    page = site.pages.claim(f"{of.name}.html")
+    write = write_pair_page if isinstance(of, Pair) else write_sequence_page
+    write(site, page, cards)
+    return page, cards

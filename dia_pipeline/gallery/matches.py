@@ -59,12 +59,12 @@ def matches_of(cache: Cache, results: Path, outputs: dict[str, str]) -> Path | N
 def _packed(flow: np.ndarray) -> dict[str, Any]:
     """Every `step`-th displacement of a field (H, W, 2), NaN where unknown."""
     step = -(-max(flow.shape[:2]) // SIDE)
-    thin = flow[::step, ::step]
-    known = (np.abs(thin) < -UNKNOWN).all(axis=-1, keepdims=True)
-    planes = np.moveaxis(np.where(known, thin, UNKNOWN).astype("<i2"), -1, 0)
+    dx, dy = thin = np.moveaxis(flow[::step, ::step], -1, 0)
+    known = (np.abs(dx) < -UNKNOWN) & (np.abs(dy) < -UNKNOWN)
+    planes = np.where(known, thin, UNKNOWN).astype("<i2")
     return {
         "step": step,
         "size": [flow.shape[1], flow.shape[0]],
-        "grid": [thin.shape[1], thin.shape[0]],
-        "deflated": base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode(),
+        "grid": [thin.shape[2], thin.shape[1]],
+        "deflated": base64.b64encode(zlib.compress(planes.tobytes(), 1)).decode(),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,9 @@ from dia_pipeline.store.folders import PROVENANCE, read_provenance
 from dia_pipeline.store.receipts import Failure
 
 NOTHING = "nothing is made yet"
+
+PNG_END = b"IEND\xaeB`\x82"
+"""The last bytes of every PNG file."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Outcome:
 def outcome(
     plan: Plan, variant: str, of: Pair | Sequence, failures: dict[str, dict[str, Failure]]
 ) -> Outcome:
-    """What there is of a pair or sequence now; no file but the provenance is opened."""
+    """What there is of a pair or sequence now; files are not read through."""
     folder = plan.folder(variant, of)
     failure = failures.get(variant, {}).get(of.name)
     if failure:
@@ -99,7 +103,20 @@ def outcome(
         fault = str(ArtefactError(PROVENANCE, ArtefactError.DAMAGED)) if damaged else NOTHING
         return Outcome(variant, of, folder, fault=fault)
     for name in provenance.get("outputs", {}):
-        if not (folder / name).is_file():
-            fault = str(ArtefactError(name, ArtefactError.MISSING))
-            return Outcome(variant, of, folder, fault=fault)
+        if fault := _fault(folder / name):
+            return Outcome(variant, of, folder, fault=str(ArtefactError(name, fault)))
     return Outcome(variant, of, folder, provenance)
+
+
+def _fault(path: Path) -> str:
+    """What is wrong with a file, so far as its end tells: gone, or an image that is cut short."""
+    try:
+        with path.open("rb") as file:
+            if path.suffix == ".png":
+                file.seek(-len(PNG_END), os.SEEK_END)
+                return "" if file.read() == PNG_END else ArtefactError.DAMAGED
+    except FileNotFoundError:
+        return ArtefactError.MISSING
+    except OSError:
+        return ArtefactError.DAMAGED
+    return ""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dia_pipeline.gallery.site import Site
 from dia_pipeline.io.files import replace_file
 
 PACKAGE = "dia_pipeline.gallery"
@@ -26,13 +27,13 @@ def link_from(page: Path) -> Link:
     return lambda target: quote(os.fsencode(os.path.relpath(target, page.parent)))
 
 
-def write_page(page: Path, template: str, **values: Any) -> None:
+def write_page(site: Site, page: Path, template: str, **values: Any) -> None:
     """Fill in a template, which can call `link(FILE)`, and write the page."""
-    text = _templates().get_template(template).render(link=link_from(page), **values)
+    text = _templates().get_template(template).render(site=site, link=link_from(page), **values)
     replace_text(page, text)
 
 
-def write_statics(folder: Path) -> None:
+def write_shared(folder: Path) -> None:
     """Write what all pages share: styles and scripts."""
     for each in files(PACKAGE).joinpath("static").iterdir():
         replace_text(folder / each.name, each.read_text(encoding="utf-8"))
@@ -44,7 +45,7 @@ def replace_text(path: Path, text: str) -> None:
     with suppress(OSError):
         if path.read_bytes() == content:
             return
-    with replace_file(path) as temporary:
+    with replace_file(path, flush=False) as temporary:
         temporary.write_bytes(content)
 
 
@@ -53,6 +54,7 @@ def _templates() -> Environment:
     return Environment(
         loader=PackageLoader(PACKAGE),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

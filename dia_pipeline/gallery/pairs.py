@@ -8,7 +8,6 @@ from typing import Any
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.figures.overview import DOUBT
-from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.gallery.cards import Card
 from dia_pipeline.gallery.details import (
     crops_of_levels,
@@ -19,10 +18,10 @@ from dia_pipeline.gallery.details import (
 from dia_pipeline.gallery.matches import matches_of
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.gallery.pages import Link, link_from, write_page
+from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import shown, thumbnail
 from dia_pipeline.io.flow import colour_wheel
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.runs.plan import Plan
 from dia_pipeline.store.times import Times
 
 FILES = {
@@ -40,35 +39,26 @@ FILES = {
 """The files of the results that can be downloaded, and what they hold."""
 
 
-def write_pair_page(
-    page: Path, index: Path, cards: list[Card], plan: Plan, thumbnails: Cache, matches: Cache
-) -> None:
-    """Write the page of a pair.
-
-    Args:
-        index: the first page.
-        cards: of all variants.
-    """
-    variants = [_variant(card, plan, thumbnails, matches) for card in cards]
+def write_pair_page(site: Site, page: Path, cards: list[Card]) -> None:
+    """Write the page of a pair, whose cards are those of all variants."""
+    variants = [_variant(site, card) for card in cards]
     link = link_from(page)
     stages = {
         each["outcome"].variant: _linked(each["stage"], link) for each in variants if each["stage"]
     }
     hues = (255 * colour_wheel()).round().astype(int).tolist()
     write_page(
+        site,
         page,
         "pair.html",
-        index=index,
-        statics=matches.folder.parent,
         name=cards[0].outcome.name,
         variants=variants,
         first=next((each for each in variants if each["stage"]), variants[0]),
         data={"variants": stages, "hues": hues, "doubt": DOUBT},
-        doubt=DOUBT,
     )
 
 
-def _variant(card: Card, plan: Plan, thumbnails: Cache, matches: Cache) -> dict[str, Any]:
+def _variant(site: Site, card: Card) -> dict[str, Any]:
     """What the page shows of a variant."""
     outcome, settings = card.outcome, card.outcome.provenance.get("settings", {})
     shown = {"outcome": outcome, "card": card, "stage": None}
@@ -76,10 +66,10 @@ def _variant(card: Card, plan: Plan, thumbnails: Cache, matches: Cache) -> dict[
         return shown
     assert isinstance(outcome.of, Pair)
     energies = energies_of(outcome.folder)
-    levels = tuple(energies) or plan.settings(outcome.variant, outcome.of).levels
-    times = Times(plan.times(outcome.variant, outcome.of))
+    levels = tuple(energies) or site.plan.settings(outcome.variant, outcome.of).levels
+    times = Times(site.plan.times(outcome.variant, outcome.of))
     return shown | {
-        "stage": _stage(outcome, thumbnails, matches),
+        "stage": _stage(site, outcome),
         "energies": energies,
         "crops": crops_of_levels(outcome, levels),
         "seconds": seconds_of(outcome.folder, times, levels),
@@ -94,7 +84,7 @@ def _has(outcome: Outcome, name: str) -> bool:
     return name in outcome.outputs or name == "provenance.json"
 
 
-def _stage(outcome: Outcome, thumbnails: Cache, matches: Cache) -> dict[str, Any]:
+def _stage(site: Site, outcome: Outcome) -> dict[str, Any]:
     """The images to be compared, and the script of the matches between them."""
     roles = [role for role in outcome.inputs if role != "a"]
     alone = len({outcome.inputs[role]["path"] for role in roles}) == 1
@@ -105,26 +95,21 @@ def _stage(outcome: Outcome, thumbnails: Cache, matches: Cache) -> dict[str, Any
         stage[side] = {"given": None, "small": None, "result": None, "size": given["size"]}
         image = Path(given["path"]), given["sha256"]
         with suppress(DiaError, OSError):
-            stage[side]["small"] = thumbnail(thumbnails, *image)
-            stage[side]["given"] = shown(thumbnails, *image)
+            stage[side]["small"] = thumbnail(site.thumbnails, *image)
+            stage[side]["given"] = shown(site.thumbnails, *image)
         if result in outcome.outputs:
             stage[side]["result"] = outcome.folder / result
     if alone:
         with suppress(DiaError, OSError):
-            stage["matches"] = matches_of(matches, outcome.folder, outcome.outputs)
+            stage["matches"] = matches_of(site.matches, outcome.folder, outcome.outputs)
     return stage
 
 
-def _linked(stage: dict[str, Any], link: Link) -> dict[str, Any]:
+def _linked(value: Any, link: Link) -> Any:
     """The same with addresses in the place of paths."""
-    return {
-        name: _linked(value, link)
-        if isinstance(value, dict)
-        else link(value)
-        if isinstance(value, Path)
-        else value
-        for name, value in stage.items()
-    }
+    if isinstance(value, dict):
+        return {name: _linked(each, link) for name, each in value.items()}
+    return link(value) if isinstance(value, Path) else value
 
 
 def _sources(outcome: Outcome) -> list[tuple[str, float]]:

@@ -9,6 +9,7 @@ from dia_pipeline.gallery.cards import Card
 from dia_pipeline.gallery.details import other_settings
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.gallery.pages import write_page
+from dia_pipeline.gallery.site import Site
 
 FILES = {
     "video.mp4": "video",
@@ -20,19 +21,12 @@ FILES = {
 """The files of the results that can be downloaded, and what they hold."""
 
 
-def write_sequence_page(page: Path, index: Path, cards: list[Card], statics: Path) -> None:
-    """Write the page of a sequence.
-
-    Args:
-        index: the first page.
-        cards: of all variants.
-        statics: the folder of styles and scripts.
-    """
+def write_sequence_page(site: Site, page: Path, cards: list[Card]) -> None:
+    """Write the page of a sequence, whose cards are those of all variants."""
     variants = [_variant(card) for card in cards]
     first = next((each for each in variants if each["outcome"].made), variants[0])
     name = cards[0].outcome.name
-    values = {"name": name, "variants": variants, "first": first}
-    write_page(page, "sequence.html", index=index, statics=statics, **values)
+    write_page(site, page, "sequence.html", name=name, variants=variants, first=first)
 
 
 def _variant(card: Card) -> dict[str, Any]:

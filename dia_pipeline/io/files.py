@@ -21,28 +21,34 @@ class FolderError(DiaError):
 
 
 @contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
+def replace_file(path: str | Path, flush: bool = True) -> Iterator[Path]:
     """Write a file whole or not at all, however the process ends and even if others write it too.
 
     Yields a temporary path of the same suffix in the same folder, which is made if need be. On
     success the file there is flushed to the disk and takes the name `path` in one step; on an
     exception it is removed and `path` stays as it was. What a process that was killed left behind
     is overwritten by the next that writes the same file.
+
+    Args:
+        flush: False where a file may be empty after a loss of power: for thousands that are quickly
+            made again.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, claim = _claim_temporary(path)
     try:
         yield temporary
-        with temporary.open("r+b") as file:
-            os.fsync(file.fileno())
+        if flush:
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     finally:
         os.close(claim)
-    _flush_folder(path.parent)
+    if flush:
+        _flush_folder(path.parent)
 
 
 def _claim_temporary(path: Path) -> tuple[Path, int]:

@@ -86,7 +86,8 @@ def read_flo(path: str | Path) -> np.ndarray:
             path, f"{len(data)} bytes do not hold a flow of {width}x{height}", "copy it again"
         )
     flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
-    flow[(np.abs(flow) >= _UNKNOWN).any(axis=-1)] = np.nan
+    u, v = np.abs(np.moveaxis(flow, -1, 0)) >= _UNKNOWN
+    flow[u | v] = np.nan
     return flow
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dia_pipeline.figures import overview
-from dia_pipeline.figures.overview import WIDTH, draw_overview, round_trip
+from dia_pipeline.figures.overview import WIDTH, boxes_of_levels, draw_overview, round_trip
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 30), (30, 30, 200), (120, 120, 120)
 IMAGES = {"a": RED, "a_prime": GREEN, "b": BLUE, "b_prime": GREY}
@@ -109,3 +109,27 @@ def test_every_size_and_shape_fits(size):
     assert image.shape[1] == WIDTH and image.shape[0] < 5 * (overview.HEIGHT + 60)
     for colour in (RED, BLUE):
         assert (image == colour).all(axis=-1).any()
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize(
+    ("a", "b"), [((60, 80), (60, 80)), ((90, 30), (20, 300)), ((7, 400), (9, 9))]
+)
+def test_the_images_of_levels_lie_where_their_boxes_are(a, b, directions):
+    names = ["a", "a_prime", "b_prime", "b"][: 2 + directions]
+    given = {name: plain(GREY, *(b if name.startswith("b") else a)) for name in names}
+    flows = {"flow_ab": shift(0, 0, *a), "flow_ba": shift(0, 0, *b)}
+    if directions == 1:
+        del flows["flow_ba"]
+    colours = {5: RED, 4: GREEN, 3: BLUE}
+    levels = {level: plain(colour, *a) for level, colour in colours.items()} | {2: plain(GREY, *a)}
+    image = draw_overview("one\ntwo", given, flows, levels)
+    boxes = boxes_of_levels(image.shape[0], (5, 4, 3, 2), a[::-1], b[::-1])
+    assert boxes.keys() == colours.keys()
+    for level, box in boxes.items():
+        inside = image[box.top : box.top + box.height, box.left : box.left + box.width]
+        assert (inside == colours[level]).all()
+        around = image[
+            box.top - 1 : box.top + box.height + 1, box.left - 1 : box.left + box.width + 1
+        ]
+        assert (around == colours[level]).all(axis=-1).sum() == box.width * box.height

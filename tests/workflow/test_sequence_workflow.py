@@ -58,6 +58,8 @@ def test_pairs_and_sequences_run_together_and_a_gap_is_named_and_filled(day):
     result = snakemake()
     assert result.returncode != 0
     assert "warm, frame 3: failed in prepare: day/3.png: there is no such file" in result.stdout
+    assert "The gallery: results/index.html" in result.stdout
+    assert Path("results/gallery/pages/warm.html").exists()
     assert not (RESULTS / "summary.json").exists()
     before = times(RESULTS / "hierarchical")
     assert "x/a_prime.png" in before and "still/video.mp4" in before

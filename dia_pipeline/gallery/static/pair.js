@@ -324,5 +324,4 @@ if (stage) {
   }
   zoom.addEventListener("change", setZoom);
   document.addEventListener("variant", ({ detail }) => setVariant(detail));
-  setVariant(Object.keys(DATA.variants)[0]);
 }

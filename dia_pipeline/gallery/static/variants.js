@@ -13,9 +13,8 @@ function chooseVariant() {
   const named = decodeURIComponent(location.hash.slice(1));
   const chosen =
     radios.find((radio) => radio.value === named) ?? radios.find((radio) => radio.checked);
-  if (!chosen) return;
-  chosen.checked = true;
-  showVariant(chosen.value);
+  if (chosen) chosen.checked = true;
+  showVariant(chosen?.value ?? document.querySelector("[data-variant]").dataset.variant);
 }
 
 for (const radio of document.querySelectorAll("input[name=variant]")) {

@@ -1,0 +1,110 @@
+"""How long the gallery of thousands of pairs takes to make, and then to be used.
+
+`python -m benchmarks.gallery`: the demo's portrait is processed, and its results stand for those of
+all pairs: every thumbnail and every script of matches is made for each pair anew. Then the gallery
+is made again, and its first page is opened in Chromium, searched and sorted.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from dia_pipeline.gallery.gallery import make_gallery
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.samples.demo import portrait
+from dia_pipeline.settings import resolve
+from dia_pipeline.stages.pairs import run_pair
+from dia_pipeline.store.artefacts import digest
+from dia_pipeline.store.folders import read_provenance
+from dia_pipeline.store.state import write_state
+
+DRAFT = {"quality": "draft", "ratio": 0.5}
+
+
+def main(pairs: Annotated[int, typer.Option(help="Number of pairs.")] = 2000) -> None:
+    """Print a table of seconds; of making, also those of all processors together."""
+    table = Table("pairs", "made", "made again", "opened", "searched", "sorted")
+    with TemporaryDirectory() as folder, chdir(folder):
+        plan = prepare(pairs)
+        made = [making(plan), making(plan)]
+        used = [f"{seconds:.2f}" for seconds in using(plan)]
+    table.add_row(str(pairs), *made, *used)
+    Console().print(table)
+
+
+def prepare(count: int) -> Plan:
+    """The plan of a run in the working directory, of which everything is made."""
+    images = ["a.png", "b_prime.png"]
+    for path, image in zip(images, portrait(), strict=True):
+        Image.fromarray(image).save(path)
+    run_pair(*images, Path("one"), resolve(DRAFT))
+    provenance = read_provenance(Path("one"))
+    pairs = tuple(Pair(f"pair-{number:05d}", *images) for number in range(count))
+    plan = Plan(Config(pairs, settings=DRAFT))
+    for pair in pairs:
+        folder = plan.folder("hierarchical", pair)
+        folder.mkdir(parents=True)
+        for name in provenance["outputs"]:
+            os.link(Path("one", name), folder / name)
+        write_state(folder / "provenance.json", of_its_own(provenance, pair.name))
+    return plan
+
+
+def of_its_own(provenance: dict, name: str) -> dict:
+    """A provenance as if all images and fields were others than those of other pairs."""
+    inputs = {
+        role: {**image, "sha256": digest([name, role])}
+        for role, image in provenance["inputs"].items()
+    }
+    outputs = {file: digest([name, file]) for file in provenance["outputs"]}
+    return {**provenance, "inputs": inputs, "outputs": outputs}
+
+
+def making(plan: Plan) -> str:
+    """The time that making the gallery takes."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    make_gallery(plan)
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return f"{seconds:.1f} ({busy:.1f})"
+
+
+def using(plan: Plan) -> list[float]:
+    """The seconds until the first page is drawn, and again after a search and after sorting."""
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium")
+        page = playwright.chromium.launch(executable_path=found, args=options).new_page()
+
+        def timed(use: Callable) -> float:
+            start = time.perf_counter()
+            use()
+            page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+            return time.perf_counter() - start
+
+        search, sort = page.get_by_label("Search"), page.get_by_label("Sort")
+        return [
+            timed(lambda: page.goto(plan.gallery.absolute().as_uri())),
+            timed(lambda: search.fill("0017")),
+            timed(lambda: (search.fill(""), sort.select_option("name"))),
+        ]
+
+
+if __name__ == "__main__":
+    typer.run(main)
