@@ -24,6 +24,8 @@ PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "doc
 RUN_ELSEWHERE = {
     "make demo": ".ci/run",
     "make test": ".ci/run",
+    "pip wheel --no-deps --wheel-dir dist .": ".github/workflows/checks.yml",
+    "docker build --tag dia .": ".github/workflows/checks.yml",
     "snakemake --profile slurm": "tests/slurm/test_slurm.py",
     "snakemake ablation --cores all": "tests/workflow/test_ablation_workflow.py",
 }
@@ -41,6 +43,9 @@ def checkout(tmp_path_factory):
     draw_image(folder / "B_prime.jpg", 2, (48, 64))
     with (folder / "config" / "pairs.tsv").open("a") as table:
         table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
+    (folder / "photos").mkdir()
+    draw_image(folder / "photos" / "harbour.jpg", 3, (48, 64))
+    draw_image(folder / "painting.jpg", 4, (48, 64))
     (folder / "references").mkdir()
     for number in range(3):
         draw_image(folder / "references" / f"{number}.png", number, (48, 64))
@@ -69,26 +74,36 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/control.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/control.md", "docs/install.md"])
 def test_the_commands_of_a_page_run(checkout, page):
-    """In their order: later ones look at what earlier ones made."""
+    """In their order: later ones look at what earlier ones made. A block begins in the checkout."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    commands = [line for block in blocks(ROOT / page, "sh") for line in block.splitlines()]
-    assert commands
-    for command in commands:
-        if command in RUN_ELSEWHERE:
-            assert command in (ROOT / RUN_ELSEWHERE[command]).read_text()
-            continue
-        result = subprocess.run(
-            command.split(), cwd=checkout, env={**os.environ, "PATH": path}, capture_output=True
-        )
-        assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    found = blocks(ROOT / page, "sh")
+    assert found
+    for block in found:
+        folder = checkout
+        for command in block.splitlines():
+            if command in RUN_ELSEWHERE:
+                assert command in (ROOT / RUN_ELSEWHERE[command]).read_text()
+            elif command.startswith("cd "):
+                folder = folder / command.removeprefix("cd ")
+            else:
+                result = subprocess.run(
+                    command.split(),
+                    cwd=folder,
+                    env={**os.environ, "PATH": path},
+                    capture_output=True,
+                )
+                assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     made = {
         "README.md": [
             "out/a_prime.png",
             "day/video.mp4",
             "results/hierarchical/first/overview.png",
+            "report.html",
+            "project/results/hierarchical/harbour/overview.png",
         ],
+        "docs/install.md": ["proj/Snakefile"],
         "docs/control.md": ["labelled/b.png", "several/sources.png", "rows/sweep.png"],
     }
     assert all((checkout / path).exists() for path in made[page])
