@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -41,6 +42,16 @@ def table(tmp_path, monkeypatch):
         return "pairs.tsv"
 
     return write
+
+
+def test_sequences_where_nothing_writes_videos_are_refused_with_the_remedy(table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    Path("day").mkdir()
+    Path("a.png").rename("day/1.png")
+    Path("sequences.tsv").write_text("name\ta\tb_prime\nday\tb.png\tday\n")
+    assert problems({"sequences": "sequences.tsv"}) == [
+        "sequences.tsv, row 2 (sequence 'day'), videos need PyAV; pip install 'dia-pipeline[video]'"
+    ]
 
 
 def problems(values: dict) -> list[str]:

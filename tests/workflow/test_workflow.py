@@ -147,6 +147,15 @@ def test_an_image_that_was_only_touched_reruns_nothing(pairs):
     assert would_run() == set()
 
 
+def test_a_picture_that_a_run_takes_away_is_not_missed(pairs):
+    """The overview, in whose place several poses have `sources.png`."""
+    write_config(pairs, {"pose": "several"}, checkpoint="pair")
+    result = snakemake()
+    assert result.returncode == 0, result.stdout
+    names = {path.name for path in (RESULTS / "hierarchical" / "pair1").glob("*.png")}
+    assert "sources.png" in names and "overview.png" not in names
+
+
 def test_a_wrong_configuration_is_explained_without_a_traceback(pairs):
     write_config((Pair("x", "none.png", pairs[0].b_prime),), pair_per_job=2)
     result = snakemake()

@@ -4,31 +4,29 @@
 CAPTIONS = workflow.current_basedir.join("../report")
 
 
-def shown(path, kind, group=None, **labels):
-    """A file of the report, in a category and, by its variant, in a group of that."""
-    caption = CAPTIONS.join(f"{kind}.rst")
-    return report(
-        str(path),
-        caption=caption,
-        category=kind.capitalize(),
-        subcategory=group,
-        labels=labels,
-    )
+def shown(path, category, variant=None, **labels):
+    """A file of the report; none if it is not there."""
+    caption = CAPTIONS.join(f"{category}.rst")
+    place = {"category": category.capitalize(), "subcategory": variant}
+    return [report(str(path), caption, labels=labels, **place)] if path.exists() else []
 
 
 def pictures(wildcards):
-    """The pictures of the pairs and sequences of a run that has ended."""
-    if not PLAN.summary.exists():
-        return []
-    kinds = {"pairs": PLAN.config.pairs, "sequences": PLAN.config.sequences}
-    return [
-        shown(path, kind, variant, name=row.name, shows=path.stem.replace("_", " "))
-        for variant in PLAN.variants
-        for kind, rows in kinds.items()
-        for row in rows
-        for name in ("overview", "sources", "contact_sheet", "flicker")
-        if (path := PLAN.folder(variant, row) / f"{name}.png").exists()
-    ]
+    """The pictures of the pairs and sequences of a run that has ended.
+
+    The plan says which: one that the next run takes away would be missed at its end.
+    """
+    found = []
+    for variant in PLAN.variants if PLAN.summary.exists() else ():
+        for pair in PLAN.config.pairs:
+            name = "sources" if PLAN.combines(variant, pair) else "overview"
+            path = PLAN.folder(variant, pair) / f"{name}.png"
+            found += shown(path, "pairs", variant, name=pair.name, shows=name)
+        for sequence in PLAN.config.sequences:
+            for name in ("contact_sheet", "flicker"):
+                path = PLAN.folder(variant, sequence) / f"{name}.png"
+                found += shown(path, "sequences", variant, name=sequence.name, shows=name)
+    return found
 
 
 def compared(comparison):
@@ -36,5 +34,5 @@ def compared(comparison):
     folder = Path(comparison).parent
     if not Path(comparison).exists():
         return []
-    found = [*folder.glob("*.png"), *folder.glob("figures/*.png"), folder / "measures.csv"]
-    return [shown(path, "comparison", name=path.stem) for path in sorted(found)]
+    paths = [*folder.glob("*.png"), *folder.glob("figures/*.png"), folder / "measures.csv"]
+    return [each for path in sorted(paths) for each in shown(path, "comparison", name=path.stem)]
