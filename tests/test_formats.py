@@ -26,7 +26,7 @@ ELSEWHERE = {
     *("plans/KEY.json", "logs/STAGE/VARIANT/0001.log", "benchmarks/STAGE/VARIANT/0001.tsv"),
     *("summary.json", "failures.tsv", ".lock", "measures.json"),
 }
-"""What only Snakemake's runs leave; tests/test_docs.py compares one with the page."""
+"""What runs of Snakemake alone leave; tests/test_docs.py compares one with the page."""
 
 
 @pytest.fixture(scope="module")
