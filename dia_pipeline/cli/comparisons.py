@@ -14,6 +14,7 @@ from rich.text import Text
 
 from dia_pipeline.cli.app import app, complain, console, say, waiting
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
+from dia_pipeline.errors import describe
 
 if TYPE_CHECKING:
     from dia_pipeline.evaluation.tables import Table as Comparison
@@ -151,9 +152,17 @@ def compare_results(
     for setting, (one, two) in settings.items():
         say(f"{setting}: {one} in {names[0]}, {two} in {names[1]}")
     with waiting("measuring"):
-        table = compare_two(measure_both(shared, names), *names)
+        measures, failed = measure_both(shared, names)
+    for pair, error in failed.items():
+        complain(f"{pair or 'error'}: {describe(error)}")
+        del shared[pair]
+    if not shared:
+        raise typer.Exit(2)
+    table = compare_two(measures, *names)
     console.print(_shown(table))
     say(f"Side by side: {write_comparison(output, table, shared, names, settings)}")
+    if failed:
+        raise typer.Exit(1)
 
 
 def compare(plan: Plan) -> None:

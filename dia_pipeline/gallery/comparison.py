@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.evaluation.tables import Table
-from dia_pipeline.gallery.pages import write_page, write_statics
+from dia_pipeline.gallery.pages import write_page, write_shared
 from dia_pipeline.io.images import image_size
 
 LABELS = {"a_prime.png": "A'", "b.png": "B"}
@@ -33,10 +33,10 @@ def write_comparison(
         ImageError, OSError: a result cannot be read, or the page not be written.
     """
     page = folder / "index.html"
-    write_statics(folder / "gallery")
+    write_shared(folder / "gallery")
     shown = {pair: list(_images(*folders)) for pair, folders in pairs.items()}
     values = {"table": table, "pairs": shown, "names": names, "settings": settings}
-    write_page(page, "comparison.html", statics=folder / "gallery", **values)
+    write_page(page, "comparison.html", folder / "gallery", **values)
     return page
 
 

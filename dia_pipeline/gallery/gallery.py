@@ -39,7 +39,7 @@ def make_gallery(plan: Plan) -> Path:
     with ThreadPoolExecutor(THREADS) as pool:
         all_of_them = [*plan.config.pairs, *plan.sequences.values()]
         made = list(pool.map(partial(_make, site, failures), all_of_them))
-    write_page(site, site.index, "index.html", made=made, nothing=NOTHING)
+    write_page(site.index, "index.html", site.shared, site=site, made=made, nothing=NOTHING)
     site.prune()
     return site.index
 

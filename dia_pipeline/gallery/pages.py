@@ -13,7 +13,6 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dia_pipeline.gallery.site import Site
 from dia_pipeline.io.files import replace_file
 
 PACKAGE = "dia_pipeline.gallery"
@@ -27,10 +26,14 @@ def link_from(page: Path) -> Link:
     return lambda target: quote(os.fsencode(os.path.relpath(target, page.parent)))
 
 
-def write_page(site: Site, page: Path, template: str, **values: Any) -> None:
-    """Fill in a template, which can call `link(FILE)`, and write the page."""
-    text = _templates().get_template(template).render(site=site, link=link_from(page), **values)
-    replace_text(page, text)
+def write_page(page: Path, template: str, shared: Path, **values: Any) -> None:
+    """Fill in a template, which can call `link(FILE)`, and write the page.
+
+    Args:
+        shared: the folder of what all pages share.
+    """
+    filled = _templates().get_template(template)
+    replace_text(page, filled.render(link=link_from(page), shared=shared, **values))
 
 
 def write_shared(folder: Path) -> None:

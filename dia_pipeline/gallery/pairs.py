@@ -48,9 +48,10 @@ def write_pair_page(site: Site, page: Path, cards: list[Card]) -> None:
     }
     hues = (255 * colour_wheel()).round().astype(int).tolist()
     write_page(
-        site,
         page,
         "pair.html",
+        site.shared,
+        site=site,
         name=cards[0].outcome.name,
         variants=variants,
         first=next((each for each in variants if each["stage"]), variants[0]),

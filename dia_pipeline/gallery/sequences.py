@@ -26,7 +26,8 @@ def write_sequence_page(site: Site, page: Path, cards: list[Card]) -> None:
     variants = [_variant(card) for card in cards]
     first = next((each for each in variants if each["outcome"].made), variants[0])
     name = cards[0].outcome.name
-    write_page(site, page, "sequence.html", name=name, variants=variants, first=first)
+    values = {"site": site, "name": name, "variants": variants, "first": first}
+    write_page(page, "sequence.html", site.shared, **values)
 
 
 def _variant(card: Card) -> dict[str, Any]:

@@ -28,10 +28,10 @@ def pairs_in(folder: Path) -> dict[str, Path]:
     Raises:
         CompareError: there are none.
     """
-    if read_provenance(folder):
+    if _is_of_pair(folder):
         return {"": folder}
     children = sorted(folder.iterdir()) if folder.is_dir() else []
-    found = {child.name: child for child in children if _has_fields(child)}
+    found = {child.name: child for child in children if _is_of_pair(child)}
     if not found:
         raise CompareError(
             folder,
@@ -66,20 +66,29 @@ def labels(first: Path, second: Path) -> tuple[str, str]:
     return (one, two) if "." not in (one, two) and one != two else (str(first), str(second))
 
 
-def measure_both(shared: Mapping[str, tuple[Path, Path]], names: tuple[str, str]) -> Measures:
+def measure_both(
+    shared: Mapping[str, tuple[Path, Path]], names: tuple[str, str]
+) -> tuple[Measures, dict[str, DiaError | OSError]]:
     """The measures of pairs in two folders, by measure, folder's name and pair.
 
     Those that a run has noted are taken; others are measured by the results alone.
 
-    Raises:
-        CompareError, ImageError, FlowError: results or images are gone or changed.
+    Returns:
+        The measures, and why some pairs could not be measured: results or images are gone, damaged
+        or changed.
     """
     measures: Measures = {}
+    failed: dict[str, DiaError | OSError] = {}
     for pair, folders in shared.items():
-        for name, folder in zip(names, folders, strict=True):
-            for measure, value in _measures(folder).items():
+        try:
+            both = [_measures(folder) for folder in folders]
+        except (DiaError, OSError) as error:
+            failed[pair] = error
+            continue
+        for name, found in zip(names, both, strict=True):
+            for measure, value in found.items():
                 measures.setdefault(measure, {}).setdefault(name, {})[pair] = value
-    return measures
+    return measures, failed
 
 
 def differing_settings(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
@@ -89,8 +98,11 @@ def differing_settings(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
     return {name: (one.get(name), two.get(name)) for name in names}
 
 
-def _has_fields(folder: Path) -> bool:
-    return "flow_ab.flo" in read_provenance(folder).get("outputs", {})
+def _is_of_pair(folder: Path) -> bool:
+    """Whether a folder has the results of one A and one B'."""
+    provenance = read_provenance(folder)
+    has_field = "flow_ab.flo" in provenance.get("outputs", {})
+    return has_field and "b_prime" in provenance.get("inputs", {})
 
 
 def _measures(folder: Path) -> dict[str, float]:

@@ -129,10 +129,10 @@ def test_what_cannot_be_compared_is_refused(images):
     assert apart.exit_code == 2 and "error: run: it has no pair in common with" in apart.stderr
     draw_image(Path("a.png"), 3)
     changed = dia("compare", "run", "run")
-    assert changed.exit_code == 2 and "error: a.png: the image was changed" in changed.stderr
+    assert changed.exit_code == 2 and "pair: a.png: the image was changed" in changed.stderr
     Path("a.png").unlink()
     gone = dia("compare", "run", "run")
-    assert gone.exit_code == 2 and "error: a.png: run" in gone.stderr
+    assert gone.exit_code == 2 and "pair: a.png: run" in gone.stderr
 
 
 @pytest.mark.parametrize(
