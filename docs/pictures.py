@@ -140,10 +140,9 @@ def gallery() -> None:
     variants: dict[str, dict] = {"hierarchical": {}, "more-style": {"blend": 1}}
     with TemporaryDirectory() as folder, chdir(folder), sync_playwright() as playwright:
         with demo_pairs(Path("demo")).open(newline="") as table:
-            rows = [
-                {**row, "ratio": float(row["ratio"])} for row in DictReader(table, delimiter="\t")
-            ]
-        pairs = tuple(Pair.of_row(row, ("preset", "ratio")) for row in rows)
+            rows = list(DictReader(table, delimiter="\t"))
+        options = ("preset", "ratio")
+        pairs = tuple(Pair.of_row({**row, "ratio": float(row["ratio"])}, options) for row in rows)
         plan = Plan(Config(pairs, settings={"quality": "draft"}, variants=variants))
         run_benchmark(plan, measured=False)
         index = make_gallery(plan).absolute()
@@ -156,7 +155,8 @@ def gallery() -> None:
         dark.locator("[data-side=a] .frame").hover(position={"x": 270, "y": 175})
         dark.wait_for_selector(".mark.back:visible")
         shots = [Image.open(BytesIO(page.screenshot())) for page in (light, dark)]
-    write("gallery", np.hstack([np.asarray(shot.convert("RGB")) for shot in shots]))
+    both = np.hstack([np.asarray(shot.convert("RGB")) for shot in shots])
+    write("gallery", resize_image(both, (560, 1440)))
 
 
 def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:
