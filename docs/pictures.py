@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import base64
+import os
 import sys
 from collections.abc import Iterable
+from contextlib import chdir
+from csv import DictReader
 from io import BytesIO
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,16 +21,20 @@ import nbformat
 import numpy as np
 from nbclient import NotebookClient
 from PIL import Image, ImageDraw
+from playwright.sync_api import sync_playwright
 
 import dia_pipeline
 from dia_pipeline.figures.panels import row_of
+from dia_pipeline.gallery.gallery import make_gallery
 from dia_pipeline.io.images import read_image
 from dia_pipeline.pixels import resize_image, shrunk
-from dia_pipeline.runs.config import Pair
-from dia_pipeline.samples.demo import cat, portrait, temple
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.samples.demo import cat, demo_pairs, portrait, temple
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night, painted
 from dia_pipeline.settings import resolve
+from dia_pipeline.stages.benchmarks import run_benchmark
 from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.stages.references import run_references
 
@@ -49,6 +57,12 @@ PEOPLE = (
 
 POINTS = [(130, 150, 60, 140), (230, 60, 165, 120), (325, 140, 265, 130)]
 """The hair of A belongs on the cap of B': x and y in A, then in B'."""
+
+WINDOW = {"width": 900, "height": 700}
+"""That of the browser in pixels."""
+
+SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []
+"""What Chromium asks for where root starts it."""
 
 
 def blend() -> None:
@@ -176,6 +190,30 @@ def small(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return output
 
 
+def gallery() -> None:
+    """The gallery of the demo's pairs in Chromium: its first page, and the portrait in the dark."""
+    variants: dict[str, dict] = {"hierarchical": {}, "more-style": {"blend": 1}}
+    with TemporaryDirectory() as folder, chdir(folder), sync_playwright() as playwright:
+        with demo_pairs(Path("demo")).open(newline="") as table:
+            rows = list(DictReader(table, delimiter="\t"))
+        options = ("preset", "ratio")
+        pairs = tuple(Pair.of_row({**row, "ratio": float(row["ratio"])}, options) for row in rows)
+        plan = Plan(Config(pairs, settings={"quality": "draft"}, variants=variants))
+        run_benchmark(plan, measured=False)
+        index = make_gallery(plan).absolute()
+        chromium = playwright.chromium.launch(executable_path=which("chromium"), args=SANDBOX)
+        light, dark = (
+            chromium.new_page(viewport=WINDOW, color_scheme=scheme) for scheme in ("light", "dark")
+        )
+        light.goto(index.as_uri())
+        dark.goto((index.parent / "gallery" / "pages" / "portrait.html").as_uri())
+        dark.locator("[data-side=a] .frame").hover(position={"x": 270, "y": 175})
+        dark.wait_for_selector(".mark.back:visible")
+        shots = [Image.open(BytesIO(page.screenshot())) for page in (light, dark)]
+    both = np.hstack([np.asarray(shot.convert("RGB")) for shot in shots])
+    write("gallery", resize_image(both, (560, 1440)))
+
+
 def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:
     """The middle of a photograph, mirrored and turned."""
     turned = Image.fromarray(image[:, ::-1]).rotate(degrees, Image.Resampling.BICUBIC)
@@ -222,7 +260,7 @@ def write(name: str, image: np.ndarray) -> None:
 PICTURES = {
     each.__name__: each
     for each in (
-        *(blend, quality, ratio, task),
+        *(blend, quality, ratio, task, gallery),
         *(pose, guidance, references, composition, people, overview, notebook),
     )
 }
