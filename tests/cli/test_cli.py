@@ -327,9 +327,9 @@ def test_a_shell_completes_the_commands(tmp_path):
     assert set(told.stdout.split()) == {"status", "sweep"}
 
 
-def test_a_project_is_begun_and_what_comes_next_is_told(images):
+def test_a_project_is_begun_and_what_comes_next_is_told(images, monkeypatch):
     plain = dia("init", "my project")
-    assert plain.exit_code == 0
+    assert plain.exit_code == 0 and "pip install" not in plain.output
     assert "List your pairs in my project/config/pairs.tsv" in plain.output
     assert "cd 'my project' && snakemake --cores all" in plain.output
     assert dia("init", "my project").exit_code == 2
@@ -337,6 +337,8 @@ def test_a_project_is_begun_and_what_comes_next_is_told(images):
     assert styled.exit_code == 0 and "Pairs listed in styled/config/pairs.tsv: 1" in styled.output
     half = dia("init", "half", "--from", ".")
     assert half.exit_code == 2 and "go together" in half.stderr and not Path("half").exists()
+    monkeypatch.setitem(sys.modules, "snakemake", None)
+    assert "pip install 'dia-pipeline[workflow]'" in dia("init", "without").output
 
 
 def test_too_little_memory_is_one_clear_line(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,12 @@ def test_pairs_and_sequences_run_together_and_a_gap_is_named_and_filled(day):
     }
     assert after["warm/frames/0001.png"] == before["warm/frames/0001.png"]
     assert "Nothing to be done" in snakemake().stdout
+
+    assert snakemake("--report", "report.zip").returncode == 0
+    with zipfile.ZipFile("report.zip") as report:
+        shown = [Path(name).name for name in report.namelist() if name.endswith(".png")]
+    expected = ["contact_sheet.png", "flicker.png"] * 2 + ["overview.png"]
+    assert sorted(shown) == sorted(expected)
 
     for name, coherence in (("warm", "warm-start"), ("still", "locked")):
         alone = Sequence(name, "a.png", "day/%d.png", coherence=coherence, chunk=2, overlap=1)
