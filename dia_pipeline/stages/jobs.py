@@ -43,17 +43,19 @@ class Networks:
     """The networks of a job, each loaded when it is first needed and then kept."""
 
     device: str = "auto"
-    _loaded: dict[tuple[Backbone, str], Network] = field(default_factory=dict)
+    _loaded: dict[tuple[Backbone, str, str], Network] = field(default_factory=dict)
 
-    def get(self, backbone: Backbone, precision: str) -> Network:
-        """The network of exactly these weights.
+    def get(self, backbone: Backbone, precision: str, device: str = "") -> Network:
+        """The network of exactly these weights; on the job's own device unless one is named.
 
         Raises:
             JobError: weights or device are not available here.
         """
         from dia_pipeline.algorithm.network import Network, pick_device
 
-        if (backbone, precision) not in self._loaded:
+        device = device or self.device
+        which = backbone, precision, device
+        if which not in self._loaded:
             found, weights = find_backbone(backbone.name)
             if found.digest != backbone.digest:
                 raise JobError(
@@ -62,9 +64,8 @@ class Networks:
                     f"(SHA-256 {backbone.digest})",
                     "put those there, or begin a new folder of results",
                 )
-            device = pick_device(self.device)
-            self._loaded[backbone, precision] = Network(weights, device, precision)
-        return self._loaded[backbone, precision]
+            self._loaded[which] = Network(weights, pick_device(device), precision)
+        return self._loaded[which]
 
 
 @dataclass(frozen=True)

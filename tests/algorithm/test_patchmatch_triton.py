@@ -33,6 +33,9 @@ assert field.dtype == expected.dtype and torch.equal(field, expected)
 torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
 maps = source, target, start, patch
 torch.testing.assert_close(cuda.energy(*maps), reference.energy(*maps), rtol=0, atol=1e-5)
+turned = [value.transpose(0, 1).contiguous().transpose(0, 1) for value in (source, target, start)]
+again, _ = cuda.search(*turned, *arguments[3:])
+assert not any(value.is_contiguous() for value in turned) and torch.equal(again, expected)
 """
 
 
