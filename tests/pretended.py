@@ -94,24 +94,27 @@ class _Checked(TorchDispatchMode):
             return function(*args, **kwargs)
         if name == "copy_":
             to_device = isinstance(args[0], OnDevice)
-        self._check(name, args, tensors, to_device)
+        self._check(name, args, tensors, to_device, kwargs.get("non_blocking", False))
         on_cpu = {**kwargs, "device": torch.device("cpu")} if goal is not None else kwargs
         result = function(*tree_map(_held, args), **tree_map(_held, on_cpu))
         if not to_device:
             return result
         return tree_map(lambda v: OnDevice(v) if isinstance(v, torch.Tensor) else v, result)
 
-    def _check(self, name: str, args: tuple, tensors: list[torch.Tensor], to_device: bool) -> None:
+    def _check(self, name, args, tensors, to_device: bool, non_blocking: bool) -> None:
         across = [value for value in tensors if isinstance(value, OnDevice) != to_device]
+        waits = name in READS
         if name in INDEXING and isinstance(args[0], OnDevice):
             indices = [value for value in args[1] if value is not None]
-            self._waits[name] += any(v.device != DEVICE or v.dtype == torch.bool for v in indices)
+            waits = any(v.device != DEVICE or v.dtype == torch.bool for v in indices)
             across = [value for value in args[2:3] if not isinstance(value, OnDevice)]
-        elif name in READS or (name in COPIES and across):
-            self._waits[name] += 1
-            return
+        elif name in COPIES:
+            waits = bool(across) and not (to_device and non_blocking)
+            across = []
         if any(value.dim() for value in across):
             raise DeviceError(f"{name} of tensors on the device and on the CPU")
+        if waits:
+            self._waits[name] += 1
 
 
 def _held(value):

@@ -8,7 +8,7 @@ import torch
 from pretended import DEVICE, DeviceError, pretended_device
 
 from dia_pipeline import analogy as algorithm
-from dia_pipeline.algorithm import coarse_to_fine, lbfgs, patchmatch, voting
+from dia_pipeline.algorithm import coarse_to_fine, deconvolution, lbfgs, patchmatch, voting
 from dia_pipeline.algorithm.aggregation import full_field
 from dia_pipeline.algorithm.features import Size
 from dia_pipeline.algorithm.network import Network
@@ -105,7 +105,8 @@ def test_a_pair_gives_there_what_the_same_forms_give_on_the_cpu(images, case, mo
         found = algorithm.analogy(*images, network, settings)
         measured = measure_pair(*images, found.a_prime, found.nnf_ab, found.nnf_ba, network=network)
     monkeypatch.setattr(patchmatch, "_backend", lambda device: reference)
-    monkeypatch.setattr(lbfgs, "sums", lambda device: lbfgs.reference)
+    for module in (lbfgs, deconvolution):
+        monkeypatch.setattr(module, "sums", lambda device: lbfgs.reference)
     monkeypatch.setattr(coarse_to_fine, "vote", vote_there)
     expected = algorithm.analogy(*images, Network(weights, "cpu", "float32"), settings)
     np.testing.assert_array_equal(found.nnf_ab, expected.nnf_ab)
@@ -127,6 +128,23 @@ def test_fields_are_carried_to_full_size_on_the_cpu_whatever_the_device(images, 
     with pretended_device():
         nnf = identity(size.working, size.working, DEVICE)
         assert full_field(nnf, 1, images[0], size, size, settings).device.type == "cpu"
+
+
+@pytest.mark.parametrize("iterations", [1, 5])
+def test_a_deconvolution_waits_once_an_evaluation(network, iterations, monkeypatch):
+    evaluated = []
+    forward = Network.forward
+    monkeypatch.setattr(Network, "forward", lambda *a: evaluated.append(True) or forward(*a))
+    start, warped = torch.rand(64, 12, 12), torch.rand(256, 3, 3)
+    with pretended_device() as waits:
+        there = Network(find_weights("vgg16"), DEVICE, "float32")
+        given = warped.to(DEVICE), start.to(DEVICE)
+        waits.clear()
+        found = deconvolution.reconstruct(*given, 3, there, iterations)
+        assert sum(waits.values()) == len(evaluated) >= iterations + 1
+        point = found.point.cpu()
+    expected = deconvolution.reconstruct(warped, start, 3, network, iterations)
+    torch.testing.assert_close(point, expected.point, rtol=1e-3, atol=1e-3)
 
 
 def test_a_search_never_waits_for_the_device():
