@@ -20,7 +20,7 @@ from rich.table import Table
 
 from dia_pipeline.algorithm import coarse_to_fine as levels
 from dia_pipeline.algorithm import deconvolution
-from dia_pipeline.algorithm.lbfgs import Minimum, minimise
+from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy
 from dia_pipeline.io.weights import find_weights
@@ -95,7 +95,8 @@ def work(variant: Variant, level, warped, start, networks, iterations: int) -> T
 
         def evaluate(point):
             value, gradient = function(point)
-            trace.append((time.perf_counter() - begin, value))
+            (number,) = sums(point.device).read(value)
+            trace.append((time.perf_counter() - begin, number))
             return value, gradient
 
         return variant.minimise(evaluate, start, iterations, variant.history, tolerance)
@@ -121,7 +122,7 @@ def torch_minimise(function, start, iterations: int, history: int, tolerance: fl
 
     def closure():
         value, point.grad = function(point.detach())
-        return torch.tensor(value)
+        return torch.tensor(*sums(point.device).read(value))
 
     optimiser.step(closure)
     return Minimum(point.detach(), [])

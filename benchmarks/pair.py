@@ -115,8 +115,8 @@ def measure(
     pair = portraits(size)
     if network.device.type == "cuda":
         algorithm.analogy(*pair, network, settings)
-        clock.wait = torch.cuda.synchronize
         torch.cuda.reset_peak_memory_stats()
+    clock.wait_for(network)
     clock.begin("features")
 
     def work():
@@ -245,12 +245,19 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.wait = lambda: None
+        self._wait = lambda: None
         self._stage, self._since = "start", time.perf_counter()
+
+    def wait_for(self, network) -> None:
+        """From now on wait for a GPU at the end of a stage: it works on while Python goes on."""
+        import torch
+
+        if network.device.type == "cuda":
+            self._wait = torch.cuda.synchronize
 
     def begin(self, stage: str) -> None:
         """End the stage under way, once the device has done it, and begin another."""
-        self.wait()
+        self._wait()
         now = time.perf_counter()
         self.seconds[self._stage] = self.seconds.get(self._stage, 0) + now - self._since
         self._stage, self._since = stage, now

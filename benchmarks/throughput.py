@@ -74,7 +74,9 @@ def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: st
     settings = resolve({"ratio": ratio, "quality": quality, "pose": "given"})
     network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
     pair = portraits()
-    analogy(*pair, network, resolve({"ratio": 0.25, "quality": "draft"}))  # compiles the kernels
+    draft = resolve({"ratio": 0.25, "quality": "draft"})
+    on_gpu = network.device.type == "cuda"  # whose libraries prepare for every size anew
+    analogy(*pair, network, settings if on_gpu else draft)  # compiles the kernels
     ready.wait()
     for _ in range(pairs):
         analogy(*pair, network, settings)

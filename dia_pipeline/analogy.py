@@ -110,7 +110,7 @@ def match(
     pose = pose_of(a, b_prime, network, settings, rank)
     check_confidence(pose, settings)
     canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
-    check_full_size(a.shape[:2], canvas.size.full, settings, network.device)
+    check_full_size(a.shape[:2], canvas.size.full, settings)
     features = features_of(a, network, settings), canvas.features(b_prime, network, settings)
     levels = run_levels(*features, network, settings, progress, pose=pose.matrix, guidance=guidance)
     return levels, pose
@@ -127,7 +127,7 @@ def match_images(
         MatcherError: the matcher lacks something.
         PairTooLargeError: the memory does not suffice for the images that follow.
     """
-    check_full_size(a.shape[:2], b_prime.shape[:2], settings, torch.device("cpu"))
+    check_full_size(a.shape[:2], b_prime.shape[:2], settings)
     pose = POSES[settings.pose]
     reference = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings).draw(b_prime)
     a, b_prime = (
@@ -166,7 +166,7 @@ def aggregate(
         a,
         b_prime,
         rebuild(full_a, full_reference, positions, size, target, settings),
-        canvas.restore_targets(nearest_pixels(positions).cpu().numpy()),
+        canvas.restore_targets(nearest_pixels(positions).numpy()),
         levels=levels,
         pose=pose,
     )
@@ -176,7 +176,7 @@ def aggregate(
     if fields.nnf_ba is not None:
         positions = full_field(fields.nnf_ba, finest, reference, target, size, settings)
         b = rebuild(full_reference, full_a, positions, target, size, settings)
-        result.nnf_ba = canvas.restore_field(nearest_pixels(positions).cpu().numpy())
+        result.nnf_ba = canvas.restore_field(nearest_pixels(positions).numpy())
         if settings.take != "everything":
             result.b_everything = canvas.restore(b)
             b = take(full_reference, b, settings.take)
@@ -196,4 +196,4 @@ def full_nnf(
     canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
     size = Size.of(a.shape, settings)
     positions = full_field(level.nnf_ab, number, a, size, canvas.size, settings)
-    return canvas.restore_targets(nearest_pixels(positions).cpu().numpy())
+    return canvas.restore_targets(nearest_pixels(positions).numpy())

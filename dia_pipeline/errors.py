@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import os
+from subprocess import CalledProcessError
 
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """The errors that reading raises when a value has another form than expected."""
+
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
+"""What torch says when memory lacks; it has a kind of error of its own for some GPUs alone."""
+
+DEVICE_FAILED = (
+    "CUDA error",
+    "CUDA driver",
+    "CUDNN_STATUS",
+    "CUBLAS_STATUS",
+    "HIP error",
+    "No CUDA GPUs",
+    "NVIDIA driver",
+    "Triton Error",
+    "Failed to find C compiler",
+)
+"""What torch and Triton say when the device, and not what it works on, is at fault."""
 
 
 class DiaError(Exception):
@@ -36,15 +54,26 @@ class JobError(DiaError):
 
 def is_expected(error: BaseException) -> bool:
     """Whether an error is for a person to put right, and no fault of the program."""
-    return isinstance(error, (DiaError, OSError)) or out_of_memory(error)
+    known = isinstance(error, (DiaError, OSError))
+    return known or out_of_memory(error) or device_failed(error)
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says so; torch has a kind of its own for GPUs and none for the CPU."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("out of memory", "can't allocate memory"))
-    )
+    """Whether an error says so."""
+    return isinstance(error, MemoryError) or _says(error, OUT_OF_MEMORY)
+
+
+def device_failed(error: BaseException) -> bool:
+    """Whether the device is at fault, so that nothing else will work on it either.
+
+    The first use of a GPU calls a C compiler, which may fail too.
+    """
+    compiler_failed = isinstance(error, CalledProcessError)
+    return (compiler_failed or _says(error, DEVICE_FAILED)) and not out_of_memory(error)
+
+
+def _says(error: BaseException, texts: tuple[str, ...]) -> bool:
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
 def reason_and_remedy(error: BaseException) -> tuple[str, str]:
@@ -55,6 +84,9 @@ def reason_and_remedy(error: BaseException) -> tuple[str, str]:
         return str(error), ""
     if out_of_memory(error):
         return "the memory does not suffice for this pair", "lower its max_side or ratio"
+    if device_failed(error):
+        message = str(error).strip().partition("\n")[0]
+        return f"the device is at fault: {message}", "see 'A GPU fails' in docs/cluster.md"
     return f"{type(error).__name__}: {error}", "this is a fault of the program: please report it"
 
 

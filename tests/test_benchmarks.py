@@ -7,9 +7,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from examples import draw_image
+
+from benchmarks import search
+from benchmarks.pair import Clock
+from dia_pipeline.settings import resolve
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,3 +56,23 @@ def test_a_pair_that_fails_is_left_out_of_the_means_of_the_images(tmp_path):
     means, left = means_and_pairs(tmp_path)
     assert left == {"p1": structure["p1"]}
     assert means["pairs"] == 1 and means["structure"] == pytest.approx(structure["p1"])
+
+
+@pytest.mark.parametrize(("device", "waits"), [("cuda", 2), ("cpu", 0)])
+def test_the_clock_waits_for_a_gpu_at_the_end_of_every_stage(monkeypatch, device, waits):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(True))
+    clock = Clock()
+    clock.wait_for(SimpleNamespace(device=torch.device(device)))
+    for stage in ("match", "end"):
+        clock.begin(stage)
+    assert len(waited) == waits and clock.seconds.keys() == {"start", "match"}
+
+
+def test_the_searches_are_timed(network):
+    """Every share is one of the field, and a pair that is moved is found."""
+    settings = resolve({"quality": "draft", "iterations": 2, "pose": "given", "ratio": 0.5})
+    pair = search.known_pairs()["shift"][0]
+    *shares, coarse, fine, seconds = search.measure(*pair, network, settings)
+    assert shares == sorted(shares) and 0.2 < shares[-1] <= 1
+    assert -2 <= coarse < 0 and -2 <= fine < 0 and seconds > 0

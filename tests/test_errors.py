@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import subprocess
 
 import pytest
 import torch
@@ -10,7 +11,14 @@ from typer.testing import CliRunner
 
 import dia_pipeline
 from dia_pipeline.cli import app
-from dia_pipeline.errors import DiaError, JobError, describe, is_expected, out_of_memory
+from dia_pipeline.errors import (
+    DiaError,
+    JobError,
+    describe,
+    device_failed,
+    is_expected,
+    out_of_memory,
+)
 
 
 def exceptions():
@@ -49,13 +57,35 @@ def test_an_error_names_place_problem_and_remedy(parts, text):
 def test_what_is_expected_and_what_is_a_bug():
     memory = [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
     memory.append(torch.OutOfMemoryError("CUDA out of memory."))
+    memory.append(RuntimeError("CUDA error: out of memory"))
+    memory.append(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
+    memory.append(RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"))
     for error in memory:
         assert out_of_memory(error) and is_expected(error)
-        assert "max_side" in describe(error)
+        assert "max_side" in describe(error) and not device_failed(error)
     assert is_expected(JobError("", "no weights")) and is_expected(FileNotFoundError())
     for bug in (ValueError("x"), KeyError("x"), RuntimeError("shape")):
         assert not is_expected(bug)
         assert describe(bug).startswith(type(bug).__name__)
+
+
+DEVICE_FAULTS = (
+    RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might"),
+    RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    RuntimeError("No CUDA GPUs are available"),
+    RuntimeError("The NVIDIA driver on your system is too old (found version 10010)."),
+    RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
+    RuntimeError("Failed to find C compiler. Please specify via CC environment variable"),
+    subprocess.CalledProcessError(1, ["gcc", "main.c"]),
+)
+
+
+@pytest.mark.parametrize("error", DEVICE_FAULTS, ids=str)
+def test_a_device_at_fault_is_told_from_a_bug(error):
+    assert device_failed(error) and is_expected(error) and not out_of_memory(error)
+    assert "the device is at fault" in describe(error) and "\n" not in describe(error)
 
 
 @pytest.mark.parametrize("content", [bytes(range(256)) * 8, b"PK\x03\x04" + bytes(99), b""])

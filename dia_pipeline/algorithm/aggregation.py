@@ -30,15 +30,18 @@ def full_field(
 ) -> torch.Tensor:
     """Carry the field of a level to the pixels of an image.
 
+    The CPU does it for every device: others round divisions otherwise and would take other pixels.
+
     Args:
-        nnf: (h, w, 2) int32 field of `level`.
+        nnf: (h, w, 2) int32 field of `level`, on any device.
         own: (H, W, 3) uint8, the image that is carried.
         size, target: the sizes of that image and of the one that the field leads to.
 
     Returns:
-        (H, W, 2) float32, (y, x) in the target: for `seamless` as `enlargement` describes, for
-        `voted` whole pixels by nearest neighbour, as published.
+        (H, W, 2) float32 on the CPU, (y, x) in the target: for `seamless` as `enlargement`
+        describes, for `voted` whole pixels by nearest neighbour, as published.
     """
+    nnf = nnf.cpu()
     if settings.composition == "voted":
         return nearest_field(nnf, level, size, target).float()
     return enlarge(nnf, own, size.cell(level), target.cell(level), target.full)
@@ -97,15 +100,13 @@ def put_together(
     """The image that a field makes of a reference that is as fine as `own`; see `rebuild`."""
     if settings.composition == "voted":
         return voted(reference, nearest_pixels(positions))
-    if positions.device.type == "mps":  # it lacks bicubic sampling
-        positions = positions.cpu()
     average = _vote(reference, nearest_pixels(positions))
     return compose(own, reference, positions, average, size.working)
 
 
 def voted(reference: np.ndarray, nnf: torch.Tensor) -> np.ndarray:
     """The image (H, W, 3) that a field (H, W, 2) int32 makes by average voting alone."""
-    average = _vote(reference, nnf).permute(1, 2, 0).cpu().numpy()
+    average = _vote(reference, nnf).permute(1, 2, 0).numpy()
     return as_levels(average, reference.dtype)
 
 
@@ -122,7 +123,7 @@ def preview(
 
 
 def _vote(reference: np.ndarray, nnf: torch.Tensor) -> torch.Tensor:
-    values = torch.tensor(reference, device=nnf.device).permute(2, 0, 1).float()
+    values = torch.tensor(reference).permute(2, 0, 1).float()
     return vote(values, nnf, PATCH[0])
 
 
@@ -140,6 +141,6 @@ def at_scale_of(
         max(1, round(side * factor)) for side, factor in zip(target.full, finer, strict=True)
     )
     factors = [s / side for s, side in zip(wanted, target.full, strict=True)]
-    moved = (positions + 0.5) * torch.tensor(factors, device=positions.device) - 0.5
-    last = torch.tensor(wanted, device=positions.device) - 1.0
+    moved = (positions + 0.5) * torch.tensor(factors) - 0.5
+    last = torch.tensor(wanted) - 1.0
     return resize_image(reference, wanted), torch.minimum(moved.clamp(min=0), last).float()

@@ -58,15 +58,14 @@ def compose(
     Returns:
         (H, W, 3) of the type of `reference`.
     """
-    device = positions.device
-    values = torch.from_numpy(reference).to(device).permute(2, 0, 1).float()
-    seamless = torch.where(_near_jump(positions), 1 - _edges(own, working_size, device), 1.0)
+    values = torch.from_numpy(reference).permute(2, 0, 1).float()
+    seamless = torch.where(_near_jump(positions), 1 - _edges(own, working_size), 1.0)
     excess = torch.zeros_like(voted)
     for axis in (0, 1):
         _add_divergence(excess, values, positions, voted, seamless, axis)
     shrink = working_size[0] * working_size[1] / (own.shape[0] * own.shape[1])
     correction = _solve(excess, SCREEN * min(1.0, shrink))
-    result = (voted + correction).permute(1, 2, 0).cpu().numpy()
+    result = (voted + correction).permute(1, 2, 0).numpy()
     return as_levels(result, reference.dtype)
 
 
@@ -102,7 +101,7 @@ def _wanted(
     values: torch.Tensor, here: torch.Tensor, there: torch.Tensor, axis: int
 ) -> torch.Tensor:
     """The difference of two neighbours that lead to `here` and `there` in the reference."""
-    unit = torch.tensor([1.0 - axis, axis], device=values.device)
+    unit = torch.tensor([1.0 - axis, axis])
     before, after = _sample(values, here), _sample(values, there)
     beside = (_sample(values, here + unit) - before + after - _sample(values, there - unit)) / 2
     return torch.where(_jumps(here, there, axis), beside, after - before)
@@ -110,7 +109,7 @@ def _wanted(
 
 def _near_jump(positions: torch.Tensor) -> torch.Tensor:
     """The pixels (H, W) whose votes come from both sides of a jump."""
-    near = torch.zeros(positions.shape[:2], device=positions.device)
+    near = torch.zeros(positions.shape[:2])
     down = _jumps(positions[:-1], positions[1:], 0)
     near[:-1] += down
     near[1:] += down
@@ -122,13 +121,13 @@ def _near_jump(positions: torch.Tensor) -> torch.Tensor:
 
 def _jumps(here: torch.Tensor, there: torch.Tensor, axis: int) -> torch.Tensor:
     """Where the field does not go on from a pixel to its neighbour."""
-    unit = torch.tensor([1.0 - axis, axis], device=here.device)
+    unit = torch.tensor([1.0 - axis, axis])
     return (there - here - unit).abs().amax(-1) > JUMP
 
 
 def _sample(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     """The values (3, H, W) of a map (3, h, w) at positions (H, W, 2), between its pixels too."""
-    last = torch.tensor(values.shape[1:], device=positions.device) - 1
+    last = torch.tensor(values.shape[1:]) - 1
     relative = positions * (2 / last.clamp(min=1)) - 1
     sampled = functional.grid_sample(
         values[None],
@@ -140,9 +139,9 @@ def _sample(values: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     return sampled[0]
 
 
-def _edges(own: np.ndarray, working_size: tuple[int, ...], device: torch.device) -> torch.Tensor:
+def _edges(own: np.ndarray, working_size: tuple[int, ...]) -> torch.Tensor:
     """How much of an edge is near every pixel of an image, from 0 to 1, (H, W)."""
-    small = torch.from_numpy(resize_image(own, working_size)).to(device)
+    small = torch.from_numpy(resize_image(own, working_size))
     small = _blur(small.permute(2, 0, 1).float())
     padded = functional.pad(small[None], (1, 1, 1, 1), mode="replicate")[0]
     along_y = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
@@ -157,7 +156,7 @@ def _edges(own: np.ndarray, working_size: tuple[int, ...], device: torch.device)
 
 def _blur(values: torch.Tensor) -> torch.Tensor:
     """A Gaussian of one pixel over maps (C, H, W)."""
-    offsets = torch.arange(-3, 4, device=values.device)
+    offsets = torch.arange(-3, 4)
     weights = torch.exp(-offsets.square() / 2)
     weights = weights / weights.sum()
     padded = functional.pad(values[:, None], (3, 3, 3, 3), mode="replicate")
@@ -167,14 +166,8 @@ def _blur(values: torch.Tensor) -> torch.Tensor:
 
 def _solve(excess: torch.Tensor, screen: float) -> torch.Tensor:
     """Solve  (L + screen) X = excess  for maps (C, H, W), L the Laplacian of the pixel grid."""
-    solver = _solve_by_cosines if excess.device.type == "cpu" else _solve_by_waves
-    return solver(excess, screen)
-
-
-def _solve_by_cosines(excess: torch.Tensor, screen: float) -> torch.Tensor:
-    """The solution on the CPU."""
     height, width = excess.shape[1:]
-    denominator = _eigenvalues(height, height)[:, None] + _eigenvalues(width, width) + screen
+    denominator = _eigenvalues(height)[:, None] + _eigenvalues(width) + screen
     result = torch.empty_like(excess)
     for channel, solution in zip(excess, result, strict=True):
         spectrum = fft.dctn(channel.numpy(), norm="ortho")
@@ -183,17 +176,6 @@ def _solve_by_cosines(excess: torch.Tensor, screen: float) -> torch.Tensor:
     return result
 
 
-def _solve_by_waves(excess: torch.Tensor, screen: float) -> torch.Tensor:
-    """The solution on other devices, whose only transform is that of waves: with reflections."""
-    height, width = excess.shape[1:]
-    whole = torch.cat([excess, excess.flip(1)], 1)
-    whole = torch.cat([whole, whole.flip(2)], 2)
-    along_y, along_x = _eigenvalues(2 * height, height), _eigenvalues(width + 1, width)
-    denominator = (along_y[:, None] + along_x + screen).to(excess.device)
-    solution = torch.fft.irfft2(torch.fft.rfft2(whole) / denominator, s=whole.shape[1:])
-    return solution[:, :height, :width].contiguous()
-
-
-def _eigenvalues(count: int, side: int) -> torch.Tensor:
-    """Of the Laplacian of a row of `side` pixels, for that many of its cosines."""
-    return 2 - 2 * torch.cos(torch.pi * torch.arange(count) / side)
+def _eigenvalues(side: int) -> torch.Tensor:
+    """Of the Laplacian of a row of `side` pixels, whose eigenvectors are cosines."""
+    return 2 - 2 * torch.cos(torch.pi * torch.arange(side) / side)

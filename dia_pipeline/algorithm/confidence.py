@@ -38,7 +38,7 @@ def confidence(a: np.ndarray, b_prime: np.ndarray, network: Network) -> float:
     for source, target in ((a_map, b_map), (b_map, a_map)):
         start = identity(tuple(source.shape[:2]), tuple(target.shape[:2]), source.device)
         _, energy = exact.search(source, target, start, PATCH[LEVELS[0]])
-        energies.append(energy.double().mean().item())
+        energies.append(energy.cpu().double().mean().item())
     similarity = -np.mean(energies)
     return round(1 / (1 + math.exp((EVEN - similarity) / WIDTH)), 3)
 

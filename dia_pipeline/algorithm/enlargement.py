@@ -38,26 +38,25 @@ def enlarge(
     """The field of an image's pixels, from that of a level's cells.
 
     Args:
-        nnf: (h, w, 2) int32 field.
+        nnf: (h, w, 2) int32 field on the CPU.
         own: (H, W, 3) uint8, the image whose pixels are carried; its edges are followed.
         scale, target_scale: pixels that a cell covers, (y, x), in `own` and in the target.
         target_shape: (height, width) of the target image.
 
     Returns:
-        (H, W, 2) float32, (y, x) in the target, between its pixels too; on the device of `nnf`.
+        (H, W, 2) float32, (y, x) in the target, between its pixels too.
     """
-    device = nnf.device
     centres = _smooth(nnf + 0.5)
-    small = torch.from_numpy(resize_image(own, tuple(nnf.shape[:2]))).to(device).float()
-    result = torch.empty(*own.shape[:2], 2, device=device)
+    small = torch.from_numpy(resize_image(own, tuple(nnf.shape[:2]))).float()
+    result = torch.empty(*own.shape[:2], 2)
     rows = max(1, BAND // own.shape[1])
-    x = (torch.arange(own.shape[1], device=device) + 0.5) / scale[1]
+    x = (torch.arange(own.shape[1]) + 0.5) / scale[1]
     for top in range(0, len(own), rows):
-        colours = torch.from_numpy(own[top : top + rows]).to(device).float()
-        y = (torch.arange(top, top + len(colours), device=device) + 0.5) / scale[0]
+        colours = torch.from_numpy(own[top : top + rows]).float()
+        y = (torch.arange(top, top + len(colours)) + 0.5) / scale[0]
         result[top : top + rows] = _enlarge_band(centres, small, colours, y, x)
-    positions = result * torch.tensor(target_scale, device=device) - 0.5
-    return torch.minimum(positions.clamp(min=0), torch.tensor(target_shape, device=device) - 1.0)
+    positions = result * torch.tensor(target_scale) - 0.5
+    return torch.minimum(positions.clamp(min=0), torch.tensor(target_shape) - 1.0)
 
 
 def _enlarge_band(
@@ -108,7 +107,7 @@ def _smooth(field: torch.Tensor) -> torch.Tensor:
             rows = slice(max(0, -dy), height - max(0, dy))
             columns = slice(max(0, -dx), width - max(0, dx))
             there = field[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
-            continued = there - torch.tensor([dy, dx], device=field.device)
+            continued = there - torch.tensor([dy, dx])
             here = field[rows, columns]
             agree = _agree(continued, here)[..., None]
             total[rows, columns] += continued * agree

@@ -8,6 +8,7 @@ image at a time and remembers steps of 64 channels at the full working size.
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,13 +91,15 @@ def needed_to_compose(shape: Shape, settings: Settings) -> int:
     return each * math.prod(shape)
 
 
-def check_full_size(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:
-    """Make sure that images of these full sizes can be put together from their fields.
+def check_full_size(a: Shape, b_prime: Shape, settings: Settings) -> None:
+    """Make sure that images of these full sizes can be put together, on the CPU.
 
     Raises:
         PairTooLargeError: they cannot; no setting but `take` makes them smaller.
     """
-    free = free_memory(device)
+    import torch
+
+    free = free_memory(torch.device("cpu"))
     largest = max(a, b_prime, key=math.prod)
     needed = needed_to_compose(largest, settings)
     if needed <= free:
@@ -119,6 +122,19 @@ def free_memory(device: torch.device) -> float:
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached
     return min(_free_in_system(), *_free_in_groups(Path("/sys/fs/cgroup")))
+
+
+def gpu_in_use() -> bool:
+    """Whether this process works on a GPU that torch keeps memory of."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
+
+
+def empty_cache() -> None:
+    """Give back to the GPU what torch keeps of its memory without using it."""
+    import torch
+
+    torch.cuda.empty_cache()
 
 
 def _free_in_system() -> float:

@@ -6,6 +6,8 @@ because the deconvolution pushes features of level L-2 forward to level L.
 
 from __future__ import annotations
 
+import logging
+import os
 from importlib import import_module
 from itertools import zip_longest
 
@@ -17,6 +19,12 @@ from torch import nn
 from dia_pipeline.errors import JobError
 from dia_pipeline.io.backbones import Entry
 from dia_pipeline.io.weights import Weights, WeightsError
+
+ALLOTMENTS = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
+"""Variables in which a cluster says which GPUs a job may use."""
+
+NONE = ("", "-1", "NoDevFiles")
+"""What they hold where it may use none."""
 
 
 class Network:
@@ -33,6 +41,8 @@ class Network:
         self.precision = fast_precision(self.device) if precision == "auto" else precision
         dtype = getattr(torch, self.precision)
         torch.backends.cudnn.deterministic = True  # the same bytes every time, on a GPU too
+        torch.backends.cudnn.allow_tf32 = False  # float32 is what it says, as on the CPU
+        torch.backends.cuda.matmul.allow_tf32 = False
         parameters = weights.load()
         self._stages: list[nn.Module] = []
         if self.entry.architecture:
@@ -140,4 +150,19 @@ def pick_device(name: str = "auto") -> torch.device:
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
+    _warn_of_unseen_gpu()
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _warn_of_unseen_gpu() -> None:
+    """Say so where a GPU was allotted that torch cannot use, instead of being slow in silence."""
+    for name in ALLOTMENTS:
+        if os.environ.get(name, "") not in NONE:
+            logging.getLogger("dia").warning(
+                "a GPU was allotted (%s=%s), but torch %s does not see it and the CPU works "
+                "instead; install a torch for the driver that nvidia-smi shows, or set device: cpu",
+                name,
+                os.environ[name],
+                torch.__version__,
+            )
+            return

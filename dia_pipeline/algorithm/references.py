@@ -72,14 +72,14 @@ def combine(
         positions = full_field(
             reference.levels[finest].nnf_ab, finest, a, size, canvas.size, settings
         )
-        there = canvas.restore_targets(nearest_pixels(positions).cpu().numpy())
+        there = canvas.restore_targets(nearest_pixels(positions).numpy())
         nnf[sources == number] = there[sources == number]
         drawn = canvas.draw(reference.shown)
-        part, positions = at_scale_of(size, canvas.size, drawn, positions.cpu())
+        part, positions = at_scale_of(size, canvas.size, drawn, positions)
         parts.append(part)
         fields.append(positions)
     montage, offsets = _side_by_side(parts)
-    check_full_size(size.full, montage.shape[:2], settings, torch.device("cpu"))
+    check_full_size(size.full, montage.shape[:2], settings)
     positions = fields[0] + offsets[0]
     for number in range(1, len(references)):
         here = torch.from_numpy(sources == number)[..., None]

@@ -139,7 +139,7 @@ def energy(
     field = torch.from_numpy(np.ascontiguousarray(nnf)).int().to(features.device)
     maps = stack(features), stack(target_features)
     _, energies = search(*maps, field, patch, radius=1, iterations=0, seed=0)
-    return float(energies.double().mean())
+    return float(energies.cpu().double().mean())
 
 
 def ssim(image: np.ndarray, other: np.ndarray) -> float:
@@ -241,7 +241,7 @@ def feature_distance(features: torch.Tensor, other_features: torch.Tensor) -> fl
     """
     gram, other_gram = (
         flat @ flat.T / flat.shape[1]
-        for flat in (each.flatten(1).double() for each in (features, other_features))
+        for flat in (each.flatten(1).cpu().double() for each in (features, other_features))
     )
     return float((gram - other_gram).norm() / other_gram.norm())
 

@@ -1,4 +1,4 @@
-"""One run at a time in a folder: a lock that ends with the process, however that ends."""
+"""What one process has for itself: locks that end with the process, however that ends."""
 
 from __future__ import annotations
 
@@ -24,16 +24,23 @@ def hold_lock(path: Path) -> None:
     Raises:
         LockError: another process holds it; where the file system knows no locks, none is held.
     """
+    if not take_lock(path):
+        raise LockError(
+            path, "another snakemake is at work in this folder", "wait for it, or end it"
+        )
+
+
+def take_lock(path: Path) -> bool:
+    """Lock a file for the rest of this process; whether it was free, as far as that is known."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except BlockingIOError:
         os.close(file)
-        raise LockError(
-            path, "another snakemake is at work in this folder", "wait for it, or end it"
-        ) from error
+        return False
     except OSError:  # some network file systems
         os.close(file)
     else:
         _held.append(file)
+    return True

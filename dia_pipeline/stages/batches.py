@@ -15,7 +15,15 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from dia_pipeline.errors import JobError, describe, is_expected, reason_and_remedy
+from dia_pipeline.algorithm.memory import empty_cache, gpu_in_use
+from dia_pipeline.errors import (
+    JobError,
+    describe,
+    device_failed,
+    is_expected,
+    out_of_memory,
+    reason_and_remedy,
+)
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import WHOLE, Plan
 from dia_pipeline.stages.jobs import Job, Networks
@@ -153,18 +161,35 @@ def ensure(
     """
     start = time.perf_counter()
     try:
-        made = artefacts()
-        for artefact in made:
-            artefact.ensure()
-        receipt.made[name] = key_of(made)
+        receipt.made[name] = key_of(_ensured(artefacts))
     except (JobError, OSError):
         raise
     except Exception as error:
+        if device_failed(error):
+            raise JobError("", *reason_and_remedy(error)) from error
         receipt.failed[name] = Failure(receipt.stage, *reason_and_remedy(error), job_log)
         trace = None if is_expected(error) else error
         log.error("%s %s FAILED: %s", receipt.stage, label, describe(error), exc_info=trace)
     else:
         log.info("%s %s done in %.1f s", receipt.stage, label, time.perf_counter() - start)
+
+
+def _ensured(artefacts: Callable[[], list[Artefact]]) -> list[Artefact]:
+    """The artefacts, ensured; once more if a GPU ran out of memory, with all of it that is free."""
+
+    def attempt() -> list[Artefact]:
+        made = artefacts()
+        for artefact in made:
+            artefact.ensure()
+        return made
+
+    try:
+        return attempt()
+    except Exception as error:
+        if not (out_of_memory(error) and gpu_in_use()):
+            raise
+    empty_cache()  # only now, as the error holds what was being worked on
+    return attempt()
 
 
 def key_of(artefacts: list[Artefact]) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.errors import JobError
+from dia_pipeline.runs.lock import take_lock
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import ImageFile
@@ -15,6 +20,7 @@ from dia_pipeline.store.provenance import Backbone, circumstances
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
     from dia_pipeline.algorithm.coarse_to_fine import Progress
     from dia_pipeline.algorithm.features import Pyramid
@@ -38,22 +44,51 @@ def find_backbone(name: str) -> tuple[Backbone, Weights]:
     return record, weights
 
 
+@cache
+def own_device(name: str) -> torch.device:
+    """The device of that name; of several GPUs one that no other process works on, if there is one.
+
+    It is this process's own until that ends. Where all are taken, they are shared evenly.
+
+    Raises:
+        JobError: the device does not exist on this machine.
+    """
+    import torch
+
+    from dia_pipeline.algorithm.network import pick_device
+
+    device = pick_device(name)
+    if device != torch.device("cuda") or torch.cuda.device_count() == 1:
+        return device
+    numbers = range(torch.cuda.device_count())
+    gpus = [torch.cuda.get_device_properties(number).uuid for number in numbers]
+    folder = Path(tempfile.gettempdir(), f"dia-{os.getuid()}")  # of this machine, as the GPUs are
+    return next(
+        torch.device("cuda", number)
+        for share in count(1)
+        for number in numbers
+        if take_lock(folder / f"gpu-{gpus[number]}-{share}.lock")
+    )
+
+
 @dataclass
 class Networks:
     """The networks of a job, each loaded when it is first needed and then kept."""
 
     device: str = "auto"
-    _loaded: dict[tuple[Backbone, str], Network] = field(default_factory=dict)
+    _loaded: dict[tuple[Backbone, str, str], Network] = field(default_factory=dict)
 
-    def get(self, backbone: Backbone, precision: str) -> Network:
-        """The network of exactly these weights.
+    def get(self, backbone: Backbone, precision: str, device: str = "") -> Network:
+        """The network of exactly these weights; on the job's own device unless one is named.
 
         Raises:
             JobError: weights or device are not available here.
         """
-        from dia_pipeline.algorithm.network import Network, pick_device
+        from dia_pipeline.algorithm.network import Network
 
-        if (backbone, precision) not in self._loaded:
+        device = device or self.device
+        which = backbone, precision, device
+        if which not in self._loaded:
             found, weights = find_backbone(backbone.name)
             if found.digest != backbone.digest:
                 raise JobError(
@@ -62,9 +97,8 @@ class Networks:
                     f"(SHA-256 {backbone.digest})",
                     "put those there, or begin a new folder of results",
                 )
-            device = pick_device(self.device)
-            self._loaded[backbone, precision] = Network(weights, device, precision)
-        return self._loaded[backbone, precision]
+            self._loaded[which] = Network(weights, own_device(device), precision)
+        return self._loaded[which]
 
 
 @dataclass(frozen=True)

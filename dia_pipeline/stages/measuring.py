@@ -70,7 +70,7 @@ def measures_of(
             _measure,
             pair,
             settings,
-            network=lambda: job.networks.get(common, "float32"),
+            network=lambda: job.networks.get(common, "float32", "cpu"),  # no GPU was asked for
             seconds=lambda: seconds_taken(graph, times),
         ),
         needs=results.inputs,

@@ -46,7 +46,7 @@ def image_field(
 ) -> np.ndarray:
     """The field (H, W, 2) float32 of A's pixels, from that of the finest level."""
     size, target = Size.of(own.shape, settings), Size.of(target_shape, settings)
-    return full_field(nnf, LEVELS[-1], own, size, target, settings).cpu().numpy()
+    return full_field(nnf, LEVELS[-1], own, size, target, settings).numpy()
 
 
 Part = tuple[float, np.ndarray, np.ndarray]

@@ -78,16 +78,6 @@ def test_it_minimises_its_energy():
     assert np.abs(composed(flat(6, 7), reference, positions) - expected).max() <= 0.51
 
 
-def test_both_solvers_agree():
-    excess = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 13, 10)).astype(np.float32))
-    torch.testing.assert_close(
-        composition._solve_by_waves(excess, 0.04),
-        composition._solve_by_cosines(excess, 0.04),
-        rtol=0,
-        atol=1e-4,
-    )
-
-
 def test_the_identity_gives_the_reference_itself():
     image = photograph("chelsea")[:HEIGHT, :WIDTH].copy()
     np.testing.assert_array_equal(composed(image, image, grid()), image)

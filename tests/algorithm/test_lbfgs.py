@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numba
 import numpy as np
@@ -26,7 +27,9 @@ def quadratic(size=40, spread=1.5):
     def function(point):
         error = matrix @ point.numpy().ravel() - target
         gradient = 2 * matrix.T @ error
-        return float(error @ error), torch.from_numpy(gradient.reshape(point.shape))
+        column = torch.from_numpy(error[:, None])
+        value = lbfgs.sums(point.device).dot(column, column)
+        return value, torch.from_numpy(gradient.reshape(point.shape))
 
     return function, solution
 
@@ -94,10 +97,9 @@ def test_the_sums_are_what_they_say(backend):
     vectors = torch.randn(9, 13, 29, 17, generator=torch.Generator().manual_seed(0))
     flat = vectors.flatten(1).double().numpy()
     close = {"rtol": 0, "atol": 1e-6 * flat.shape[1]}
-    np.testing.assert_allclose(backend.products(vectors, [0, 4]), flat[[0, 4]] @ flat.T, **close)
-    assert backend.dot(vectors[0], vectors[1]) == pytest.approx(
-        flat[0] @ flat[1], abs=close["atol"]
-    )
+    products, dot = backend.read(backend.products(vectors, [0, 4]), backend.dot(*vectors[:2]))
+    np.testing.assert_allclose(products, flat[[0, 4]] @ flat.T, **close)
+    assert dot == pytest.approx(flat[0] @ flat[1], abs=close["atol"])
     weights = np.linspace(-1, 1, 9)
     combined = backend.combine(weights, vectors)
     np.testing.assert_allclose(combined.flatten(), weights @ flat, rtol=0, atol=1e-5)
@@ -113,7 +115,8 @@ def test_the_sums_do_not_depend_on_threads(backend):
         torch.set_num_threads(count)
         numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
         combined = backend.combine(np.linspace(-1, 1, 9), vectors)
-        results.append((backend.dot(*vectors[:2]), backend.products(vectors, [0, 8]), combined))
+        summed = backend.dot(*vectors[:2]), backend.products(vectors, [0, 8])
+        results.append((*backend.read(*summed), combined))
     torch.set_num_threads(threads)
     assert results[0][0] == results[1][0]
     np.testing.assert_array_equal(results[0][1], results[1][1])
@@ -131,7 +134,7 @@ def test_both_forms_find_the_same_minimum(monkeypatch):
 
 
 def trial(step: float, value: float, slope: float = 0.0) -> lbfgs._Trial:
-    return lbfgs._Trial(step, value, slope, torch.zeros(1, 1), torch.zeros(1, 1))
+    return lbfgs._Trial(step, value, slope, torch.zeros(1, 1), torch.zeros(1, 1), np.zeros((1, 1)))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 2.0), (1.5, 4.0), (3.0, 0.5)])
@@ -195,18 +198,42 @@ def test_a_line_search_ends_where_wolfe_wants_it(curve, first):
     point = torch.full((1, 1), -1.3, dtype=torch.float64)
     value, gradient = function(point)
     direction, slope = -gradient, -float(gradient.square().sum())
-    start = lbfgs._Trial(0.0, value, 0.0, point, gradient)
-    found = lbfgs._line_search(function, start, direction, slope, first)
+    found, memory = searched(function, point, direction, slope, first)
     assert found.value == pytest.approx(function(point + found.step * direction)[0])
     assert found.value <= value + lbfgs.DECREASE * found.step * slope
     assert abs(found.slope) <= -lbfgs.CURVATURE * slope
+    steps = found.step * direction, found.gradient - gradient, found.gradient
+    assert torch.equal(memory, torch.stack(steps))
+    np.testing.assert_allclose(found.products, memory.flatten(1) @ memory.flatten(1).T)
+
+
+def searched(function, point, direction, slope, first):
+    """What a line search finds, and what it leaves in the memory."""
+    value, gradient = function(point)
+    start = lbfgs._Trial(0.0, value, 0.0, point, gradient, np.zeros((1, 1)))
+    memory = torch.zeros(3, *point.shape, dtype=point.dtype)
+    attempt = partial(lbfgs._attempt, function, start, direction, memory, [0, 1, 2])
+    return lbfgs._line_search(attempt, start, slope, first), memory
 
 
 def test_a_search_along_which_nothing_falls_finds_nothing():
     point = torch.zeros(1, 1, dtype=torch.float64)
-    start = lbfgs._Trial(0.0, 1.0, 0.0, point, torch.ones_like(point))
 
     def rising(x):
         return 1.0 + float(x.abs().sum()), torch.ones_like(x)
 
-    assert lbfgs._line_search(rising, start, torch.ones_like(point), -1.0, 1.0) is None
+    assert searched(rising, point, torch.ones_like(point), -1.0, 1.0)[0] is None
+
+
+def test_where_no_slope_is_flat_enough_the_best_step_is_taken_and_remembered():
+    """A corner: the slope jumps from -1 to 10, so that no step satisfies Wolfe's conditions."""
+    point = torch.zeros(1, 1, dtype=torch.float64)
+
+    def corner(x):
+        rising = (x > 0.37).double()
+        value = (1 - rising) * (-x) + rising * (10 * (x - 0.37) - 0.37)
+        return float(value), 11 * rising - 1
+
+    found, memory = searched(corner, point, torch.ones_like(point), -1.0, 1.0)
+    assert found.value == pytest.approx(-0.37, abs=1e-3)
+    assert memory[0] == found.step and memory[2] == found.gradient

@@ -103,6 +103,21 @@ def test_features_are_rounded_as_storage_would():
     ]
 
 
+def test_float32_is_no_tf32():
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    twins("vgg16")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.parametrize(("given", "said"), [("0", True), ("", False), ("-1", False)])
+def test_a_gpu_that_was_allotted_and_is_not_seen_is_told(monkeypatch, caplog, given, said):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert pick_device("auto").type != "cuda"
+    assert ("a GPU was allotted (CUDA_VISIBLE_DEVICES=0)" in caplog.text) == said
+
+
 def test_a_device_that_is_not_there_is_named():
     with pytest.raises(JobError, match="cuda:77"):
         pick_device("cuda:77")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,9 @@ assert field.dtype == expected.dtype and torch.equal(field, expected)
 torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
 maps = source, target, start, patch
 torch.testing.assert_close(cuda.energy(*maps), reference.energy(*maps), rtol=0, atol=1e-5)
+turned = [value.transpose(0, 1).contiguous().transpose(0, 1) for value in (source, target, start)]
+again, _ = cuda.search(*turned, *arguments[3:])
+assert not any(value.is_contiguous() for value in turned) and torch.equal(again, expected)
 """
 
 
@@ -54,8 +58,17 @@ KERNELS = {
 }
 
 
+ALIGNED = [["tt.divisibility", 16]]
+"""What a call says of arrays that torch allocated, so that several values are loaded at once."""
+
+
 @pytest.mark.parametrize("name", KERNELS)
-def test_the_kernels_compile_for_a_gpu(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize(("depth", "radius"), [(128, 2), (256, 1)])
+def test_the_kernels_of_the_fine_levels_fit_into_the_registers_of_a_gpu(
+    depth, radius, capability, name, tmp_path, monkeypatch
+):
+    """Compiled for an A100 and an H100 as a call would: what a GPU keeps elsewhere is slow."""
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
@@ -63,6 +76,19 @@ def test_the_kernels_compile_for_a_gpu(name, tmp_path, monkeypatch):
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     signature = {"maps": MAPS, **KERNELS[name], "sizes": "constexpr"}
-    sizes = {(len(signature) - 1,): (128, 2, cuda.BLOCK, cuda.CHANNELS)}
-    source = ASTSource(getattr(cuda, name), signature, sizes)
-    assert triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]
+    sizes = {(len(signature) - 1,): (depth, radius, cuda.BLOCK, cuda.CHANNELS)}
+    arrays = [(0, 0), (0, 1)]
+    arrays += [(n,) for n, kind in enumerate(signature.values()) if kind[0] == "*"]
+    source = ASTSource(getattr(cuda, name), signature, sizes, dict.fromkeys(arrays, ALIGNED))
+    compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+    used = resources(compiled.asm["cubin"], tmp_path)
+    assert 0 < used["REG"] < 255 and used["STACK"] == used["LOCAL"] == 0
+
+
+def resources(binary: bytes, folder: Path) -> dict[str, int]:
+    """What a kernel takes of each resource, in registers a thread and in bytes."""
+    (folder / "kernel.cubin").write_bytes(binary)
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    command = [tool, "-res-usage", folder / "kernel.cubin"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {name: int(number) for name, number in re.findall(r"(\w+):(\d+)", listed)}

@@ -13,6 +13,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+import torch
 from examples import DRAFT, artefacts, draw_image, make_plan, times, work, write_pairs
 
 from dia_pipeline.algorithm.refinement import take
@@ -324,6 +325,50 @@ def test_a_pair_that_is_too_large_for_the_memory_is_recorded_with_what_to_do(pai
     assert "lower its max_side or ratio" in str(receipt.failed["pair1"])
     assert receipt.made.keys() == {"pair2"}
     assert Receipt.read(plan.receipt("features", "hierarchical", "0001")) == receipt
+
+
+def failing(monkeypatch, text: str, times: int) -> list:
+    """Let so many attempts to find features fail; the attempts."""
+    extract, asked = Matching.extract, []
+
+    def attempt(self, *image):
+        asked.append(image)
+        if len(asked) <= times:
+            raise RuntimeError(text)
+        return extract(self, *image)
+
+    monkeypatch.setattr(Matching, "extract", attempt)
+    return asked
+
+
+def test_a_device_at_fault_ends_the_job_so_that_it_is_tried_again(pairs, monkeypatch):
+    plan = make_plan(RESULTS, pairs, pairs_per_job=2)
+    failing(monkeypatch, "CUDA error: an illegal memory access was encountered\nmore", 1)
+    with pytest.raises(JobError, match="device is at fault: CUDA error: an illegal memory access"):
+        run_batch(plan, "features", "hierarchical", "0001")
+    assert not plan.receipt("features", "hierarchical", "0001").exists()
+    assert not run_batch(plan, "features", "hierarchical", "0001").failed
+
+
+@pytest.mark.parametrize(("times", "failed"), [(1, set()), (2, {"pair1"})])
+def test_a_full_gpu_is_tried_once_more_with_its_cache_emptied(pairs, monkeypatch, times, failed):
+    plan = make_plan(RESULTS, pairs, pairs_per_job=2)
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    failing(monkeypatch, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED", times)
+    receipt = run_batch(plan, "features", "hierarchical", "0001")
+    assert receipt.failed.keys() == failed and len(emptied) == 1
+    assert all("max_side" in str(failure) for failure in receipt.failed.values())
+
+
+def test_measures_are_taken_on_the_cpu_whatever_the_device(pairs):
+    """Their jobs ask for no GPU; a device that is not there would be an error."""
+    plan = make_plan(RESULTS, pairs[:1])
+    work(plan)
+    elsewhere = make_plan(RESULTS, pairs[:1], device="cuda:77")
+    graph = planned_graph(elsewhere, "hierarchical", pairs[0], measured=True)
+    assert "energy" in graph["measures"].ensure()
 
 
 def test_a_full_disk_ends_the_job_and_leaves_nothing_half_done(pairs, monkeypatch):

@@ -3,16 +3,19 @@
 Directions are found among the coefficients of the remembered vectors, from their products alone
 (Chen et al., "Large-scale L-BFGS using MapReduce", 2014): one pass over the memory for the new
 products of an iteration and one for the direction, instead of four for every remembered step.
-No sum depends on the number of threads. The search stops at a gradient relative to the first
-one, as the paper's authors do.
+No sum depends on the number of threads. A GPU is waited for once an evaluation: value, slope and
+the products that the next direction needs are read together. The search stops at a gradient
+relative to the first one, as the paper's authors do.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +23,9 @@ import torch
 from dia_pipeline.algorithm.lbfgs import cpu as cpu
 from dia_pipeline.algorithm.lbfgs import reference as reference
 
-Function = Callable[[torch.Tensor], tuple[float, torch.Tensor]]
-"""Value and gradient at a point; both contiguous, of the same shape, with at least 2 axes."""
+Function = Callable[[torch.Tensor], tuple[Any, torch.Tensor]]
+"""Value and gradient at a point. The value is as the backend's `dot` gives it (see `sums`); point
+and gradient are contiguous, of the same shape, with at least 2 axes."""
 
 DECREASE = 1e-4
 CURVATURE = 0.9
@@ -38,13 +42,14 @@ class Minimum:
 
 @dataclass
 class _Trial:
-    """A point on the search line."""
+    """A point on the search line, and the products of what the memory holds if it is taken."""
 
     step: float
     value: float
     slope: float
     point: torch.Tensor
     gradient: torch.Tensor
+    products: np.ndarray
 
 
 def minimise(
@@ -64,17 +69,18 @@ def minimise(
         tolerance: stop when the gradient's norm has fallen to this share of the first one's.
     """
     backend = sums(start.device)
-    value, gradient = function(start)
-    trial = _Trial(0.0, value, 0.0, start, gradient)
-    values = [value]
     last = 2 * history
     memory = start.new_zeros(last + 1, *start.shape)  # the steps, their gradient changes, gradient
     gram = np.zeros((last + 1, last + 1))
     new = [last]
+    value, gradient = function(start)
+    memory[last] = gradient
+    value, products = backend.read(value, backend.products(memory, new))
+    trial = _Trial(0.0, value, 0.0, start, gradient, products)
+    values = [value]
     enough = 0.0
     for iteration in range(iterations):
-        memory[last] = trial.gradient
-        gram[new] = backend.products(memory, new)
+        gram[new] = trial.products
         gram[:, new] = gram[new].T
         norm = math.sqrt(gram[last, last])
         enough = enough or tolerance * norm
@@ -86,20 +92,18 @@ def minimise(
         slope = float(gram[last] @ weights)
         direction = backend.combine(weights, memory)
         first = 1.0 if used else 2 * trial.value / norm**2  # exact if the minimum is 0
-        found = _line_search(function, trial, direction, slope, first)
+        new = [iteration % history, history + iteration % history, last]
+        attempt = partial(_attempt, function, trial, direction, memory, new)
+        found = _line_search(attempt, trial, slope, first)
         if found is None:
             break
-        step, change = iteration % history, history + iteration % history
-        torch.mul(direction, found.step, out=memory[step])
-        torch.sub(found.gradient, trial.gradient, out=memory[change])
-        new = [step, change, last]
         trial = found
         values.append(trial.value)
     return Minimum(trial.point, values)
 
 
 def sums(device: torch.device) -> ModuleType:
-    """The backend of `products`, `combine` and `dot` for a device; see `reference`."""
+    """The backend of `products`, `combine`, `dot` and `read` for a device; see `reference`."""
     return cpu if device.type == "cpu" else reference
 
 
@@ -130,18 +134,43 @@ def _direction(gram: np.ndarray, newest: list[int], history: int) -> np.ndarray:
     return weights
 
 
+def _attempt(
+    function: Function,
+    start: _Trial,
+    direction: torch.Tensor,
+    memory: torch.Tensor,
+    new: list[int],
+    length: float,
+) -> _Trial:
+    """Go so far along a direction, and remember the step, the gradient's change and the gradient.
+
+    They replace the oldest ones, `new`, which no direction needs any more.
+    """
+    backend = sums(direction.device)
+    point = torch.add(start.point, direction, alpha=length)
+    value, gradient = function(point)
+    step, change, last = new
+    torch.mul(direction, length, out=memory[step])
+    torch.sub(gradient, start.gradient, out=memory[change])
+    memory[last] = gradient
+    slope, products = backend.dot(gradient, direction), backend.products(memory, new)
+    value, slope, products = backend.read(value, slope, products)
+    return _Trial(length, value, slope, point, gradient, products)
+
+
 def _line_search(
-    function: Function, start: _Trial, direction: torch.Tensor, slope: float, step: float
+    attempt: Callable[[float], _Trial], start: _Trial, slope: float, step: float
 ) -> _Trial | None:
-    """A step that satisfies the strong Wolfe conditions, else the best found; None if none is."""
-    low = _Trial(0.0, start.value, slope, start.point, start.gradient)
-    dot = sums(direction.device).dot
+    """The trial of a step that satisfies the strong Wolfe conditions, else the best; None if none.
+
+    It is the latest attempt.
+    """
+    low = replace(start, step=0.0, slope=slope)
     high: _Trial | None = None  # the other end of the interval, once there is one
     for _ in range(MAX_STEPS):
-        point = torch.add(start.point, direction, alpha=step)
-        value, gradient = function(point)
-        trial = _Trial(step, value, dot(gradient, direction), point, gradient)
-        if not value <= start.value + DECREASE * step * slope or value >= low.value:
+        trial = attempt(step)
+        enough = start.value + DECREASE * step * slope
+        if not trial.value <= enough or trial.value >= low.value:
             high = trial
         else:
             if abs(trial.slope) <= -CURVATURE * slope:
@@ -150,7 +179,7 @@ def _line_search(
                 high = low
             low = trial
         step = _between(low, high) if high else 4 * step
-    return low if low.step > 0 else None
+    return attempt(low.step) if low.step > 0 else None
 
 
 def _between(low: _Trial, high: _Trial) -> float:

@@ -35,6 +35,11 @@ def dot(a, b):
     return _dots(a.flatten().numpy(), b.flatten().numpy()).sum().item()
 
 
+def read(*sums):
+    """See `reference.read`; on the CPU."""
+    return sums
+
+
 @numba.njit(fastmath=REORDER)
 def _dot(a, b):
     total = a.dtype.type(0)

@@ -52,6 +52,7 @@ def energy(source, target, nnf, patch):
 def _prepared(source, target, patch, smoothness):
     """What all kernels are told, and how many programs run them."""
     height, width, depth = source.shape
+    source, target = source.contiguous(), target.contiguous()  # the kernels know no strides
     maps = source, target, height, width, *target.shape[:2], smoothness
     sizes = depth, patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
     return maps, sizes, (triton.cdiv(height * width, BLOCK),)

@@ -46,8 +46,7 @@ def evaluate(source, target, field, patch):
     for dy in range(-radius, radius + 1):
         for dx in range(-radius, radius + 1):
             at, moved = _beside((height, width), dy, dx)
-            offset = torch.tensor((dy, dx), device=field.device)
-            index, inside = _index(field[at] + offset, target.shape)
+            index, inside = _index(_shifted(field[at], dy, dx), target.shape)
             other = rows.index_select(0, index.reshape(-1)).reshape(*index.shape, rows.shape[1])
             total[at] += (source[moved] * other).sum(dim=-1) * inside
             count[at] += inside
@@ -67,6 +66,11 @@ def _beside(shape, dy, dx):
 def _inside(shift, side):
     """Those of so many positions that are still there when all are moved by `-shift`."""
     return slice(max(shift, 0), max(side + min(shift, 0), 0))
+
+
+def _shifted(positions, dy, dx):
+    """Positions (..., 2) that are moved; by numbers, as a tensor of them would have to be sent."""
+    return torch.stack((positions[..., 0] + dy, positions[..., 1] + dx), dim=-1)
 
 
 def _index(positions, shape):
@@ -106,7 +110,7 @@ def _propagate(maps, before, best, jump):
     for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
         candidate = torch.full_like(field, -1)  # outside: never better
         at, moved = _beside((height, width), dy, dx)
-        candidate[at] = before[moved] - torch.tensor((dy, dx), device=field.device)
+        candidate[at] = _shifted(before[moved], -dy, -dx)
         field, best = _keep_better(maps, before, field, best, candidate)
     return field, best
 
@@ -114,7 +118,7 @@ def _propagate(maps, before, best, jump):
 def _random_candidates(field, target_shape, window, seed, step):
     """A random match for every pixel, at most `window` from its best."""
     height, width = field.shape[:2]
-    key = _hash(torch.tensor(step) ^ _hash(torch.tensor(seed))).to(field.device)
+    key = _hash(step ^ _hash(seed))
     pixels = torch.arange(height * width, device=field.device).reshape(height, width)
     random_y = _hash(pixels ^ key)
     positions = []
@@ -126,7 +130,7 @@ def _random_candidates(field, target_shape, window, seed, step):
 
 
 def _hash(value):
-    """32-bit integers mixed to look random; the same as in `cpu`."""
+    """32-bit integers mixed to look random; a number or a tensor; the same as in `cpu`."""
     value = ((value ^ (value >> 16)) * 0x7FEB352D) & MASK
     value = ((value ^ (value >> 15)) * 0x846CA68B) & MASK
     return value ^ (value >> 16)
