@@ -11,12 +11,15 @@ from dia_pipeline import analogy as algorithm
 from dia_pipeline.algorithm import coarse_to_fine, deconvolution, lbfgs, patchmatch, voting
 from dia_pipeline.algorithm.aggregation import full_field
 from dia_pipeline.algorithm.features import Size
+from dia_pipeline.algorithm.guidance import Guidance
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.io.weights import find_weights
 from dia_pipeline.settings import resolve
+from dia_pipeline.store.packing import pack_features, pack_level, unpack_features, unpack_level
+from dia_pipeline.temporal.frames import Motion, match_frame, pack_fields, unpack_fields
 
 
 def there(*shape: int) -> torch.Tensor:
@@ -112,6 +115,42 @@ def test_a_pair_gives_there_what_the_same_forms_give_on_the_cpu(images, case, mo
     np.testing.assert_array_equal(found.nnf_ab, expected.nnf_ab)
     np.testing.assert_array_equal(found.a_prime, expected.a_prime)
     assert {"energy", "feature_distance"} <= measured.keys()
+
+
+def test_guided_levels_are_handed_on_through_files_as_the_jobs_do(images):
+    settings = resolve({**EXACT, "deconvolution": 1})
+    halves = [np.arange(image.shape[1]) // 20 for image in images]
+    labels = tuple(
+        np.tile(half, (len(image), 1)) for half, image in zip(halves, images, strict=True)
+    )
+    points = np.array([[0.5, 0.25, 0.25, 0.75]])
+    guidance = Guidance(1.0, labels, points, tuple(image.shape[:2] for image in images))
+    with pretended_device():
+        network = Network(find_weights("vgg16"), DEVICE, "float32")
+        pyramids = [
+            unpack_features(
+                pack_features(algorithm.features_of(image, network, settings), "float16"), DEVICE
+            )
+            for image in images
+        ]
+        level = None
+        for number in settings.levels:
+            level = coarse_to_fine.run_level(
+                number, *pyramids, level, network, settings, guidance=guidance
+            )
+            level = unpack_level(pack_level(level, "float16"), DEVICE)
+        assert level.nnf_ab.device == level.nnf_ba.device == DEVICE
+        assert level.nnf_ab.shape[:2] == images[0].shape[:2]
+
+
+def test_a_frame_starts_from_the_fields_of_the_one_before(images):
+    settings = resolve({**EXACT, "deconvolution": 4})
+    with pretended_device():
+        network = Network(find_weights("vgg16"), DEVICE, "float32")
+        pyramids = [algorithm.features_of(image, network, settings) for image in images]
+        fields = unpack_fields(pack_fields(match_frame(*pyramids, network, settings)), DEVICE)
+        moved = Motion(images[0], images[0][::-1].copy()).carry_levels(fields)
+        assert match_frame(*pyramids, network, settings, moved)[1][0].device == DEVICE
 
 
 def vote_there(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
