@@ -8,7 +8,6 @@ from subprocess import CalledProcessError
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """The errors that reading raises when a value has another form than expected."""
 
-
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
 """What torch says when memory lacks; it has a kind of error of its own for some GPUs alone."""
 

@@ -8,7 +8,6 @@ image at a time and remembers steps of 64 channels at the full working size.
 from __future__ import annotations
 
 import math
-import sys
 from bisect import bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,8 +125,9 @@ def free_memory(device: torch.device) -> float:
 
 def gpu_in_use() -> bool:
     """Whether this process works on a GPU that torch keeps memory of."""
-    torch = sys.modules.get("torch")
-    return torch is not None and torch.cuda.is_initialized()
+    import torch
+
+    return torch.cuda.is_initialized()
 
 
 def empty_cache() -> None:
