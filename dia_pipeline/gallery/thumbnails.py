@@ -8,7 +8,6 @@ from PIL import Image
 
 from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.io.images import read_image
-from dia_pipeline.pixels import shrunk
 
 SIDE = 360
 """Longest side in pixels of a thumbnail."""
@@ -28,7 +27,9 @@ def thumbnail(cache: Cache, image: Path, sha256: str, side: int = SIDE) -> Path:
     """
 
     def write(path: Path) -> None:
-        Image.fromarray(shrunk(read_image(image), side)).save(path, quality=85)
+        small = Image.fromarray(read_image(image))
+        small.thumbnail((side, side))
+        small.save(path, quality=85)
 
     return cache.file(f"{sha256[:32]}-{side}.jpg", write)
 
