@@ -14,7 +14,8 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 demo: venv
 	$(IN_VENV) dia demo demo
 	$(IN_VENV) snakemake --cores all --configfile demo/config.yaml
-	@echo "The images:" && find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
+	@echo "The images, all in $(CURDIR)/demo/results/index.html:"
+	@find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
 
 test: venv
 	$(IN_VENV) pytest
