@@ -24,7 +24,7 @@ SETTINGS = {**DRAFT, "pose": "auto"}
 
 ELSEWHERE = {
     *("plans/KEY.json", "logs/STAGE/VARIANT/0001.log", "benchmarks/STAGE/VARIANT/0001.tsv"),
-    *("summary.json", "failures.tsv", ".lock", "measures.json"),
+    *("summary.json", "failures.tsv", ".lock", "measures.json", "index.html", "gallery/..."),
 }
 """What runs of Snakemake alone leave; tests/test_docs.py compares one with the page."""
 
