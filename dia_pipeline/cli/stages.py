@@ -24,7 +24,6 @@ def stage(
 ):
     """Process one stage of a batch of pairs, of a sequence, or of the whole run."""
     limit_threads(threads)
-    from dia_pipeline.gallery.gallery import make_gallery
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.summary import summarise
     from dia_pipeline.stages.batches import run_batch, run_sequence_stage
@@ -38,6 +37,8 @@ def stage(
     elif name == "synthetic":
         make_synthetic(the_plan)
     elif name == "summary":
+        from dia_pipeline.gallery.gallery import make_gallery  # seconds, which no other stage needs
+
         say(f"The gallery: {make_gallery(the_plan)}")
         conclude(the_plan, summarise(the_plan), the_plan.summary)
     elif name == "compare":

@@ -115,6 +115,19 @@ assert "torch" not in sys.modules
     assert rewritten(before) == set()
 
 
+def test_the_command_of_a_job_imports_torch_only_where_it_is_needed(plan):
+    code = f"""
+import sys
+from dia_pipeline.cli import app
+plan = {str(plan.write())!r}
+where = ["--plan", plan, "--variant", "hierarchical", "--batch", "0001"]
+for stage in {plan.stages!r}:
+    app(["stage", stage, *where], standalone_mode=False)
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_receipts_do_not_change_when_a_stage_runs_again(plan):
     receipts = {path: path.read_bytes() for path in RESULTS.glob("receipts/**/*.json")}
     work(plan)
