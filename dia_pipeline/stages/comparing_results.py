@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dia_pipeline.errors import DiaError
+from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.evaluation.tables import Measures
 from dia_pipeline.stages.measuring import read_measures
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.folders import read_provenance
+from dia_pipeline.store.folders import PROVENANCE, read_provenance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +109,18 @@ def _measures(folder: Path) -> dict[str, float]:
     """Those that are noted; else those that need neither truth nor network."""
     with suppress(ArtefactError):
         return read_measures(folder / "measures.json")
+    try:
+        return _of_results(folder)
+    except MALFORMED as error:
+        raise CompareError(
+            folder / PROVENANCE,
+            f"it is not as this version writes it ({error!r})",
+            "make the results again",
+        ) from error
+
+
+def _of_results(folder: Path) -> dict[str, float]:
+    """What the results alone tell."""
     from dia_pipeline.algorithm.canvas import Canvas
     from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.evaluation.evaluation import measure_pair

@@ -21,6 +21,7 @@ from dia_pipeline.pixels import shrunk
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import pencil
 from dia_pipeline.settings import Settings
+from dia_pipeline.store.state import read_state, write_state
 
 DRAFT = ["--quality", "draft", "--backbone", "vgg16", "--iterations", "1"]
 
@@ -127,6 +128,12 @@ def test_what_cannot_be_compared_is_refused(images):
         Path("run/pair", path.name).write_bytes(path.read_bytes())
     apart = dia("compare", "one", "run")
     assert apart.exit_code == 2 and "error: run: it has no pair in common with" in apart.stderr
+    path = Path("run/pair/provenance.json")
+    provenance = read_state(path)
+    write_state(path, {**provenance, "pose": {**provenance["pose"], "found": {"rival": 0}}})
+    older = dia("compare", "run", "run")
+    assert older.exit_code == 2 and "provenance.json: it is not as this version" in older.stderr
+    write_state(path, provenance)
     draw_image(Path("a.png"), 3)
     changed = dia("compare", "run", "run")
     assert changed.exit_code == 2 and "pair: a.png: the image was changed" in changed.stderr
