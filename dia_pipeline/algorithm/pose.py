@@ -273,6 +273,7 @@ class _Search:
         self._network = network
         self._seed = seed
         self._whole_a = self._drawn(a, np.eye(3), a.shape[:2])
+        self._whole_b_prime = self._drawn(b_prime, np.eye(3), b_prime.shape[:2])
         self.left = np.ones(self._whole_a.seen.shape, bool)
 
     def best(self) -> _Trial:
@@ -285,10 +286,12 @@ class _Search:
     def gain(self, trial: _Trial) -> float:
         """How much better what is left of A matches in a pose than as given (see `Found`)."""
         a = self._left_of_a()
-        posed = self._drawn(self.b_prime, trial.matrix, self.a.shape[:2])
-        given = self._drawn(self.b_prime, np.eye(3), self.b_prime.shape[:2])
-        found = (_Matches.between(a, drawn).agreement(posed.seen) for drawn in (posed, given))
-        return next(found) / max(next(found), 1.0)  # nothing may match as given
+        drawn = self._drawn(self.b_prime, trial.matrix, self.a.shape[:2])
+        posed, given = (
+            _Matches.between(a, b_prime).agreement(drawn.seen)
+            for b_prime in (drawn, self._whole_b_prime)
+        )
+        return posed / max(given, 1.0)  # nothing may match as given
 
     def leave_out(self, trial: _Trial) -> None:
         """Leave out what of A agrees with a pose."""
@@ -303,14 +306,14 @@ class _Search:
     def trials(self) -> Iterator[_Trial]:
         """A pose for each way to draw the images in which matches agree."""
         shape, other = self.a.shape[:2], self.b_prime.shape[:2]
-        upright, larger = np.eye(3), resizing((1 / SHRINKING, 1 / SHRINKING))
+        larger = resizing((1 / SHRINKING, 1 / SHRINKING))
         a = self._left_of_a()
         ways = [_turned(other, *way) for way in product(TURNS, (False, True))]
         ways.append((larger, _shrunk(other)))
         drawings = [(a, self._drawn(self.b_prime, *way)) for way in ways]
         if self.left.all():
             smaller = self._drawn(self.a, larger, _shrunk(shape))
-            drawings.append((smaller, self._drawn(self.b_prime, upright, other)))
+            drawings.append((smaller, self._whole_b_prime))
         for of_a, of_b_prime in drawings:
             matches = _Matches.between(of_a, of_b_prime)
             fitted = matches.similarity(self._seed)
