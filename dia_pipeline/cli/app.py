@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from typer.core import TyperGroup
 from dia_pipeline import __version__
 from dia_pipeline.errors import describe, is_expected
 from dia_pipeline.text import for_terminal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 # Before torch is imported: threads that wait give way instead of spinning. On a machine that other
 # work shares spinning makes everything several times slower; on an idle one it gains nothing.
@@ -33,6 +36,14 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 def say(text: str) -> None:
     """Print a line."""
     console.print(for_terminal(text))
+
+
+def bars(**options: Any) -> Progress:
+    """Bars with what is done and the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=console, **options)
 
 
 def waiting(text: str) -> Status:

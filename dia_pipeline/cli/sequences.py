@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, complain, console, say
+from dia_pipeline.cli.app import app, bars, complain, say
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
@@ -81,15 +81,12 @@ def timelapse(
 @contextmanager
 def _frame_display() -> Iterator[FrameProgress]:
     """A bar for every stage of a sequence, with the time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = "{task.description}", BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=console) as display:
-        bars: dict[str, Any] = {}
+    with bars() as display:
+        tasks: dict[str, Any] = {}
 
         def advance(stage: str, done: int, count: int) -> None:
-            if stage not in bars:
-                bars[stage] = display.add_task(stage, total=count)
-            display.update(bars[stage], completed=done, total=count)
+            if stage not in tasks:
+                tasks[stage] = display.add_task(stage, total=count)
+            display.update(tasks[stage], completed=done, total=count)
 
         yield advance

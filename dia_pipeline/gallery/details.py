@@ -34,9 +34,8 @@ def energies_of(folder: Path) -> Energies:
 
 
 def seconds_of(folder: Path, times: Times, levels: Sequence[int]) -> float | None:
-    """What finding the fields took: that of all levels at once, or of each; None if not noted."""
-    at_once = times.total(_keys(folder, ["nnf"]))
-    return times.total(_keys(folder, [f"level{n}" for n in levels])) if at_once is None else at_once
+    """What finding the fields took; None if any of it was not noted."""
+    return times.of_fields(_keys(folder, ["nnf"]), _keys(folder, [f"level{n}" for n in levels]))
 
 
 def _keys(folder: Path, names: list[str]) -> list[str]:

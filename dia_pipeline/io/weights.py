@@ -27,7 +27,7 @@ import torch
 
 from dia_pipeline.errors import JobError
 from dia_pipeline.io.backbones import Entry, find_entry
-from dia_pipeline.io.files import digest_file, replace_file
+from dia_pipeline.io.files import digest_file, own_temporary_folder, replace_file
 
 log = logging.getLogger("dia")
 
@@ -155,7 +155,7 @@ def cache_folder() -> Path:
         if usual.is_absolute():
             usual.mkdir(parents=True, exist_ok=True)
             return usual
-    return Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
+    return own_temporary_folder()
 
 
 def _look_up(backbone: str) -> Weights | None:

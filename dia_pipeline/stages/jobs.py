@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.errors import JobError
+from dia_pipeline.io.files import own_temporary_folder
 from dia_pipeline.runs.lock import take_lock
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.store.arrays import Arrays, Content
@@ -62,7 +61,7 @@ def own_device(name: str) -> torch.device:
         return device
     numbers = range(torch.cuda.device_count())
     gpus = [torch.cuda.get_device_properties(number).uuid for number in numbers]
-    folder = Path(tempfile.gettempdir(), f"dia-{os.getuid()}")  # of this machine, as the GPUs are
+    folder = own_temporary_folder()  # of this machine, as the GPUs are
     return next(
         torch.device("cuda", number)
         for share in count(1)

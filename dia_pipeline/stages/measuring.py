@@ -129,5 +129,4 @@ def _measure(
 def seconds_taken(graph: Graph, times: Times) -> float | None:
     """What finding the fields took; None if any of it was not noted."""
     levels = [artefact for name, artefact in graph.items() if name.startswith("level")]
-    at_once = times.total([graph["nnf"].key])
-    return times.total(level.key for level in levels) if at_once is None else at_once
+    return times.of_fields([graph["nnf"].key], (level.key for level in levels))

@@ -35,6 +35,11 @@ class Times:
         known = wanted and all(key in noted for key in wanted)
         return sum(noted[key] for key in wanted) if known else None
 
+    def of_fields(self, at_once: Iterable[str], by_level: Iterable[str]) -> float | None:
+        """The seconds that finding the fields of a pair took, by the keys of what it made."""
+        seconds = self.total(at_once)
+        return self.total(by_level) if seconds is None else seconds
+
     def _read(self) -> dict[str, float]:
         with suppress(ArtefactError):
             return read_state(self.path)["seconds"]
