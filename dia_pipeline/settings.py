@@ -60,11 +60,11 @@ SHORTHANDS = {
         _shorthand(
             "quality",
             "standard",
-            "how far the deconvolution goes: 0, 20 or 100 iterations",
+            "how far the deconvolution goes: 0, 15 or 65 iterations",
             {
                 "draft": {"deconvolution": 0},
-                "standard": {"deconvolution": 20},
-                "paper": {"deconvolution": 100},
+                "standard": {"deconvolution": 15},
+                "paper": {"deconvolution": 65},
             },
         ),
         _shorthand(
@@ -192,7 +192,7 @@ class Settings:
         usual=True,
     )
     deconvolution: int = _setting(
-        20,
+        15,
         "most L-BFGS iterations of each deconvolution; 0 resamples only",
         Step.RECONSTRUCTION,
         least=0,

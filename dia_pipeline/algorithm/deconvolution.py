@@ -5,14 +5,25 @@
 where CNN goes from level L - 2 (the image, for L = 2) to level L. The variable lies two levels
 below, and its minimum is pushed forward to level L - 1, so that R is a feature that the network
 can really produce.
+
+The objective is far steeper in some directions of the channels than in others. L-BFGS searches in
+coordinates in which it is equally steep in all of them (`preconditioner`), which saves it a
+quarter to a half of its iterations. An image's three channels are searched as they are: there it
+took more.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network
+from dia_pipeline.algorithm.preconditioner import preconditioner
+
+Back = Callable[[torch.Tensor], torch.Tensor]
 
 HISTORY = 4
 TOLERANCE = 1e-4
@@ -47,17 +58,39 @@ def reconstruct(
 
     Points are kept (H, W, C), which is how the network's convolutions want them.
     """
-    target, dot = _channels_last(warped), sums(warped.device).dot
+    target, first, dot = _channels_last(warped), _channels_last(start), sums(warped.device).dot
 
-    def objective(point: torch.Tensor) -> tuple[float, torch.Tensor]:
-        point = point.detach().requires_grad_()
-        result = _channels_last(network.forward(_channels_first(point), level - 2, level))
-        error = result.detach() - target
-        (gradient,) = torch.autograd.grad(result, point, 2 * error)
-        return dot(error, error), gradient
+    def objective(point: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        result, back = _differentiable(point, level, network)
+        error = result - target
+        return dot(error, error), back(2 * error)
 
-    found = minimise(objective, _channels_last(start), iterations, HISTORY, TOLERANCE)
-    return Minimum(_channels_first(found.point), found.values)
+    if level == 2:
+        found = minimise(objective, first, iterations, HISTORY, TOLERANCE)
+        return Minimum(_channels_first(found.point), found.values)
+    matrix = _coordinates(first, level, network)
+
+    def in_coordinates(place: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        value, gradient = objective(first + network.multiply(place, matrix))
+        return value, network.multiply(gradient, matrix.mT)
+
+    found = minimise(in_coordinates, torch.zeros_like(first), iterations, HISTORY, TOLERANCE)
+    point = first + network.multiply(found.point, matrix)
+    return Minimum(_channels_first(point), found.values)
+
+
+def _coordinates(first: torch.Tensor, level: int, network: Network) -> torch.Tensor:
+    """The matrix (C, C) of the coordinates around the first guess (h, w, C)."""
+    result, back = _differentiable(first, level, network)
+    noise = torch.randn(result.shape, generator=torch.Generator().manual_seed(0))
+    return preconditioner(back(noise.to(result)))
+
+
+def _differentiable(point: torch.Tensor, level: int, network: Network) -> tuple[torch.Tensor, Back]:
+    """CNN(point) (H, W, C), and what takes a gradient of it back to the point (h, w, c)."""
+    point = point.detach().requires_grad_()
+    result = _channels_last(network.forward(_channels_first(point), level - 2, level))
+    return result.detach(), lambda gradient: torch.autograd.grad(result, point, gradient)[0]
 
 
 def _channels_last(features: torch.Tensor) -> torch.Tensor:

@@ -85,6 +85,13 @@ class Network:
             values = F.relu(values, inplace=True)
         return values[0].to(features.dtype)
 
+    def multiply(self, values: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+        """The channels of values (H, W, C) times a matrix (C, C), in the network's precision."""
+        dtype = getattr(torch, self.precision)
+        kernel = matrix.mT[:, :, None, None].to(dtype, memory_format=torch.channels_last)
+        product = F.conv2d(values.permute(2, 0, 1)[None].to(dtype), kernel)
+        return product[0].permute(1, 2, 0).to(values.dtype)
+
     def _through_stages(self, values: torch.Tensor, start: int, end: int) -> torch.Tensor:
         if start == 0 and self.entry.upsampling > 1:
             scale = float(self.entry.upsampling)

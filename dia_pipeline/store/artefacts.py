@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dia_pipeline.io.images import Picture
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
 
 Recipe = dict[str, Any]
