@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 
+from dia_pipeline.algorithm.convolution import differentiable
 from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network
 
@@ -48,13 +49,12 @@ def reconstruct(
     Points are kept (H, W, C), which is how the network's convolutions want them.
     """
     target, dot = _channels_last(warped), sums(warped.device).dot
+    push = differentiable(network, level - 2, level)
 
     def objective(point: torch.Tensor) -> tuple[float, torch.Tensor]:
-        point = point.detach().requires_grad_()
-        result = _channels_last(network.forward(_channels_first(point), level - 2, level))
-        error = result.detach() - target
-        (gradient,) = torch.autograd.grad(result, point, 2 * error)
-        return dot(error, error), gradient
+        result, back = push(point)
+        error = result - target
+        return dot(error, error), back(2 * error)
 
     found = minimise(objective, _channels_last(start), iterations, HISTORY, TOLERANCE)
     return Minimum(_channels_first(found.point), found.values)
