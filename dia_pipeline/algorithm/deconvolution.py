@@ -14,18 +14,16 @@ took more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from dia_pipeline.algorithm.convolution import differentiable
 from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network
-from dia_pipeline.algorithm.preconditioner import preconditioner
+from dia_pipeline.algorithm.preconditioner import coordinates
 
-Back = Callable[[torch.Tensor], torch.Tensor]
-
-HISTORY = 4
+HISTORY = 1
 TOLERANCE = 1e-4
 
 
@@ -59,38 +57,28 @@ def reconstruct(
     Points are kept (H, W, C), which is how the network's convolutions want them.
     """
     target, first, dot = _channels_last(warped), _channels_last(start), sums(warped.device).dot
+    matrix, inverse = _coordinates(first, level, network)
+    push = differentiable(network, level - 2, level, matrix)
 
     def objective(point: torch.Tensor) -> tuple[Any, torch.Tensor]:
-        result, back = _differentiable(point, level, network)
+        result, back = push(point)
         error = result - target
         return dot(error, error), back(2 * error)
 
+    found = minimise(objective, first @ inverse, iterations, HISTORY, TOLERANCE)
+    return Minimum(_channels_first(found.point @ matrix), found.values)
+
+
+def _coordinates(
+    first: torch.Tensor, level: int, network: Network
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The matrices (C, C) from coordinates to features (h, w, C), and back; see `coordinates`."""
     if level == 2:
-        found = minimise(objective, first, iterations, HISTORY, TOLERANCE)
-        return Minimum(_channels_first(found.point), found.values)
-    matrix = _coordinates(first, level, network)
-
-    def in_coordinates(place: torch.Tensor) -> tuple[Any, torch.Tensor]:
-        value, gradient = objective(first + network.multiply(place, matrix))
-        return value, network.multiply(gradient, matrix.mT)
-
-    found = minimise(in_coordinates, torch.zeros_like(first), iterations, HISTORY, TOLERANCE)
-    point = first + network.multiply(found.point, matrix)
-    return Minimum(_channels_first(point), found.values)
-
-
-def _coordinates(first: torch.Tensor, level: int, network: Network) -> torch.Tensor:
-    """The matrix (C, C) of the coordinates around the first guess (h, w, C)."""
-    result, back = _differentiable(first, level, network)
+        own = torch.eye(first.shape[2]).to(first)
+        return own, own
+    result, back = differentiable(network, level - 2, level)(first)
     noise = torch.randn(result.shape, generator=torch.Generator().manual_seed(0))
-    return preconditioner(back(noise.to(result)))
-
-
-def _differentiable(point: torch.Tensor, level: int, network: Network) -> tuple[torch.Tensor, Back]:
-    """CNN(point) (H, W, C), and what takes a gradient of it back to the point (h, w, c)."""
-    point = point.detach().requires_grad_()
-    result = _channels_last(network.forward(_channels_first(point), level - 2, level))
-    return result.detach(), lambda gradient: torch.autograd.grad(result, point, gradient)[0]
+    return coordinates(back(noise.to(result)))
 
 
 def _channels_last(features: torch.Tensor) -> torch.Tensor:

@@ -75,22 +75,29 @@ class Network:
         values = features[None].to(dtype, memory_format=torch.channels_last)
         if self._stages:
             return self._through_stages(values, start, end)[0].to(features.dtype)
-        positions = _between(self.entry, start, end)
-        if start and positions and positions[0][1] == 1:  # the block before has one convolution
+        if self.pools_first(start, end):
             values = F.max_pool2d(values, 2, ceil_mode=self.entry.ceil_pooling)
-        for position, following in zip_longest(positions, positions[1:], fillvalue=(0, 0)):
-            values = F.conv2d(values, *self._convolutions[position], padding=1)
-            if following[1] == 1:  # before the ReLU, to which it leaves a quarter of the values
+        for weight, bias, pooled in self.layers(start, end):
+            values = F.conv2d(values, weight, bias, padding=1)
+            if pooled:  # before the ReLU, to which it leaves a quarter of the values
                 values = F.max_pool2d(values, 2, ceil_mode=self.entry.ceil_pooling)
             values = F.relu(values, inplace=True)
         return values[0].to(features.dtype)
 
-    def multiply(self, values: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
-        """The channels of values (H, W, C) times a matrix (C, C), in the network's precision."""
-        dtype = getattr(torch, self.precision)
-        kernel = matrix.mT[:, :, None, None].to(dtype, memory_format=torch.channels_last)
-        product = F.conv2d(values.permute(2, 0, 1)[None].to(dtype), kernel)
-        return product[0].permute(1, 2, 0).to(values.dtype)
+    def layers(self, start: int, end: int) -> list[tuple[torch.Tensor, torch.Tensor, bool]]:
+        """The convolutions of a chain from level `start` to level `end`, in order.
+
+        Returns:
+            Of each the weight (K, C, 3, 3), the bias (K,) and whether max-pooling follows.
+        """
+        positions = _between(self.entry, start, end)
+        followed = zip_longest(positions, positions[1:], fillvalue=(0, 0))
+        return [(*self._convolutions[each], number == 1) for each, (_, number) in followed]
+
+    def pools_first(self, start: int, end: int) -> bool:
+        """Whether max-pooling comes before them: the block before has one convolution."""
+        positions = _between(self.entry, start, end)
+        return bool(start and positions and positions[0][1] == 1)
 
     def _through_stages(self, values: torch.Tensor, start: int, end: int) -> torch.Tensor:
         if start == 0 and self.entry.upsampling > 1:

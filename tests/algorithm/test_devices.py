@@ -180,7 +180,7 @@ def test_a_deconvolution_waits_once_an_evaluation(network, iterations, monkeypat
         given = warped.to(DEVICE), start.to(DEVICE)
         waits.clear()
         found = deconvolution.reconstruct(*given, 3, there, iterations)
-        for_coordinates = 3  # noise is sent, what it says is read, the matrix is sent
+        for_coordinates = 3  # noise is sent, what it says is read, the matrices are sent
         evaluations = len(evaluated) - 1
         assert sum(waits.values()) == for_coordinates + evaluations
         assert evaluations >= iterations + 1
