@@ -16,7 +16,6 @@ from dia_pipeline.algorithm.guidance import Guidance
 from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
-from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import DiaError
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.pixels import resize_image
@@ -171,6 +170,8 @@ def aggregate(
         pose=pose,
     )
     if settings.take != "everything":
+        from dia_pipeline.algorithm.refinement import take  # with scipy's solvers
+
         result.a_prime_everything = result.a_prime
         result.a_prime = take(full_a, result.a_prime, settings.take)
     if fields.nnf_ba is not None:
