@@ -9,6 +9,8 @@ can really produce.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
@@ -19,7 +21,12 @@ TOLERANCE = 1e-4
 
 
 def deconvolve(
-    warped: torch.Tensor, start: torch.Tensor, level: int, network: Network, iterations: int
+    warped: torch.Tensor,
+    start: torch.Tensor,
+    level: int,
+    network: Network,
+    iterations: int,
+    evaluated: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
     """The features R of level - 1 that the network takes to `warped` (equation 8).
 
@@ -30,18 +37,24 @@ def deconvolve(
         warped: (C, H, W) float32 features of `level`.
         start: (c, h, w) float32 first guess at level - 2.
         iterations: most L-BFGS iterations; with 0 the first guess itself is pushed forward.
+        evaluated: called after every evaluation of the energy.
 
     Returns:
         (C', H', W') float32 features of level - 1.
     """
     if iterations:
-        start = reconstruct(warped, start, level, network, iterations).point
+        start = reconstruct(warped, start, level, network, iterations, evaluated).point
     with torch.no_grad():
         return network.forward(start, level - 2, level - 1)
 
 
 def reconstruct(
-    warped: torch.Tensor, start: torch.Tensor, level: int, network: Network, iterations: int
+    warped: torch.Tensor,
+    start: torch.Tensor,
+    level: int,
+    network: Network,
+    iterations: int,
+    evaluated: Callable[[], None] = lambda: None,
 ) -> Minimum:
     """Minimise || CNN(R) - warped ||^2 over the features R of level - 2.
 
@@ -54,6 +67,7 @@ def reconstruct(
         result = _channels_last(network.forward(_channels_first(point), level - 2, level))
         error = result.detach() - target
         (gradient,) = torch.autograd.grad(result, point, 2 * error)
+        evaluated()
         return dot(error, error), gradient
 
     found = minimise(objective, _channels_last(start), iterations, HISTORY, TOLERANCE)

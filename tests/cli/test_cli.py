@@ -41,7 +41,9 @@ def dia(*arguments: str):
 def test_one_pair(images):
     result = dia("run", *images, "-o", "out", *DRAFT)
     assert result.exit_code == 0, result.output
-    assert "level 1: match" in result.output
+    told = re.findall(r"^(.+), \d+%, \d+:\d\d:\d\d left$", result.output, re.MULTILINE)
+    assert told[:2] == ["features", "level 5: match"]
+    assert told[-2:] == ["level 1: match", "compose"]
     assert {"a_prime.png", "b.png", "nnf.h5", "provenance.json"} <= {
         path.name for path in Path("out").iterdir()
     }
