@@ -25,19 +25,19 @@ Progress = Callable[[int, str, float], None]
 Efforts = dict[tuple[int, str], float]
 """Seconds by level and step, in their order."""
 
-FORWARD = 2e-12
+FORWARD = 1.5e-12
 """Seconds a multiplication of the network's convolutions."""
 
-EVALUATION = 8e-12
+EVALUATION = 5.5e-12
 """The same, there and back while features are reconstructed, with what L-BFGS adds."""
 
-SEARCH = 3.3e-10
+SEARCH = 3.5e-10
 """Seconds a product of two values of patches and an iteration of the search."""
 
-POSE = 6.0
+POSE = 1.0
 """Seconds in which a pose is found."""
 
-COMPOSITION = 1.5e-6
+COMPOSITION = 1e-6
 """Seconds a pixel of an image that is put together."""
 
 PRIOR = 2.0
