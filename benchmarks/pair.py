@@ -119,8 +119,12 @@ def measure(
     clock.wait_for(network)
     clock.begin("features")
 
+    def told(level, step, share):
+        if share == 0:
+            clock.begin(step)
+
     def work():
-        return algorithm.analogy(*pair, network, settings, lambda level, step: clock.begin(step))
+        return algorithm.analogy(*pair, network, settings, told)
 
     aggregate = algorithm.aggregate
     algorithm.aggregate = lambda *arguments: (clock.begin("aggregate"), aggregate(*arguments))[1]

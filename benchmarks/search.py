@@ -77,7 +77,7 @@ def measure(a, b_prime, truth, network, settings) -> list[float]:
     clock = Clock()
     clock.wait_for(network)
     levels, pose = algorithm.match(
-        a, b_prime, network, settings, lambda level, step: clock.begin(step)
+        a, b_prime, network, settings, lambda level, step, share: share or clock.begin(step)
     )
     clock.begin("aggregate")
     result = algorithm.aggregate(a, b_prime, levels, settings, pose)

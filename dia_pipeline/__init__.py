@@ -6,7 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.result import Analogy
 
 __version__ = "0.1.0"
@@ -34,7 +34,8 @@ def run(
         labels_b_prime: the same for B'.
         points: what belongs together, rows of x and y in A, then in B', in pixels; or a CSV file.
         device: a torch device, or `auto`.
-        progress: called with the level and the step that begins.
+        progress: called with the level, the step, and the share of it that is done; a step begins
+            with 0.
         **options: `task`, `preset`, `quality`, `blend` and the fields of
             `dia_pipeline.settings.Settings`.
 
@@ -69,5 +70,5 @@ def run(
     network = None
     if settings.matcher in FEATURE_MATCHERS:
         network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)
-    told = progress or (lambda level, step: None)
+    told = progress or (lambda level, step, share: None)
     return analogy(*images, network, settings, told, guidance=guidance)

@@ -9,14 +9,14 @@ import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
 from dia_pipeline.algorithm.canvas import Canvas
-from dia_pipeline.algorithm.coarse_to_fine import Level, Progress, run_levels
+from dia_pipeline.algorithm.coarse_to_fine import Level, run_levels
 from dia_pipeline.algorithm.confidence import REMEDY, confidence
+from dia_pipeline.algorithm.effort import COMPOSE, FEATURES, Progress
 from dia_pipeline.algorithm.features import Pyramid, Size, extract, working_image
 from dia_pipeline.algorithm.guidance import Guidance
 from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
-from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import DiaError
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.pixels import resize_image
@@ -33,7 +33,7 @@ def analogy(
     b_prime: np.ndarray,
     network: Network | None,
     settings: Settings,
-    progress: Progress = lambda level, step: None,
+    progress: Progress = lambda level, step, share: None,
     a_prime: np.ndarray | None = None,
     guidance: Guidance | None = None,
 ) -> Analogy:
@@ -55,6 +55,7 @@ def analogy(
     else:
         levels = match_images(a, b_prime, a_prime, settings)
         pose = POSES[settings.pose]
+    progress(0, COMPOSE, 0.0)
     return aggregate(a, b_prime, levels, settings, pose)
 
 
@@ -97,7 +98,7 @@ def match(
     b_prime: np.ndarray,
     network: Network,
     settings: Settings,
-    progress: Progress = lambda level, step: None,
+    progress: Progress = lambda level, step, share: None,
     guidance: Guidance | None = None,
     rank: int = 0,
 ) -> tuple[dict[int, Level], Pose]:
@@ -107,6 +108,7 @@ def match(
         HopelessPairError: the images have too little in common.
         PairTooLargeError: the memory does not suffice for that, or for the images that follow.
     """
+    progress(0, FEATURES, 0.0)
     pose = pose_of(a, b_prime, network, settings, rank)
     check_confidence(pose, settings)
     canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
@@ -171,6 +173,8 @@ def aggregate(
         pose=pose,
     )
     if settings.take != "everything":
+        from dia_pipeline.algorithm.refinement import take  # with scipy's solvers
+
         result.a_prime_everything = result.a_prime
         result.a_prime = take(full_a, result.a_prime, settings.take)
     if fields.nnf_ba is not None:

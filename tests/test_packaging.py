@@ -96,6 +96,15 @@ def test_importing_the_package_is_cheap():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+def test_the_algorithm_loads_beside_torch_only_what_every_pair_needs_at_once():
+    code = (
+        "import sys, dia_pipeline.analogy\n"
+        "late = {'cv2', 'h5py', 'jsonschema', 'matplotlib', 'numba', 'scipy', 'yaml'}\n"
+        "assert 'torch' in sys.modules and not late & set(sys.modules), late & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_importing_the_package_changes_nothing_of_the_process():
     code = (
         "import atexit, gc, os, sys\n"

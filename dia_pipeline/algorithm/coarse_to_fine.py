@@ -21,6 +21,7 @@ import torch
 from dia_pipeline.affine import Matrix
 from dia_pipeline.algorithm.canvas import covered
 from dia_pipeline.algorithm.deconvolution import deconvolve
+from dia_pipeline.algorithm.effort import MATCH, RECONSTRUCT, Progress, ticks
 from dia_pipeline.algorithm.features import Pyramid, round_features
 from dia_pipeline.algorithm.fusion import fuse
 from dia_pipeline.algorithm.guidance import Guidance
@@ -38,9 +39,6 @@ from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.pose import AS_GIVEN
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
-
-Progress = Callable[[int, str], None]
-"""Told the level and the step (`match`, `reconstruct`) that begins."""
 
 LOYALTY = 0.04
 """By so much, of energies between -2 and 0, a match must be better to replace an earlier one."""
@@ -73,7 +71,7 @@ def run_levels(
     features_b_prime: Pyramid,
     network: Network,
     settings: Settings,
-    progress: Progress = lambda level, step: None,
+    progress: Progress = lambda level, step, share: None,
     earlier: dict[int, Fields] | None = None,
     pose: Matrix = AS_GIVEN,
     guidance: Guidance | None = None,
@@ -103,7 +101,7 @@ def run_level(
     previous: Level | None,
     network: Network,
     settings: Settings,
-    progress: Progress = lambda level, step: None,
+    progress: Progress = lambda level, step, share: None,
     earlier: Fields | None = None,
     pose: Matrix = AS_GIVEN,
     guidance: Guidance | None = None,
@@ -124,22 +122,23 @@ def run_level(
     if level == LEVELS[0]:
         shape, other = (tuple(each[0].shape[1:]) for each in (features_a, features_b_prime))
         check_memory(shape, other, settings, features_a[0].device)
-    progress(level, "match")
+    matched = ticks(progress, level, MATCH, 1 if settings.directions == "ab" else 2)
     independent = settings.matcher == "layer-independent"
     if independent:
         previous = None
     result = _match(
-        level, features_a, features_b_prime, previous, settings, earlier, pose, guidance
+        level, features_a, features_b_prime, previous, settings, earlier, pose, guidance, matched
     )
     if independent or level == settings.finest:
         return result
-    progress(level, "reconstruct")
+    directions = 1 if result.nnf_ba is None else 2
+    evaluated = ticks(progress, level, RECONSTRUCT, directions * (settings.deconvolution + 1))
     result.latent_a_prime = _estimate(
-        level, features_a, features_b_prime, result.nnf_ab, network, settings
+        level, features_a, features_b_prime, result.nnf_ab, network, settings, evaluated
     )
     if result.nnf_ba is not None:
         result.latent_b = _estimate(
-            level, features_b_prime, features_a, result.nnf_ba, network, settings
+            level, features_b_prime, features_a, result.nnf_ba, network, settings, evaluated
         )
     return result
 
@@ -153,8 +152,9 @@ def _match(
     earlier: Fields | None,
     pose: Matrix,
     guidance: Guidance | None,
+    matched: Callable[[], None],
 ) -> Level:
-    """The fields of one level and their energies."""
+    """The fields of one level and their energies; `matched` is called after each direction."""
     a, b_prime = features_a[level], features_b_prime[level]
     latent_a_prime, latent_b, coarser_ab, coarser_ba = a, b_prime, None, None
     if previous:
@@ -175,10 +175,9 @@ def _match(
     if not both:
         return Level(*_search(level, source, target, first_ab, settings, 0, field_ab))
     first_ba = _first_field(b_prime, a, coarser_ba, settings, 1, seen_from(shown))
-    return Level(
-        *_search(level, source, target, first_ab, settings, 0, field_ab),
-        *_search(level, target, source, first_ba, settings, 1, field_ba),
-    )
+    found_ab = _search(level, source, target, first_ab, settings, 0, field_ab)
+    matched()
+    return Level(*found_ab, *_search(level, target, source, first_ba, settings, 1, field_ba))
 
 
 def _first_field(
@@ -240,12 +239,14 @@ def _estimate(
     nnf: torch.Tensor,
     network: Network,
     settings: Settings,
+    evaluated: Callable[[], None],
 ) -> torch.Tensor:
     """The latent features of level - 1: warp the other image's, deconvolve, fuse."""
     warped = vote(other[level], nnf, PATCH[level])
     shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
     fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)
     start = vote(other[level - 2], fine, PATCH[level - 2])
-    reconstructed = deconvolve(warped, start, level, network, settings.deconvolution)
+    iterations = settings.deconvolution
+    reconstructed = deconvolve(warped, start, level, network, iterations, evaluated)
     fused = fuse(own[level - 1], reconstructed, settings.alpha(level - 1), settings.blend_map)
     return round_features(fused, settings.feature_dtype)

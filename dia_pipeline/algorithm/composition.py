@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import fft
 from torch.nn import functional
 
 from dia_pipeline.pixels import as_levels, resize_image
@@ -166,6 +165,8 @@ def _blur(values: torch.Tensor) -> torch.Tensor:
 
 def _solve(excess: torch.Tensor, screen: float) -> torch.Tensor:
     """Solve  (L + screen) X = excess  for maps (C, H, W), L the Laplacian of the pixel grid."""
+    from scipy import fft  # what loads it takes longer than all of this package
+
     height, width = excess.shape[1:]
     denominator = _eigenvalues(height)[:, None] + _eigenvalues(width) + screen
     result = torch.empty_like(excess)

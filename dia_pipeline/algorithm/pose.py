@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from dia_pipeline.affine import (
     Matrix,
@@ -295,6 +294,8 @@ class _Search:
 
     def leave_out(self, trial: _Trial) -> None:
         """Leave out what of A agrees with a pose."""
+        from scipy import ndimage
+
         drawn = self._drawn(self.b_prime, trial.matrix, self.a.shape[:2])
         matches = _Matches.between(self._whole_a, drawn)
         agreeing = matches.sources[matches.near(np.eye(3), COARSE)]
@@ -385,6 +386,8 @@ class _Matches:
     @classmethod
     def between(cls, a: _Drawn, b_prime: _Drawn) -> _Matches:
         """The best matches that lead back to within a cell of where they come from."""
+        from scipy import ndimage
+
         similar = _similarities(a.features, b_prime.features)
         similar[:, :, ~b_prime.seen] = -np.inf
         similar[~a.seen] = -np.inf

@@ -15,7 +15,8 @@ from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
 if TYPE_CHECKING:
-    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.effort import Progress
+    from dia_pipeline.settings import Settings
 
 PANEL = "One pair"
 GUIDES = "What guides the matches"
@@ -60,7 +61,7 @@ def run(
     from dia_pipeline.algorithm.confidence import REMEDY
     from dia_pipeline.runs.config import Pair
     from dia_pipeline.stages.pairs import run_pair
-    from dia_pipeline.stages.references import run_references
+    from dia_pipeline.stages.references import SEVERAL, run_references
 
     if (labels_a is None) != (labels_b_prime is None):
         raise typer.BadParameter("labels are those of both images: give --labels-a and -b-prime")
@@ -69,11 +70,12 @@ def run(
     if len(b_prime) > 1 or settings.pose == "several":
         first, *others = map(str, b_prime)
         pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
-        with _level_display() as progress:
+        times = SEVERAL if settings.pose == "several" else 1
+        with _step_display(a, b_prime * times, settings) as progress:
             run_references(pair, output, settings, device, progress)
         say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
         return
-    with _level_display() as progress:
+    with _step_display(a, b_prime, settings) as progress:
         pose = run_pair(str(a), str(b_prime[0]), output, settings, device, progress, guides)
     for line in filter(None, (str(pose), pose.match and f"Match: {pose.match}")):
         say(line)
@@ -121,21 +123,27 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
 
 
 @contextmanager
-def _level_display() -> Iterator[Progress]:
-    """A line for every step of every level, with its time."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def _step_display(a: Path, b_primes: list[Path], settings: Settings) -> Iterator[Progress]:
+    """A bar over all steps with the time left; where there is no terminal, a line for each step."""
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}")
-    with Progress(*columns, TimeElapsedColumn(), console=console) as display:
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[estimate]}")
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as display:
+        bar = display.add_task("loading", total=None, estimate="")
+        from dia_pipeline.algorithm.effort import Estimate, efforts
+        from dia_pipeline.io.images import image_size
 
-        def finish() -> None:
-            for task in display.task_ids:
-                display.update(task, completed=1)
+        shapes = [image_size(path) for path in (a, *b_primes)]
+        estimate = Estimate([efforts(shapes[0], other, settings) for other in shapes[1:]])
+        display.update(bar, total=estimate.whole or None, estimate=estimate)
 
-        def begin(level: int, step: str) -> None:
-            finish()
-            display.add_task(f"level {level}: {step}", total=1)
+        def tell(level: int, step: str, share: float) -> None:
+            estimate.tell(level, step, share)
+            name = f"level {level}: {step}" if level else step
+            display.update(bar, description=name, completed=estimate.done)
+            if not console.is_terminal and share == 0:
+                say(", ".join(filter(None, (name, str(estimate)))))
 
-        display.add_task("weights and features", total=1)
-        yield begin
-        finish()
+        yield tell

@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
 from dia_pipeline.errors import JobError
 
 
@@ -159,6 +156,9 @@ def find_entry(backbone: str) -> Entry:
 
 
 def _read_entry(path: Path) -> Entry:
+    import yaml
+    from jsonschema import Draft202012Validator
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.algorithm.features import Pyramid
     from dia_pipeline.algorithm.network import Network
     from dia_pipeline.io.weights import Weights
@@ -107,14 +107,14 @@ class Job:
     Attributes:
         features: where the features of a key are kept.
         checkpoint: `level` keeps every level of a pair, `pair` its fields alone.
-        progress: told the level and the step that begins.
+        progress: see `algorithm.effort.Progress`.
     """
 
     networks: Networks
     features: Callable[[str], Path]
     checkpoint: str = "pair"
     writer: Writer | None = None
-    progress: Progress = lambda level, step: None
+    progress: Progress = lambda level, step, share: None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
 if TYPE_CHECKING:
     import numpy as np
 
-    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.algorithm.guidance import Guidance
     from dia_pipeline.algorithm.pose import Pose
     from dia_pipeline.io.images import Picture
@@ -306,10 +306,12 @@ class PairGraph:
 
     def aggregate(self, nnf: Content, a: Picture, b_prime: Picture) -> Written:
         """The images, flows and overview, written into the folder."""
+        from dia_pipeline.algorithm.effort import COMPOSE
         from dia_pipeline.analogy import aggregate
         from dia_pipeline.store.packing import unpack_levels
         from dia_pipeline.store.results import write_results
 
+        self._job.progress(0, COMPOSE, 0.0)
         result = aggregate(
             a.pixels,
             b_prime.pixels,
@@ -342,14 +344,14 @@ def run_pair(
     folder: Path,
     settings: Settings,
     device: str = "auto",
-    progress: Progress = lambda level, step: None,
+    progress: Progress = lambda level, step, share: None,
     guides: dict[str, str] | None = None,
 ) -> Pose:
     """Process one pair and leave the same results as the workflow does; return its pose.
 
     Args:
         a, b_prime: paths of the images.
-        progress: told the level and the step that begins.
+        progress: see `algorithm.effort.Progress`.
         guides: paths of what guides the matches, by `runs.tables.GUIDES`.
 
     Raises:

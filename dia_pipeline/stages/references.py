@@ -18,7 +18,7 @@ from dia_pipeline.store.folders import Folder, Written, check_inputs
 from dia_pipeline.store.provenance import describe_image
 
 if TYPE_CHECKING:
-    from dia_pipeline.algorithm.coarse_to_fine import Progress
+    from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.io.images import Picture
 
 
@@ -135,7 +135,7 @@ def run_references(
     folder: Path,
     settings: Settings,
     device: str = "auto",
-    progress: Progress = lambda level, step: None,
+    progress: Progress = lambda level, step, share: None,
 ) -> None:
     """Process a pair with several references and leave the same results as the workflow does.
 

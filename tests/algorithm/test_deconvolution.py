@@ -94,9 +94,8 @@ def test_fifteen_iterations_reach_what_twenty_do_without_the_coordinates(
 ):
     given = *problem(network, portrait, level), level, network
     values = reconstruct(*given, 15).values
-    monkeypatch.setattr(
-        deconvolution, "coordinates", lambda noise: [torch.eye(noise.shape[-1])] * 2
-    )
+    own = [torch.eye(given[1].shape[0])] * 2
+    monkeypatch.setattr(deconvolution, "coordinates", lambda noise: own)
     plain = reconstruct(*given, 20).values
     assert values[0] == pytest.approx(plain[0], rel=1e-5)
     assert values[-1] < 1.02 * plain[-1]

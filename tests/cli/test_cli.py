@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from dia_pipeline import __version__, cli
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import shrunk
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import pencil
 from dia_pipeline.settings import Settings
@@ -39,7 +41,9 @@ def dia(*arguments: str):
 def test_one_pair(images):
     result = dia("run", *images, "-o", "out", *DRAFT)
     assert result.exit_code == 0, result.output
-    assert "level 1: match" in result.output
+    told = re.findall(r"^(.+), \d+%, \d+:\d\d:\d\d left$", result.output, re.MULTILINE)
+    assert told[:2] == ["features", "level 5: match"]
+    assert told[-2:] == ["level 1: match", "compose"]
     assert {"a_prime.png", "b.png", "nnf.h5", "provenance.json"} <= {
         path.name for path in Path("out").iterdir()
     }
@@ -298,12 +302,17 @@ def test_weights_tell_where_they_come_from(images):
         assert text in Path("weights.json").read_text()
 
 
-@pytest.mark.parametrize("option", ["--help", "-h", "--version"])
-def test_help_and_version_need_no_heavy_library(option):
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "-h", "--version", "run --help", "compare --help", "init project", "status"],
+)
+def test_what_computes_nothing_needs_no_heavy_library(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Plan(Config([Pair("one", "a.png", "b.png")])).write()
     code = (
         "import sys\nfrom dia_pipeline.cli import app\n"
-        f"try: app(['{option}'])\nexcept SystemExit: pass\n"
-        "assert not {'torch', 'numba', 'numpy', 'PIL'} & set(sys.modules)"
+        f"try: app({command.split()!r})\nexcept SystemExit as left: assert not left.code\n"
+        "assert not {'torch', 'numba', 'numpy', 'scipy', 'h5py', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

@@ -20,9 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.lbfgs import cpu as cpu
-from dia_pipeline.algorithm.lbfgs import reference as reference
-
 Function = Callable[[torch.Tensor], tuple[Any, torch.Tensor]]
 """Value and gradient at a point. The value is as the backend's `dot` gives it (see `sums`); point
 and gradient are contiguous, of the same shape, with at least 2 axes."""
@@ -104,7 +101,13 @@ def minimise(
 
 def sums(device: torch.device) -> ModuleType:
     """The backend of `products`, `combine`, `dot` and `read` for a device; see `reference`."""
-    return cpu if device.type == "cpu" else reference
+    if device.type == "cpu":
+        from dia_pipeline.algorithm.lbfgs import cpu
+
+        return cpu
+    from dia_pipeline.algorithm.lbfgs import reference
+
+    return reference
 
 
 def _direction(gram: np.ndarray, newest: list[int], history: int) -> np.ndarray:

@@ -17,8 +17,6 @@ from types import ModuleType
 
 import torch
 
-from dia_pipeline.algorithm.patchmatch import cpu, reference
-
 JUMPS = (8, 4, 2, 1)
 
 
@@ -82,11 +80,15 @@ def energy(
 def _backend(device: torch.device) -> ModuleType:
     """The fastest backend that there is for a device."""
     if device.type == "cpu":
+        from dia_pipeline.algorithm.patchmatch import cpu
+
         return cpu
     if device.type == "cuda" and find_spec("triton"):
         from dia_pipeline.algorithm.patchmatch import cuda
 
         return cuda
+    from dia_pipeline.algorithm.patchmatch import reference
+
     return reference
 
 

@@ -5,9 +5,9 @@ V(p) = mean over patch offsets o of S(phi(p - o) + o)
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
 
-from dia_pipeline.algorithm.voting import cpu as cpu
+import torch
 
 BAND = 2**25
 """Values processed at a time by the reference, so that large images need little more memory."""
@@ -28,8 +28,17 @@ def vote(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:
     Returns:
         (C, H, W) map, same dtype as `source`; the values of a pixel lie side by side.
     """
-    backend = cpu.vote if source.device.type == "cpu" else vote_in_bands
+    backend = _backend(source.device)
     return backend(source.permute(1, 2, 0).contiguous(), nnf, patch // 2).permute(2, 0, 1)
+
+
+def _backend(device: torch.device) -> Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]:
+    """The fastest backend that there is for a device."""
+    if device.type == "cpu":
+        from dia_pipeline.algorithm.voting import cpu
+
+        return cpu.vote
+    return vote_in_bands
 
 
 def vote_in_bands(source: torch.Tensor, nnf: torch.Tensor, radius: int) -> torch.Tensor:

@@ -1,0 +1,151 @@
+"""How long the steps of a pair take, told beforehand, and the time that is left while they run.
+
+The work of a step follows from sizes and settings alone. What a unit of work costs was measured on
+two cores of one machine; on others all steps take so many times longer or shorter, and how many
+times, the steps that are done tell.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from dia_pipeline.algorithm.features import Size
+from dia_pipeline.io.backbones import ENTRIES, Entry
+from dia_pipeline.settings import FEATURE_MATCHERS, Settings
+
+FEATURES, MATCH, RECONSTRUCT, COMPOSE = "features", "match", "reconstruct", "compose"
+"""The steps of a pair; the first and the last are of level 0, the images themselves."""
+
+Progress = Callable[[int, str, float], None]
+"""Told the level, the step, and the share of it that is done: 0 where it begins."""
+
+Efforts = dict[tuple[int, str], float]
+"""Seconds by level and step, in their order."""
+
+FORWARD = 1.5e-12
+"""Seconds a multiplication of the network's convolutions."""
+
+EVALUATION = 5.5e-12
+"""The same, there and back while features are reconstructed, with what L-BFGS adds."""
+
+SEARCH = 3.5e-10
+"""Seconds a product of two values of patches and an iteration of the search."""
+
+POSE = 1.0
+"""Seconds in which a pose is found."""
+
+COMPOSITION = 1e-6
+"""Seconds a pixel of an image that is put together."""
+
+PRIOR = 2.0
+"""So many seconds of work count what is expected beside what is measured."""
+
+
+def efforts(a: tuple[int, ...], b_prime: tuple[int, ...], settings: Settings) -> Efforts:
+    """The seconds that the steps of a pair are expected to take.
+
+    Args:
+        a, b_prime: height and width of the images; 0 where that is not known.
+
+    Returns:
+        Nothing where a size is not known, and for matchers that work on the images themselves.
+    """
+    if settings.matcher not in FEATURE_MATCHERS or not all((*a, *b_prime)):
+        return {}
+    sizes = [Size.of(shape, settings) for shape in (a, b_prime)]
+    pixels = [math.prod(size.working) for size in sizes]
+    made = pixels if settings.directions == "both" else pixels[:1]
+    entry = ENTRIES.get(settings.backbone, ENTRIES["vgg19"])
+    found = {(0, FEATURES): FORWARD * _products(entry, 0, 5) * sum(pixels)}
+    if settings.pose in ("auto", "several"):
+        found[0, FEATURES] += POSE
+    for level in settings.levels:
+        found[level, MATCH] = SEARCH * _compared(entry, level, settings) * sum(made)
+        if settings.matcher == "hierarchical" and level > settings.finest:
+            each = EVALUATION * settings.deconvolution + FORWARD
+            found[level, RECONSTRUCT] = each * _products(entry, level - 2, level) * sum(made)
+    full = [math.prod(size.full) for size in sizes]
+    found[0, COMPOSE] = COMPOSITION * sum(full[: len(made)])
+    return found
+
+
+def _products(entry: Entry, start: int, end: int) -> float:
+    """Multiplications a pixel of the image, from level `start` to level `end`."""
+    return sum(
+        math.prod(entry.shapes[f"conv{block}_{number}.weight"]) / 4 ** (block - 1)
+        for block, number in entry.positions
+        if (start, 1) < (block, number) <= (end, 1)
+    )
+
+
+def _compared(entry: Entry, level: int, settings: Settings) -> float:
+    """Products of values a pixel of the image that the search of a level looks at."""
+    values = entry.channels[level - 1] * settings.patch(level) ** 2
+    return settings.iterations * values / 4 ** (level - 1)
+
+
+class Estimate:
+    """How far pairs are that are processed one after another, and how long they still take.
+
+    Args:
+        efforts: of each pair.
+        clock: the time in seconds.
+    """
+
+    def __init__(self, efforts: Iterable[Efforts], clock: Callable[[], float] = time.monotonic):
+        self._steps = [each for pair in efforts for each in pair.items()]
+        self._clock = clock
+        self._number = 0
+        self._share = 0.0
+        self._told = clock()
+        self._first: tuple[float, float] | None = None
+
+    @property
+    def whole(self) -> float:
+        """The seconds that everything is expected to take."""
+        return sum(effort for _, effort in self._steps)
+
+    @property
+    def done(self) -> float:
+        """The seconds that what is done was expected to take."""
+        before = sum(effort for _, effort in self._steps[: self._number])
+        return before + self._share * self._steps[self._number][1] if self._steps else 0.0
+
+    @property
+    def left(self) -> float:
+        """The seconds that the rest takes: as expected, but as much slower or faster as before."""
+        began, skipped = self._first or (self._told, 0.0)  # what was there already took no time
+        measured, expected = self._told - began, self.done - skipped
+        pace = (PRIOR + measured) / (PRIOR + expected)
+        return max(0.0, pace * (self.whole - self.done) - (self._clock() - self._told))
+
+    def __str__(self) -> str:
+        if not self._steps:
+            return ""
+        return f"{int(100 * self.done / self.whole)}%, {timedelta(seconds=round(self.left))} left"
+
+    def tell(self, level: int, step: str, share: float) -> None:
+        """See `Progress`."""
+        following = range(self._number, len(self._steps))
+        self._number = next(
+            (number for number in following if self._steps[number][0] == (level, step)),
+            self._number,
+        )
+        self._share, self._told = share, self._clock()
+        self._first = self._first or (self._told, self.done)
+
+
+def ticks(progress: Progress, level: int, step: str, count: int) -> Callable[[], None]:
+    """Begin a step of so many parts; what is returned is to be called after each."""
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        progress(level, step, min(1.0, done / count))
+
+    progress(level, step, 0.0)
+    return tick
