@@ -2,7 +2,8 @@
 
 Time and memory grow with the pixels that the network works. The bytes a pixel are measured: those
 of both images' features and matching maps, and those of the deconvolution, which works one
-image at a time and remembers steps of 64 channels at the full working size.
+image at a time and remembers steps of 64 channels at the full working size. On the CPU the deepest
+level's weights come on top, transformed for Winograd's algorithm (see `convolution`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ FEATURES = 600
 """Bytes a pixel of both images that are held while one is reconstructed."""
 
 RECONSTRUCTION = 6600
-"""Bytes a pixel of the image that is reconstructed."""
+"""Bytes a pixel of the image that is reconstructed, at the level that takes most."""
+
+DEEPEST = 2000
+"""The same at the deepest level."""
+
+WEIGHTS = 500_000_000
+"""Bytes of the deepest level's transformed weights and of their making: of VGG-19's."""
 
 GROUP_FILES = {
     "": ("memory.max", "memory.current", "inactive_file"),
@@ -55,7 +62,9 @@ def needed(a: Shape, b_prime: Shape, settings: Settings) -> int:
     matching = MATCHING * sum(pixels)
     if not settings.deconvolution:
         return matching
-    return max(matching, FEATURES * sum(pixels) + RECONSTRUCTION * max(pixels))
+    largest = max(pixels)
+    reconstruction = max(RECONSTRUCTION * largest, WEIGHTS + DEEPEST * largest)
+    return max(matching, FEATURES * sum(pixels) + reconstruction)
 
 
 def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:

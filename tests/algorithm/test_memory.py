@@ -21,16 +21,20 @@ WORKED = """
 import sys
 from pathlib import Path
 import numpy as np
+import torch
 from dia_pipeline.analogy import analogy
+from dia_pipeline.algorithm.convolution import differentiable
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import resolve
 from dia_pipeline.io.weights import find_weights
 
 network = Network(find_weights("vgg16"), "cpu")
+results, back = differentiable(network, 0, 2)(torch.zeros(8, 8, 3))  # compiled before
+back(results)
 peaks = []
-for side in (32, 320):
+for side, deconvolution in ((32, 0), (320, int(sys.argv[1]))):
     a, b_prime = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
-    settings = resolve({"deconvolution": int(sys.argv[1]), "iterations": 1})
+    settings = resolve({"deconvolution": deconvolution, "iterations": 1})
     analogy(a, b_prime, network, settings)
     status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     peaks.append(int(status["VmHWM"].split()[0]) * 1024)
@@ -60,7 +64,11 @@ def test_a_pair_that_does_not_fit_is_told_what_does(monkeypatch):
 
 
 def test_it_grows_with_the_pixels():
-    assert needed((200, 300), (100, 100), SETTINGS) * 4 == needed((400, 600), (200, 200), SETTINGS)
+    assert needed((400, 600), (200, 200), SETTINGS) * 4 == needed((800, 1200), (400, 400), SETTINGS)
+
+
+def test_the_smallest_pair_takes_the_transformed_weights():
+    assert memory.WEIGHTS < needed((16, 16), (16, 16), SETTINGS) < 1.01 * memory.WEIGHTS
 
 
 @pytest.mark.parametrize("controllers", memory.GROUP_FILES)

@@ -1,10 +1,12 @@
 """The network forward and back, as the deconvolution evaluates it dozens of times a level.
 
 On the CPU a chain of convolutions is worked by Winograd's algorithm in float32, with all that is
-between two convolutions in the same kernels; see `winograd`. It takes a third of the time of the
-library's convolutions in float32, and half of that in bfloat16, with errors of a few millionths
-(`python -m benchmarks.convolutions`); so it is taken for either precision. For anything else (a
-GPU, another architecture, float64) torch differentiates `Network.forward`.
+between two convolutions in the same kernels; see `winograd`. An evaluation takes a third of the
+time of the library's direct convolutions in float32 and two thirds of that in bfloat16, where the
+processor has it, with errors of a few millionths (`python -m benchmarks.convolutions`). So it is
+taken in either precision and for every layer. Larger tiles, or bfloat16 in the transforms, would
+cost the digits that it keeps. For anything else (a GPU, another architecture, float64) torch
+differentiates `Network.forward`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from dia_pipeline.algorithm.convolution.instructions import (
 )
 from dia_pipeline.algorithm.convolution.vectors import LANES, PANEL, ROWS
 
-BLOCK = 48
+BLOCK = 96
 """Tiles multiplied at a time; a multiple of ROWS."""
 
 BAND = 2**21

@@ -1,0 +1,78 @@
+"""An evaluation of the deconvolution's objective on the CPU: `python -m benchmarks.convolutions`.
+
+Forward and back through the network, from every level to the one two deeper: by torch in float32
+and bfloat16, and by Winograd's algorithm. Of each the milliseconds of one thread's work, the best
+of several; of the last the setting up, and its largest errors against torch in float32.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+import numba
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dia_pipeline.algorithm.convolution import Push, by_autograd, differentiable
+from dia_pipeline.algorithm.network import Network
+from dia_pipeline.io.weights import find_weights
+
+COLUMNS = (
+    "level", "float32", "bfloat16", "Winograd", "set up", "error", "error of the gradient",
+)  # fmt: skip
+
+
+def main(
+    side: Annotated[int, typer.Option(help="Of the image, in pixels.")] = 224,
+    runs: Annotated[int, typer.Option(help="Of each, of which the best counts.")] = 5,
+) -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    weights = find_weights()
+    network, half = (Network(weights, "cpu", name) for name in ("float32", "bfloat16"))
+    generator = torch.Generator().manual_seed(0)
+    image = torch.rand(3, side, side, generator=generator) * 200 - 100
+    table = Table(*COLUMNS, title=f"{weights.entry.title}, {side} px, milliseconds")
+    for level in (5, 4, 3, 2):
+        with torch.no_grad():
+            point = network.forward(image, 0, level - 2).permute(1, 2, 0).contiguous()
+        ways = [partial(by_autograd, each, level - 2, level) for each in (network, half)]
+        differentiable(network, level - 2, level)  # compiled
+        began = time.process_time()
+        ways.append(differentiable(network, level - 2, level))
+        setting_up = time.process_time() - began
+        taken = [best(partial(evaluate, way, point), runs) for way in ways]
+        (wanted, gradient), (found, by_winograd) = (evaluate(way, point) for way in ways[::2])
+        error = (found - wanted).abs().max() / wanted.abs().max()
+        other = (by_winograd - gradient).norm() / gradient.norm()
+        figures = [f"{1000 * each:.1f}" for each in (*taken, setting_up)]
+        table.add_row(f"{level - 2} to {level}", *figures, f"{error:.1e}", f"{other:.1e}")
+    Console(width=100).print(table)
+
+
+def evaluate(push: Push, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The results and the gradient of the sum of their squares."""
+    results, back = push(point)
+    results = results.clone()
+    return results, back(2 * results)
+
+
+def best(function: Callable, runs: int) -> float:
+    """The fewest seconds of work that a run takes, after one that doesn't count."""
+    function()
+    seconds = []
+    for _ in range(runs):
+        began = time.process_time()
+        function()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+if __name__ == "__main__":
+    typer.run(main)
