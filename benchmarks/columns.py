@@ -1,0 +1,67 @@
+"""How figures are shown, in the terminal and on the pages.
+
+A column is a key of the rows of a record, and ends in the unit of its numbers: `total_s` is headed
+"total, s". A list is shown as its numbers with strokes between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Row = Mapping[str, Any]
+"""Figures by column: text, a number, a list of numbers, or None where there is none."""
+
+
+def sized(value: float) -> str:
+    """A number with about three digits."""
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
+
+
+def fraction(value: float) -> str:
+    """A number from 0 to 1 as the documentation writes it: .25."""
+    return f"{value:.2f}".removeprefix("0")
+
+
+def percent(value: float) -> str:
+    """A number from 0 to 1 in percent."""
+    return f"{value * 100:.1f} %"
+
+
+UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "s": (", s", sized),
+    "mb": (", MB", sized),
+    "gb": (", GB", sized),
+    "tflop": (", TFLOP", sized),
+    "share": ("", percent),
+    "accuracy": ("", fraction),
+    "energy": (" energy", "{:.4f}".format),
+}
+"""By the end of a column's name: what its heading says instead, and how a number is written."""
+
+
+def heading(column: str) -> str:
+    """The heading of a column."""
+    name, _, unit = column.rpartition("_")
+    if unit in UNITS and name:
+        return name.replace("_", " ") + UNITS[unit][0]
+    return column.replace("_", " ")
+
+
+def cell(column: str, value: Any) -> str:
+    """What a table shows of a figure."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return " / ".join(cell(column, each) for each in value)
+    if isinstance(value, str):
+        return value
+    unit = column.rpartition("_")[2]
+    if unit in UNITS:
+        return UNITS[unit][1](value)
+    return f"{value:,}" if isinstance(value, int) else sized(value)
+
+
+def is_number(rows: list[Row], column: str) -> bool:
+    """Whether a column holds numbers, and is set to the right."""
+    return not any(isinstance(row.get(column), str) for row in rows)
