@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dia_pipeline.evaluation.tables import IMAGES
+
 Row = Mapping[str, Any]
 """Figures by column: text, a number, a list of numbers, or None where there is none."""
 
@@ -18,9 +20,9 @@ def sized(value: float) -> str:
     return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
-def fraction(value: float) -> str:
+def fraction(value: float, digits: int = 2) -> str:
     """A number from 0 to 1 as the documentation writes it: .25."""
-    return f"{value:.2f}".removeprefix("0")
+    return f"{value:.{digits}f}".removeprefix("0")
 
 
 def percent(value: float) -> str:
@@ -34,14 +36,21 @@ UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "gb": (", GB", sized),
     "tflop": (", TFLOP", sized),
     "share": ("", percent),
+    "grey": (", of 255", sized),
     "accuracy": ("", fraction),
+    "confidence": (" confidence", fraction),
     "energy": (" energy", "{:.4f}".format),
 }
 """By the end of a column's name: what its heading says instead, and how a number is written."""
 
+MEASURES = {measure.measure: measure for measure in IMAGES}
+"""Those of images are headed and written as the project's own tables have them."""
+
 
 def heading(column: str) -> str:
     """The heading of a column."""
+    if column in MEASURES:
+        return MEASURES[column].heading
     name, _, unit = column.rpartition("_")
     if unit in UNITS and name:
         return name.replace("_", " ") + UNITS[unit][0]
@@ -56,12 +65,19 @@ def cell(column: str, value: Any) -> str:
         return " / ".join(cell(column, each) for each in value)
     if isinstance(value, str):
         return value
+    if column in MEASURES:
+        return fraction(value, MEASURES[column].digits)
     unit = column.rpartition("_")[2]
     if unit in UNITS:
         return UNITS[unit][1](value)
     return f"{value:,}" if isinstance(value, int) else sized(value)
 
 
+def filled(rows: list[Row]) -> list[str]:
+    """The columns that hold anything."""
+    return [column for column in rows[0] if any(row[column] is not None for row in rows)]
+
+
 def is_number(rows: list[Row], column: str) -> bool:
     """Whether a column holds numbers, and is set to the right."""
-    return not any(isinstance(row.get(column), str) for row in rows)
+    return not any(isinstance(row[column], str) for row in rows)

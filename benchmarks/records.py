@@ -26,7 +26,7 @@ from rich.table import Table
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.store.provenance import versions
 
-from .columns import Row, cell, heading, is_number
+from .columns import Row, cell, filled, heading, is_number
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "benchmarks" / "records"
@@ -46,10 +46,11 @@ def report(
     Figures are medians of `runs`, where that is given. `packages` are measured beside the project.
     """
     table = Table()
-    for column in rows[0]:
+    columns = filled(rows)
+    for column in columns:
         table.add_column(heading(column), justify="right" if is_number(rows, column) else "left")
     for row in rows:
-        table.add_row(*(cell(column, value) for column, value in row.items()))
+        table.add_row(*(cell(column, row[column]) for column in columns))
     Console(width=320).print(table)
     if record:
         content = {**circumstances(packages), "runs": runs, "rows": rows}

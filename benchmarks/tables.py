@@ -1,0 +1,81 @@
+"""Makes the tables of the documentation of their records: `python -m benchmarks.tables`.
+
+A table stands between two comments. The first names its record and, where not all of it is shown,
+the columns:
+
+    <!-- record: search pair matching_s -->
+    <!-- end -->
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from .columns import cell, filled, heading, is_number
+from .records import FLAGS, RECORDS, ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "benchmarks/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+MARKED = re.compile(r"(?P<begin><!-- record: (?P<named>[^>]+) -->)\n.*?<!-- end -->", re.DOTALL)
+
+
+def main() -> None:
+    """Write the pages whose tables are not those of the records."""
+    for page in PAGES:
+        text = page.read_text()
+        renewed = renew(text, page.parent)
+        if renewed != text:
+            page.write_text(renewed)
+            print(page.relative_to(ROOT))
+
+
+def renew(text: str, folder: Path) -> str:
+    """A page that lies in a folder, with the tables of the records that it names."""
+
+    def marked(match: re.Match) -> str:
+        name, *columns = match["named"].split()
+        file = RECORDS / f"{name}.json"
+        record = json.loads(file.read_text())
+        said = f"{describe(record)} ([all figures]({os.path.relpath(file, folder)}))"
+        shown = table(record["rows"], columns or filled(record["rows"]))
+        return f"{match['begin']}\n\n{said}:\n\n{shown}\n\n<!-- end -->"
+
+    return MARKED.sub(marked, text)
+
+
+def describe(record: dict[str, Any]) -> str:
+    """The command, the day, the machine, the versions and what else is known of the figures."""
+    machine, versions = record["machine"], record["versions"]
+    parts = [
+        record["date"],
+        machine["gpu"] or processor(machine),
+        *(f"{name} {versions[name]}" for name in ("torch", "snakemake") if name in versions),
+        f"median of {record['runs']}" if record["runs"] else "",
+        record.get("note", ""),
+    ]
+    return f"`{record['command']}`, {', '.join(filter(None, parts))}"
+
+
+def processor(machine: dict[str, Any]) -> str:
+    """The processor, and the most that it can do of what decides the time of a pair."""
+    known = [flag for flag in FLAGS if flag in machine["flags"]]
+    can = f" ({known[-1]})" if known else ""
+    return f"{machine['cores']} cores of {machine['cpu']}{can}"
+
+
+def table(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    """Rows in Markdown."""
+    lines = [
+        [heading(column) for column in columns],
+        ["--:" if is_number(rows, column) else "---" for column in columns],
+        *([cell(column, row[column]) for column in columns] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
