@@ -17,7 +17,12 @@ Row = Mapping[str, Any]
 
 def sized(value: float) -> str:
     """A number with about three digits."""
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
+    return trimmed(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
+
+
+def trimmed(value: float, digits: int) -> str:
+    """A number with at most so many digits after the point."""
+    return f"{round(value, digits):,g}" if value < 1e5 else f"{value:,.0f}"
 
 
 def fraction(value: float, digits: int = 2) -> str:
@@ -27,7 +32,7 @@ def fraction(value: float, digits: int = 2) -> str:
 
 def percent(value: float) -> str:
     """A number from 0 to 1 in percent."""
-    return f"{value * 100:.1f} %"
+    return f"{trimmed(value * 100, 1)} %"
 
 
 UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -43,6 +48,9 @@ UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
 }
 """By the end of a column's name: what its heading says instead, and how a number is written."""
 
+NAMES = {"a_prime": "A'", "b_prime": "B'", "cpu": "CPU", "_per_": " / "}
+"""What a heading says instead of parts of a column's name."""
+
 MEASURES = {measure.measure: measure for measure in IMAGES}
 """Those of images are headed and written as the project's own tables have them."""
 
@@ -53,7 +61,9 @@ def heading(column: str) -> str:
         return MEASURES[column].heading
     name, _, unit = column.rpartition("_")
     if unit in UNITS and name:
-        return name.replace("_", " ") + UNITS[unit][0]
+        return heading(name) + UNITS[unit][0]
+    for written, said in NAMES.items():
+        column = column.replace(written, said)
     return column.replace("_", " ")
 
 

@@ -20,7 +20,7 @@ import typer
 from scipy.spatial import KDTree
 
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
-from dia_pipeline.algorithm.features import working_size
+from dia_pipeline.algorithm.features import Size
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.pixels import resize_image
@@ -49,7 +49,7 @@ def main(
         reference = night(own)
         for composition in ("voted", "seamless"):
             settings = resolve({"composition": composition})
-            nnf = pieces(working_size(size, settings.ratio, settings.max_side))
+            nnf = pieces(Size.of(size, settings).working)
             seconds = measure(own, reference, nnf, settings, runs)
             row = {"size": f"{size[1]} x {size[0]}", "composition": composition, **seconds}
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -71,9 +71,9 @@ def measure(
     own: np.ndarray, reference: np.ndarray, nnf: torch.Tensor, settings: Settings, runs: int
 ) -> dict[str, float]:
     """The median seconds of carrying the field, of the image, and of taking its colours alone."""
-    shape = reference.shape[:2]
-    field, places = timed(lambda: full_field(nnf, 1, own, shape, settings), runs)
-    built, image = timed(lambda: rebuild(own, reference, places, settings), runs)
+    size = Size.of(own.shape, settings)
+    field, places = timed(lambda: full_field(nnf, 1, own, size, size, settings), runs)
+    built, image = timed(lambda: rebuild(own, reference, places, size, size, settings), runs)
     colours, _ = timed(lambda: take(own, image, "colours"), runs)
     return {"field_s": field, "rebuild_s": built, "colours_s": colours}
 

@@ -72,7 +72,8 @@ def means(plan: Plan, variant: str, measured: Collection[str]) -> dict[str, Any]
     names = [column.measure for column in IMAGES]
     known = {name: [each[name] for each in found if name in each] for name in names}
     means = {name: float(np.mean(values)) if values else None for name, values in known.items()}
-    return {"variant": variant, "pairs": len(pairs), **means}
+    changed = ", ".join(f"{name}: {value}" for name, value in VARIANTS[variant].items())
+    return {"variant": variant, "changed": changed or "nothing", "pairs": len(pairs), **means}
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def main(
 
 
 def figures(
-    job: dict, results: list[dict], counted: dict, total: float, of_baseline: float
+    job: dict, results: list[dict], counted: dict, total: float, per_baseline: float
 ) -> dict[str, Any]:
     """One row."""
     stages = {s: median(result["stages"].get(s, 0) for result in results) for s in STAGES}
@@ -69,15 +69,15 @@ def figures(
         "quality": job["quality"],
         "precision": counted["precision"],
         "total_s": total,
-        "of_baseline": of_baseline,
+        "total_per_baseline": per_baseline,
         **{f"{stage}_s": stages[stage] for stage in STAGES},
         "pair_s": pair,
         "peak_mb": median(result["peak"] for result in results),
         "operations_tflop": counted["flop"] / 1e12,
         "traffic_gb": counted["bytes"] / 1e9,
         "floor_s": floor,
-        "pair_of_floor": pair / floor,
-        "reconstruct_of_floor": stages["reconstruct"] / floor if counted["left"] else None,
+        "pair_per_floor": pair / floor,
+        "reconstruct_per_floor": stages["reconstruct"] / floor if counted["left"] else None,
         "convolutions_share": counted["convolutions"],
         "left_share": counted["left"],
         "energy": counted["energy"],

@@ -86,12 +86,20 @@ def figures(view: str, found: list[Found]) -> dict[str, Any]:
     """One row: means over pairs, and the median seconds of finding pose and confidence."""
     means = np.mean([each.accuracies for each in found], axis=0).tolist()
     return {
-        "view": view,
+        "view": described(view),
         **{f"{way}_accuracy": mean for way, mean in zip(WAYS, means, strict=True)},
         "pairs": len(found),
         "undone": sum(each.undone for each in found),
         "pose_s": median(each.seconds for each in found),
     }
+
+
+def described(view: str) -> str:
+    """A view in words."""
+    words = {"turn": "turned by {}", "scale": "scaled by {}", "mirrored": "mirrored"}
+    pose = POSES.get(view, {})
+    parts = [words.get(part, "in perspective").format(value) for part, value in pose.items()]
+    return ", ".join(parts) or view
 
 
 if __name__ == "__main__":

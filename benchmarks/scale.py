@@ -66,7 +66,7 @@ def measure(folder: Path, pairs: int, per_job: int) -> dict[str, float]:
     assert "missing provenance" not in after, after
     return {
         "pairs": pairs,
-        "per_job": per_job,
+        "pairs_per_job": per_job,
         "jobs": int(re.search(r"^total +(\d+)", before, re.M)[1]),
         **named("dry_run", dry_run),
         **named("check", check),

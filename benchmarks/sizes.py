@@ -19,9 +19,9 @@ EXTRAS = {
     "slurm": "its plugins for Slurm and for other engines",
     "video": "time-lapses and videos",
     "formats": "HEIC and OpenEXR",
-    "demo": "the photographs of `dia demo` and of the synthetic benchmark",
+    "demo": "the photographs of dia demo and of the synthetic benchmark",
 }
-CORE = "`dia run`, `dia sweep`, `dia evaluate`, the Python interface"
+CORE = "dia run, dia sweep, dia evaluate, the Python interface"
 LARGEST = 4
 
 
@@ -30,7 +30,7 @@ def main(record: Record = None) -> None:
     core = needed("dia-pipeline")
     rows = [figures("no extra", CORE, core)]
     for extra, purpose in EXTRAS.items():
-        rows.append(figures(f"`{extra}`", purpose, needed("dia-pipeline", extra) - core))
+        rows.append(figures(extra, purpose, needed("dia-pipeline", extra) - core))
     largest = sorted(core, key=lambda name: -megabytes({name}))[:LARGEST]
     rows += [figures(name, "in every installation", {name}) for name in largest]
     report(rows, record)

@@ -40,7 +40,7 @@ def renew(text: str, folder: Path) -> str:
         name, *columns = match["named"].split()
         file = RECORDS / f"{name}.json"
         record = json.loads(file.read_text())
-        said = f"{describe(record)} ([all figures]({os.path.relpath(file, folder)}))"
+        said = f"{describe(record)} ([record]({os.path.relpath(file, folder)}))"
         shown = table(record["rows"], columns or filled(record["rows"]))
         return f"{match['begin']}\n\n{said}:\n\n{shown}\n\n<!-- end -->"
 
@@ -49,22 +49,24 @@ def renew(text: str, folder: Path) -> str:
 
 def describe(record: dict[str, Any]) -> str:
     """The command, the day, the machine, the versions and what else is known of the figures."""
-    machine, versions = record["machine"], record["versions"]
+    versions = record["versions"]
     parts = [
         record["date"],
-        machine["gpu"] or processor(machine),
+        where(record["machine"]),
         *(f"{name} {versions[name]}" for name in ("torch", "snakemake") if name in versions),
-        f"median of {record['runs']}" if record["runs"] else "",
+        f"median of {record['runs']}" if (record["runs"] or 0) > 1 else "",
         record.get("note", ""),
     ]
     return f"`{record['command']}`, {', '.join(filter(None, parts))}"
 
 
-def processor(machine: dict[str, Any]) -> str:
-    """The processor, and the most that it can do of what decides the time of a pair."""
+def where(machine: dict[str, Any]) -> str:
+    """The GPU, or the processor with the most that it can do of what a pair's time depends on."""
+    if machine["gpu"] or not machine["cpu"]:
+        return machine["gpu"] or ""
     known = [flag for flag in FLAGS if flag in machine["flags"]]
-    can = f" ({known[-1]})" if known else ""
-    return f"{machine['cores']} cores of {machine['cpu']}{can}"
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+    return f"{cores} of {' with '.join([machine['cpu'], *known[-1:]])}"
 
 
 def table(rows: list[dict[str, Any]], columns: list[str]) -> str:

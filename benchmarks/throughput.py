@@ -39,7 +39,7 @@ def main(
         rate = 60 * pairs * count / seconds
         baseline = baseline or rate
         row = {"in_flight": count, "threads_each": threads, "pairs_per_minute": rate}
-        rows.append({**row, "of_baseline": rate / baseline, "pair_s": 60 / rate})
+        rows.append({**row, "pairs_per_baseline": rate / baseline, "pair_s": 60 / rate})
     report(rows, record, runs)
 
 

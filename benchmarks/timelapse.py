@@ -55,9 +55,9 @@ def main(
                         "content": name,
                         "coherence": coherence,
                         "flicker_grey": flicker,
-                        "flicker_of_independent": flicker / first[0],
+                        "flicker_per_independent": flicker / first[0],
                         "frame_cpu_s": seconds,
-                        "cost_of_independent": seconds / first[1],
+                        "cost_per_independent": seconds / first[1],
                     }
                 )
     report(rows, record)
