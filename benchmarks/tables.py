@@ -34,15 +34,21 @@ def main() -> None:
 
 
 def renew(text: str, folder: Path) -> str:
-    """A page that lies in a folder, with the tables of the records that it names."""
+    """A page that lies in a folder, with the tables of the records that it names.
+
+    Only the first table of a record says where its figures come from.
+    """
+    told = set()
 
     def marked(match: re.Match) -> str:
         name, *columns = match["named"].split()
         file = RECORDS / f"{name}.json"
         record = json.loads(file.read_text())
-        said = f"{describe(record)} ([record]({os.path.relpath(file, folder)}))"
+        link = f"[record]({os.path.relpath(file, folder)})"
+        said = [] if name in told else [f"{describe(record)} ({link}):"]
+        told.add(name)
         shown = table(record["rows"], columns or filled(record["rows"]))
-        return f"{match['begin']}\n\n{said}:\n\n{shown}\n\n<!-- end -->"
+        return "\n\n".join([match["begin"], *said, shown, "<!-- end -->"])
 
     return MARKED.sub(marked, text)
 

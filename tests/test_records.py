@@ -134,14 +134,17 @@ def test_a_figure_is_written_as_the_end_of_its_column_says(column, value, headed
 
 
 def test_a_table_shows_the_columns_that_its_mark_names(tmp_path, monkeypatch):
-    """What stands between the marks is replaced, and nothing else."""
+    """What stands between the marks is replaced, and nothing else. The machine is told once."""
     monkeypatch.setattr(tables, "RECORDS", tmp_path)
     rows = [{"quality": "draft", "total_s": 2, "note": "a"}]
     record = {**content("pair"), "rows": rows}
     (tmp_path / "one.json").write_text(json.dumps(record))
     page = "Before\n\n<!-- record: one total_s quality -->\nold\n<!-- end -->\nAfter"
+    page += "\n<!-- record: one quality -->\n<!-- end -->"
     lines = tables.renew(page, tmp_path).splitlines()
     assert lines[:3] == ["Before", "", "<!-- record: one total_s quality -->"]
     assert "([record](one.json)):" in lines[4] and record["date"] in lines[4]
     shown = ["| total, s | quality |", "| --: | --- |", "| 2 | draft |"]
-    assert lines[6:] == [*shown, "", "<!-- end -->", "After"]
+    assert lines[6:12] == [*shown, "", "<!-- end -->", "After"]
+    again = ["", "| quality |", "| --- |", "| draft |", "", "<!-- end -->"]
+    assert lines[12:] == ["<!-- record: one quality -->", *again]
