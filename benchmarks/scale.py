@@ -2,7 +2,7 @@
 
 `python -m benchmarks.scale`: a dry run before anything is made, the same when everything is made
 and recorded, each with its peak memory. In between every job is run, with a stand-in for `dia`
-that writes receipts and nothing else.
+that writes empty receipts and nothing else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
+
+from dia_pipeline.store.state import write_state
 
 from .records import Record, report
 
@@ -36,7 +38,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 test $stage = summary && output=results/summary.json
-echo {} > ${output:-results/receipts/$stage/$variant/$batch.json}
+cp bin/empty.json ${output:-results/receipts/$stage/$variant/$batch.json}
 """
 
 
@@ -95,6 +97,7 @@ def prepare(folder: Path, pairs: int, per_job: int) -> None:
     (folder / "config/config.yaml").write_text(
         f"pairs: config/pairs.tsv\npairs_per_job: {per_job}\n"
     )
+    write_state(folder / "bin/empty.json", {})
     (folder / "bin/dia").write_text(STAND_IN)
     (folder / "bin/dia").chmod(0o755)
     # Rules call the `dia` that lies beside the Python that runs Snakemake.
