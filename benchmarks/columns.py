@@ -1,7 +1,7 @@
 """How figures are shown, in the terminal and on the pages.
 
-A column is a key of the rows of a record, and ends in the unit of its numbers: `total_s` is headed
-"total, s". A list is shown as its numbers with strokes between.
+A column is a key of the rows of a record. Its last word is the unit of its numbers: `total_s` is
+headed "total, s". A list is shown as its numbers with strokes between.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def sized(value: float) -> str:
 
 def trimmed(value: float, digits: int) -> str:
     """A number with at most so many digits after the point."""
-    return f"{round(value, digits):,g}" if value < 1e5 else f"{value:,.0f}"
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
 
 
 def fraction(value: float, digits: int = 2) -> str:

@@ -28,8 +28,8 @@ from dia_pipeline.settings import resolve
 
 from .records import Record, report
 
-UNTOUCHED = ["smooth", "shift"]
-"""Views in the pose of A, which must stay as they are."""
+UNTOUCHED = {"smooth": "bent, not posed", "shift": "shifted, not posed"}
+"""Views in the pose of A, which must stay as they are, in words."""
 
 WAYS = ("given", "auto")
 
@@ -99,7 +99,7 @@ def described(view: str) -> str:
     words = {"turn": "turned by {}", "scale": "scaled by {}", "mirrored": "mirrored"}
     pose = POSES.get(view, {})
     parts = [words.get(part, "in perspective").format(value) for part, value in pose.items()]
-    return ", ".join(parts) or view
+    return ", ".join(parts) or UNTOUCHED.get(view, view)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def circumstances(packages: Collection[str] = ()) -> dict[str, Any]:
         "command": command(),
         "date": str(datetime.now(UTC).date()),
         "commit": git("rev-parse", "HEAD").strip() or None,
-        "dirty": bool(git("status", "--porcelain", "--", ".", f":!{RECORDS.relative_to(ROOT)}")),
+        "dirty": bool(git("diff", "--name-only", "HEAD", "--", ".", f":!{RECORDS}")),
         "machine": machine(),
         "versions": versions() | {name: version(name) for name in packages},
     }
