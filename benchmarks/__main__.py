@@ -5,8 +5,7 @@ The 448 x 448 pair at ratio 1 in every quality, many pairs with several in fligh
 
 from __future__ import annotations
 
-import platform
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,28 +16,17 @@ from . import pair, search, throughput
 def main(
     device: str = "auto",
     small: Annotated[bool, typer.Option(help="Once, at ratio .25 and draft quality.")] = False,
+    record: Annotated[Path | None, typer.Option(help="Keep the figures in this folder.")] = None,
 ) -> None:
-    """Print the machine and the three tables."""
-    print(describe(device))
+    """Show the three tables."""
+    files = {name: record and record / f"{name}.json" for name in ("pair", "throughput", "search")}
     ratio, runs = (0.25, 1) if small else (1.0, 5)
     qualities = ("draft",) if small else ("draft", "standard", "paper")
-    pair.main(runs=runs, ratio=(ratio,), quality=qualities, device=device)
+    pair.main(runs, (ratio,), qualities, device=device, record=files["pair"])
     pairs, flight = (1, (1, 2)) if small else (10, (1, 2, 4, 8))
-    throughput.main(pairs, flight, runs, ratio, quality=qualities[:2][-1], device=device)
-    search.main(device=device)
-
-
-def describe(device: str) -> str:
-    """The day, the machine and the device."""
-    import torch
-
-    from dia_pipeline.algorithm.network import pick_device
-
-    picked = pick_device(device)
-    cuda = picked.type == "cuda"
-    name = torch.cuda.get_device_name(picked) if cuda else f"{torch.get_num_threads()} threads"
-    day = datetime.now(UTC).date()
-    return f"{day}, {platform.machine()}, {name}, torch {torch.__version__}"
+    quality = "draft" if small else "standard"
+    throughput.main(pairs, flight, runs, ratio, quality, device, files["throughput"])
+    search.main(device=device, record=files["search"])
 
 
 if __name__ == "__main__":

@@ -17,18 +17,18 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 from scipy.spatial import KDTree
 
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
-from dia_pipeline.algorithm.features import working_size
+from dia_pipeline.algorithm.features import Size
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import Settings, resolve
+
+from .records import Record, report
 
 SIZES = ((448, 448), (1000, 1400), (4000, 6000))
 PIECES = 400
@@ -38,9 +38,10 @@ PIECES = 400
 def main(
     runs: Annotated[int, typer.Option(help="Runs of each step.")] = 3,
     largest: Annotated[int, typer.Option(help="No larger images (megapixels).")] = 24,
+    record: Record = None,
 ) -> None:
-    """Print seconds and peak memory of every step by size and composition."""
-    table = Table("size", "composition", "field, s", "rebuild, s", "colours, s", "peak, GB")
+    """Show seconds and peak memory of every step by size and composition."""
+    rows = []
     for size in SIZES:
         if size[0] * size[1] > largest * 1e6:
             continue
@@ -48,12 +49,12 @@ def main(
         reference = night(own)
         for composition in ("voted", "seamless"):
             settings = resolve({"composition": composition})
-            nnf = pieces(working_size(size, settings.ratio, settings.max_side))
+            nnf = pieces(Size.of(size, settings).working)
             seconds = measure(own, reference, nnf, settings, runs)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-            cells = (f"{value:.2f}" for value in (*seconds, peak))
-            table.add_row(f"{size[1]} x {size[0]}", composition, *cells)
-    Console(width=100).print(table)
+            row = {"size": f"{size[1]} x {size[0]}", "composition": composition, **seconds}
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            rows.append({**row, "peak_gb": peak * 1024 / 1e9})
+    report(rows, record, runs)
 
 
 def pieces(shape: tuple[int, int]) -> torch.Tensor:
@@ -68,12 +69,13 @@ def pieces(shape: tuple[int, int]) -> torch.Tensor:
 
 def measure(
     own: np.ndarray, reference: np.ndarray, nnf: torch.Tensor, settings: Settings, runs: int
-) -> tuple[float, float, float]:
+) -> dict[str, float]:
     """The median seconds of carrying the field, of the image, and of taking its colours alone."""
-    shape = reference.shape[:2]
-    field, places = timed(lambda: full_field(nnf, 1, own, shape, settings), runs)
-    built, image = timed(lambda: rebuild(own, reference, places, settings), runs)
-    return field, built, timed(lambda: take(own, image, "colours"), runs)[0]
+    size = Size.of(own.shape, settings)
+    field, places = timed(lambda: full_field(nnf, 1, own, size, size, settings), runs)
+    built, image = timed(lambda: rebuild(own, reference, places, size, size, settings), runs)
+    colours, _ = timed(lambda: take(own, image, "colours"), runs)
+    return {"field_s": field, "rebuild_s": built, "colours_s": colours}
 
 
 def timed(step: Callable, runs: int) -> tuple[float, object]:

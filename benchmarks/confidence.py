@@ -7,13 +7,12 @@ too; and with every other photograph in a style, which shows something else.
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from dia_pipeline.algorithm.confidence import confidence, verdict
 from dia_pipeline.algorithm.network import Network, pick_device
@@ -22,6 +21,8 @@ from dia_pipeline.pixels import shrunk
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.scenes import another_instance, in_style
 from dia_pipeline.samples.synthetic import STYLES, SUBJECTS
+
+from .records import Record, report
 
 PEOPLE = {"astronaut", "hopper"}
 """These two show the same kind of thing, and are no pair of others."""
@@ -33,8 +34,9 @@ def main(
     side: Annotated[int, typer.Option(help="Longest side in pixels.")] = 300,
     backbone: str = "auto",
     device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print how many pairs of each kind have each verdict."""
+    """Show how many pairs of each kind have each verdict."""
     network = Network(find_weights(backbone), pick_device(device), "float32")
     images = {name: shrunk(photograph(name), side) for name in SUBJECTS}
     random = np.random.default_rng(0)
@@ -52,18 +54,20 @@ def main(
             style = STYLES[number % len(STYLES)]
             b_prime = in_style(style, images[b], 0)
             found["something else"].append(confidence(images[a], b_prime, network))
-    Console(width=100).print(tabulate(found))
+    report([figures(*each) for each in found.items()], record)
 
 
-def tabulate(found: dict[str, list[float]]) -> Table:
-    """How many confidences of each kind have each verdict, and their range."""
-    table = Table("B' shows", "pairs", *VERDICTS, "median", "from", "to")
-    for kind, values in found.items():
-        verdicts = [verdict(value) for value in values]
-        counts = [str(verdicts.count(each)) for each in VERDICTS]
-        ranges = [f"{each(values):.2f}" for each in (np.median, min, max)]
-        table.add_row(kind, str(len(values)), *counts, *ranges)
-    return table
+def figures(kind: str, values: list[float]) -> dict[str, Any]:
+    """One row: how many confidences of a kind have each verdict, and their range."""
+    verdicts = [verdict(value) for value in values]
+    return {
+        "b_prime_shows": kind,
+        "pairs": len(values),
+        **{each: verdicts.count(each) for each in VERDICTS},
+        "median_confidence": float(np.median(values)),
+        "lowest_confidence": min(values),
+        "highest_confidence": max(values),
+    }
 
 
 if __name__ == "__main__":

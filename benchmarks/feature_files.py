@@ -9,23 +9,22 @@ seed of the random search, with float32, is the measure of what a difference mea
 from __future__ import annotations
 
 import csv
-import os
+from contextlib import chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
 import h5py
 import numpy as np
 import typer
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import demo_pairs
 from dia_pipeline.stages.batches import made_by, planned_graph, run_batch
 from dia_pipeline.stages.jobs import find_backbone
+
+from .records import Record, report
 
 RUNS = {
     "float32": {"feature_dtype": "float32"},
@@ -35,13 +34,10 @@ RUNS = {
 MEGABYTE = 1e6
 
 
-def main(quality: Annotated[str, typer.Option()] = "standard", backbone: str = "vgg16") -> None:
-    """Print a table of sizes and differences."""
-    table = Table("pair", "features", "features MB", "levels MB", "results MB")
-    for column in ("difference of A'", "energy", "same place", "within 2 px"):
-        table.add_column(column)
-    with TemporaryDirectory() as folder:
-        os.chdir(folder)
+def main(quality: str = "standard", backbone: str = "vgg16", record: Record = None) -> None:
+    """Show sizes and differences."""
+    rows = []
+    with TemporaryDirectory() as folder, chdir(folder):
         pairs = read_pairs(demo_pairs(Path("demo")))
         plans = []
         for name, own in RUNS.items():
@@ -51,8 +47,9 @@ def main(quality: Annotated[str, typer.Option()] = "standard", backbone: str = "
             work(plans[-1])
         for pair in pairs:
             for plan, name in zip(plans, RUNS, strict=True):
-                table.add_row(pair.name, name, *sizes(plan, pair), *differences(name, pair))
-    Console(width=140).print(table)
+                row = {"pair": pair.name, "features": name}
+                rows.append({**row, **sizes(plan, pair), **differences(name, pair)})
+    report(rows, record)
 
 
 def read_pairs(table: Path) -> tuple[Pair, ...]:
@@ -76,7 +73,7 @@ def work(plan: Plan) -> None:
         assert not run_batch(plan, stage, "hierarchical", "0001").failed
 
 
-def sizes(plan: Plan, pair: Pair) -> list[str]:
+def sizes(plan: Plan, pair: Pair) -> dict[str, float]:
     """Megabytes of both feature files, of the level files and of the rest."""
     features = [
         each.path for each in made_by("features", planned_graph(plan, "hierarchical", pair))
@@ -84,13 +81,13 @@ def sizes(plan: Plan, pair: Pair) -> list[str]:
     folder = plan.folder("hierarchical", pair)
     levels = list(folder.glob("level*.h5"))
     results = [path for path in folder.iterdir() if path not in levels]
-    return [
-        f"{sum(path.stat().st_size for path in paths) / MEGABYTE:.1f}"
-        for paths in (features, levels, results)
-    ]
+    kinds = {"features_mb": features, "levels_mb": levels, "results_mb": results}
+    return {
+        kind: sum(path.stat().st_size for path in paths) / MEGABYTE for kind, paths in kinds.items()
+    }
 
 
-def differences(run: str, pair: Pair) -> list[str]:
+def differences(run: str, pair: Pair) -> dict[str, float]:
     """How far the results are from those with float32."""
     images, fields, energies = [], [], []
     for name in ("float32", run):
@@ -100,12 +97,12 @@ def differences(run: str, pair: Pair) -> list[str]:
             fields.append(file["level1/nnf_ab"][:])
             energies.append(file["level1/energy_ab"][:].mean())
     distance = np.abs(fields[1] - fields[0]).max(-1)
-    return [
-        f"{np.abs(images[1] - images[0]).mean():.2f}",
-        f"{energies[1]:.5f}",
-        f"{(distance == 0).mean():.1%}",
-        f"{(distance <= 2).mean():.1%}",
-    ]
+    return {
+        "a_prime_differs_grey": float(np.abs(images[1] - images[0]).mean()),
+        "energy": float(energies[1]),
+        "same_place_share": float((distance == 0).mean()),
+        "within_2_px_share": float((distance <= 2).mean()),
+    }
 
 
 if __name__ == "__main__":

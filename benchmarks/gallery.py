@@ -19,8 +19,6 @@ from typing import Annotated
 
 import typer
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.gallery.gallery import make_gallery
 from dia_pipeline.runs.config import Config, Pair
@@ -32,18 +30,20 @@ from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.state import write_state
 
+from .records import Record, report
+
 DRAFT = {"quality": "draft", "ratio": 0.5}
 
 
-def main(pairs: Annotated[int, typer.Option(help="Number of pairs.")] = 2000) -> None:
-    """Print a table of seconds; of making, also those of all processors together."""
-    table = Table("pairs", "made", "made again", "opened", "searched", "sorted")
+def main(
+    pairs: Annotated[int, typer.Option(help="Number of pairs.")] = 2000, record: Record = None
+) -> None:
+    """Show seconds; of making, also those of all processors together."""
     with TemporaryDirectory() as folder, chdir(folder):
         plan = prepare(pairs)
-        made = [making(plan), making(plan)]
-        used = [f"{seconds:.2f}" for seconds in using(plan)]
-    table.add_row(str(pairs), *made, *used)
-    Console().print(table)
+        made = {**making(plan, "made"), **making(plan, "made_again")}
+        used = using(plan)
+    report([{"pairs": pairs, **made, **used}], record)
 
 
 def prepare(count: int) -> Plan:
@@ -74,16 +74,16 @@ def of_its_own(provenance: dict, name: str) -> dict:
     return {**provenance, "inputs": inputs, "outputs": outputs}
 
 
-def making(plan: Plan) -> str:
-    """The time that making the gallery takes."""
+def making(plan: Plan, name: str) -> dict[str, float]:
+    """The seconds that making the gallery takes, and those of all processors together."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     make_gallery(plan)
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return f"{seconds:.1f} ({busy:.1f})"
+    return {f"{name}_s": seconds, f"{name}_cpu_s": busy}
 
 
-def using(plan: Plan) -> list[float]:
+def using(plan: Plan) -> dict[str, float]:
     """The seconds until the first page is drawn, and again after a search and after sorting."""
     from playwright.sync_api import sync_playwright
 
@@ -99,11 +99,11 @@ def using(plan: Plan) -> list[float]:
             return time.perf_counter() - start
 
         search, sort = page.get_by_label("Search"), page.get_by_label("Sort")
-        return [
-            timed(lambda: page.goto(plan.gallery.absolute().as_uri())),
-            timed(lambda: search.fill("0017")),
-            timed(lambda: (search.fill(""), sort.select_option("name"))),
-        ]
+        return {
+            "opened_s": timed(lambda: page.goto(plan.gallery.absolute().as_uri())),
+            "searched_s": timed(lambda: search.fill("0017")),
+            "sorted_s": timed(lambda: (search.fill(""), sort.select_option("name"))),
+        }
 
 
 if __name__ == "__main__":

@@ -2,36 +2,27 @@
 
 TABLE is a table of pairs as config/pairs.tsv is, best with published or true A' and B in its
 columns `a_prime` and `b`. Every pair is processed with every variant below and measured; the same
-command takes up a run that was ended. The folder of results holds what an ablation leaves, and
-images.json: the means of every variant, with the machine, the versions and the commit.
+command takes up a run that was ended. The folder of results holds what an ablation leaves.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.evaluation.tables import IMAGES
-from dia_pipeline.io.files import replace_file
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import summarise
 from dia_pipeline.stages.benchmarks import run_benchmark
 from dia_pipeline.stages.comparing import compare_variants
 from dia_pipeline.stages.measuring import read_measures
-from dia_pipeline.store.provenance import versions
 
-from . import __main__ as benchmarks
-
-ROOT = Path(__file__).parents[1]
+from .records import Record, report
 
 VARIANTS = {
     "transfer": {},
@@ -53,8 +44,9 @@ def main(
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("results/images"),
     variant: Annotated[list[str] | None, typer.Option(help="Of the variants, only these.")] = None,
     quality: str = "standard",
+    record: Record = None,
 ) -> None:
-    """Print the mean of every measure of images for every variant, and file them as JSON."""
+    """Show the mean of every measure of images for every variant."""
     config = {
         "pairs": str(table),
         "results": str(output),
@@ -67,40 +59,21 @@ def main(
     run_benchmark(plan)
     outcome = summarise(plan, "measure")
     compare_variants(plan, outcome.made)
-    means = {name: mean_measures(plan, name, outcome.made[name]) for name in plan.variants}
-    record = {"machine": benchmarks.describe("auto"), "commit": commit(), "versions": versions()}
-    with replace_file(output / "images.json") as temporary:
-        temporary.write_text(json.dumps({**record, "means": means}, indent=2) + "\n")
-    Console(width=140).print(drawn(means))
+    report([means(plan, name, outcome.made[name]) for name in plan.variants], record)
     if any(outcome.failed.values()):
         typer.echo("The means leave out the pairs that failed; the same command tries these again.")
         raise typer.Exit(1)
 
 
-def mean_measures(plan: Plan, variant: str, measured: Collection[str]) -> dict[str, float]:
-    """The means of the measures of images over the pairs that were measured, and their number."""
+def means(plan: Plan, variant: str, measured: Collection[str]) -> dict[str, Any]:
+    """One row: how many pairs were measured, and their means of the measures of images."""
     pairs = [pair for pair in plan.config.pairs if pair.name in measured]
     found = [read_measures(plan.measures(variant, pair)) for pair in pairs]
     names = [column.measure for column in IMAGES]
     known = {name: [each[name] for each in found if name in each] for name in names}
-    means = {name: float(np.mean(values)) for name, values in known.items() if values}
-    return {"pairs": len(pairs), **means}
-
-
-def drawn(means: dict[str, dict[str, float]]) -> Table:
-    """The means as a table with a row for every variant."""
-    columns = [each for each in IMAGES if any(each.measure in row for row in means.values())]
-    table = Table("variant", "pairs", *(column.heading for column in columns))
-    for name, row in means.items():
-        values = (f"{row.get(c.measure, np.nan):.{c.digits}f}" for c in columns)
-        table.add_row(name, str(row["pairs"]), *values)
-    return table
-
-
-def commit() -> str:
-    """The commit of the checkout, empty where there is none."""
-    command = ["git", "-C", str(ROOT), "rev-parse", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    means = {name: float(np.mean(values)) if values else None for name, values in known.items()}
+    changed = ", ".join(f"{name}: {value}" for name, value in VARIANTS[variant].items())
+    return {"variant": variant, "changed": changed or "nothing", "pairs": len(pairs), **means}
 
 
 if __name__ == "__main__":

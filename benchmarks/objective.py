@@ -10,13 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.algorithm import coarse_to_fine as levels
 from dia_pipeline.algorithm import deconvolution
@@ -27,6 +25,7 @@ from dia_pipeline.io.weights import find_weights
 from dia_pipeline.settings import resolve
 
 from .pair import portraits
+from .records import Record, report
 
 WINDOW, GAIN = 5, 0.02
 """The early stop that is tried: when so many iterations gain less than this share."""
@@ -48,8 +47,9 @@ def main(
     iterations: Annotated[int, typer.Option(help="Most of each deconvolution.")] = 100,
     output: Annotated[Path, typer.Option(help="The plot.")] = Path("objective.png"),
     device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print a table and draw the plot."""
+    """Show the figures and draw the plot."""
     variants = {
         "torch.optim.LBFGS, float32": Variant("float32", 4, torch_minimise),
         "float32": Variant("float32", 4, minimise),
@@ -65,7 +65,8 @@ def main(
         for name, variant in variants.items()
     }
     stopped = [early(trace) for trace in traces["bfloat16, history 4"]]
-    Console(width=120).print(tabulate({**traces, "bfloat16, history 4, early stop": stopped}))
+    shown = {**traces, "bfloat16, history 4, early stop": stopped}
+    report([figures(*each) for each in shown.items()], record)
     draw(traces, [level for level, *_ in problems], output)
 
 
@@ -135,19 +136,22 @@ def early(trace: Trace) -> Trace:
     return trace[: WINDOW + 1 + slow.argmax()] if slow.any() else trace
 
 
-def tabulate(traces: dict[str, list[Trace]]) -> Table:
-    """Seconds in all, and the objective left on the average over levels."""
-    table = Table("variant", "evaluations", "seconds")
-    shares = (0.25, 0.5, 1)
-    for share in shares:
-        table.add_column(f"left at {share:.0%} of them")
-    for name, levels_ in traces.items():
-        ends = [[trace[:, 0].searchsorted(s * trace[-1, 0]) for trace in levels_] for s in shares]
-        left = (np.mean([t[i, 1] for t, i in zip(levels_, end, strict=True)]) for end in ends)
-        seconds = sum(trace[-1, 0] for trace in levels_)
-        count = sum(map(len, levels_))
-        table.add_row(name, str(count), f"{seconds:.1f}", *(f"{share:.1%}" for share in left))
-    return table
+def figures(name: str, traces: list[Trace]) -> dict[str, Any]:
+    """One row: seconds in all, and the objective left on the average over levels."""
+    return {
+        "variant": name,
+        "evaluations": sum(map(len, traces)),
+        "total_s": sum(trace[-1, 0] for trace in traces),
+        "left_at_a_quarter_share": left(traces, 0.25),
+        "left_at_half_share": left(traces, 0.5),
+        "left_share": left(traces, 1),
+    }
+
+
+def left(traces: list[Trace], share: float) -> float:
+    """The mean objective after a share of the time."""
+    ends = (trace[:, 0].searchsorted(share * trace[-1, 0]) for trace in traces)
+    return float(np.mean([trace[end, 1] for trace, end in zip(traces, ends, strict=True)]))
 
 
 def draw(traces: dict[str, list[Trace]], numbers: list[int], output: Path) -> None:

@@ -22,8 +22,8 @@ import numpy as np
 import typer
 import yaml
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
+
+from .records import Record, report
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.append(str(REPOSITORY / "tests" / "slurm"))
@@ -35,13 +35,14 @@ THREADS = 2
 
 def main(
     pairs: Annotated[int, typer.Option(help="Pairs of the larger job.")] = 64,
+    record: Record = None,
     bare: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Print a table of the seconds per pair, for jobs of one pair and of many."""
+    """Show the seconds per pair, for jobs of one pair and of many."""
     if bare:
         run_bare()
         return
-    table = Table("pairs per job", "checkpoint", "bare, s/pair", "job, s/pair", "added, s/pair")
+    rows = []
     for count in (1, pairs):
         with TemporaryDirectory() as folder:
             checkout = Path(folder)
@@ -49,9 +50,9 @@ def main(
             alone = time_bare(checkout) / count
             for checkpoint in ("level", "pair"):
                 job = time_job(checkout, count, checkpoint) / count
-                numbers = (alone, job, job - alone)
-                table.add_row(str(count), checkpoint, *(f"{number:.2f}" for number in numbers))
-    Console().print(table)
+                row = {"pairs_per_job": count, "checkpoint": checkpoint}
+                rows.append({**row, "bare_s": alone, "job_s": job, "added_s": job - alone})
+    report(rows, record, packages=["snakemake"])
 
 
 def prepare(folder: Path, pairs: int) -> None:

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from .records import Record, report
 
 SIZE = (448, 448)
 STAGES = ("start", "features", "match", "reconstruct", "aggregate")
@@ -34,54 +35,53 @@ def main(
     precision: Annotated[list[str], typer.Option()] = ("float32", "auto"),
     size: Annotated[tuple[int, int], typer.Option(help="Height and width of the images.")] = SIZE,
     device: str = "auto",
+    record: Record = None,
     worker: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
-    """Print a table of wall time per stage and peak memory; the first precision is the baseline."""
+    """Show wall time per stage and peak memory; the first precision is the baseline."""
     if worker:
         print(json.dumps(measure(**json.loads(worker))))
         return
-    table = Table("ratio", "quality", "precision", "total s", "vs. baseline", *STAGES, "pair s")
-    for column in ("peak MB", "TFLOP", "GB", "floor s", "pair / floor", "reconstruct / floor"):
-        table.add_column(column)
-    for column in ("convolutions", "objective left", "energy"):
-        table.add_column(column)
-    for one_ratio in ratio:
-        for one_quality in quality:
-            baseline = None
-            for one_precision in precision:
-                job = {"ratio": one_ratio, "quality": one_quality, "precision": one_precision}
-                job.update(size=size, device=device)
-                results = [spawn(job) for _ in range(runs)]
-                counted = spawn({**job, "count": True})
-                total = median(result["total"] for result in results)
-                baseline = baseline or total
-                table.add_row(*row(job, results, counted, total, baseline))
-    Console(width=240).print(table)
+    rows = []
+    for one_ratio, one_quality in product(ratio, quality):
+        baseline = None
+        for one_precision in precision:
+            job = {"ratio": one_ratio, "quality": one_quality, "precision": one_precision}
+            job.update(size=size, device=device)
+            results = [spawn(job) for _ in range(runs)]
+            counted = spawn({**job, "count": True})
+            total = median(result["total"] for result in results)
+            baseline = baseline or total
+            rows.append(figures(job, results, counted, total, total / baseline))
+    report(rows, record, runs)
 
 
-def row(job: dict, results: list[dict], counted: dict, total: float, baseline: float) -> list[str]:
-    """One line of the table."""
+def figures(
+    job: dict, results: list[dict], counted: dict, total: float, per_baseline: float
+) -> dict[str, Any]:
+    """One row."""
     stages = {s: median(result["stages"].get(s, 0) for result in results) for s in STAGES}
     pair = sum(stages.values()) - stages["start"]
     floor = max(counted["flop"] / counted["rate"], counted["bytes"] / counted["copy_rate"])
-    return [
-        f"{job['ratio']}",
-        job["quality"],
-        counted["precision"],
-        f"{total:.1f}",
-        f"{total / baseline:.2f}",
-        *(f"{stages[s]:.2f}" for s in STAGES),
-        f"{pair:.2f}",
-        f"{median(result['peak'] for result in results):.0f}",
-        f"{counted['flop'] / 1e12:.2f}",
-        f"{counted['bytes'] / 1e9:.1f}",
-        f"{floor:.2f}",
-        f"{pair / floor:.1f}",
-        f"{stages['reconstruct'] / floor:.1f}" if counted["left"] else "",
-        f"{counted['convolutions']:.0%}",
-        f"{counted['left']:.0%}" if counted["left"] else "",
-        f"{counted['energy']:.4f}",
-    ]
+    return {
+        "size": "{} x {}".format(*job["size"]),
+        "ratio": job["ratio"],
+        "quality": job["quality"],
+        "precision": counted["precision"],
+        "total_s": total,
+        "total_per_baseline": per_baseline,
+        **{f"{stage}_s": stages[stage] for stage in STAGES},
+        "pair_s": pair,
+        "peak_mb": median(result["peak"] for result in results),
+        "operations_tflop": counted["flop"] / 1e12,
+        "traffic_gb": counted["bytes"] / 1e9,
+        "floor_s": floor,
+        "pair_per_floor": pair / floor,
+        "reconstruct_per_floor": stages["reconstruct"] / floor if counted["left"] else None,
+        "convolutions_share": counted["convolutions"],
+        "left_share": counted["left"],
+        "energy": counted["energy"],
+    }
 
 
 def spawn(job: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from itertools import product
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.algorithm.references import Reference, combine
@@ -23,16 +21,23 @@ from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
 
+from .records import Record, report
+
 TURNS = {"turned by 180": lambda part: np.rot90(part, 2), "mirrored": mirror}
+
+WAYS = ("best_pose_accuracy", "rest_accuracy", "both_accuracy")
 
 
 def main(
-    photographs: str = "chelsea,coffee,motorcycle", side: int = 300, device: str = "auto"
+    photographs: str = "chelsea,coffee,motorcycle",
+    side: int = 300,
+    device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print the accuracy of each pair."""
+    """Show the accuracy of each pair."""
     network = Network(find_weights(), pick_device(device))
     settings = resolve({"quality": "draft", "task": "correspondence", "pose": "several"})
-    table = Table("pair", "best pose", "pose of the rest", "both")
+    rows = []
     for name, turn in product(photographs.split(","), TURNS):
         a, b_prime, truth = posed(name, turn, side)
         references, fields = [], []
@@ -41,8 +46,9 @@ def main(
             references.append(Reference(b_prime, b_prime, levels, pose))
             fields.append(full_nnf(a, b_prime, 1, levels[1], settings, pose))
         fields.append(combine(a, a, references, settings)[2])
-        table.add_row(f"{name}, {turn}", *(accuracies(field, truth) for field in fields))
-    Console(width=100).print(table)
+        found = [accuracies(field, truth) for field in fields]
+        rows.append({"pair": f"{name}, {turn}", **dict(zip(WAYS, found, strict=True))})
+    report(rows, record)
 
 
 def posed(name: str, turn: str, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,10 +65,10 @@ def posed(name: str, turn: str, side: int) -> tuple[np.ndarray, np.ndarray, np.n
     return a, b_prime, truth
 
 
-def accuracies(field: np.ndarray, truth: np.ndarray) -> str:
+def accuracies(field: np.ndarray, truth: np.ndarray) -> list[float]:
     """The shares of pixels within each threshold, the longest side being 100."""
     missed = np.linalg.norm(field - truth, axis=-1) / max(truth.shape[:2]) * 100
-    return " / ".join(f"{(missed <= threshold).mean():.2f}" for threshold in THRESHOLDS)
+    return [float((missed <= threshold).mean()) for threshold in THRESHOLDS]
 
 
 if __name__ == "__main__":

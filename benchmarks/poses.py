@@ -10,13 +10,12 @@ import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy, pose_of
@@ -27,10 +26,20 @@ from dia_pipeline.io.weights import find_weights
 from dia_pipeline.samples.synthetic import POSES, STYLES, make_benchmark, split_name
 from dia_pipeline.settings import resolve
 
-UNTOUCHED = ["smooth", "shift"]
-"""Views in the pose of A, which must stay as they are."""
+from .records import Record, report
+
+UNTOUCHED = {"smooth": "bent, not posed", "shift": "shifted, not posed"}
+"""Views in the pose of A, which must stay as they are, in words."""
 
 WAYS = ("given", "auto")
+
+
+class Found(NamedTuple):
+    """Of a pair: accuracies (ways, thresholds), whether a pose was undone, the seconds it took."""
+
+    accuracies: list[list[float]]
+    undone: bool
+    seconds: float
 
 
 def main(
@@ -41,8 +50,9 @@ def main(
     task: str = "correspondence",
     side: int = 300,
     device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print the accuracy by view."""
+    """Show the accuracy by view."""
     network = Network(find_weights(), pick_device(device))
     views = [*POSES, *UNTOUCHED]
     names = [
@@ -50,42 +60,46 @@ def main(
         for row, photograph in enumerate(photographs.split(","))
         for column, view in enumerate(views)
     ]
-    accuracies: dict[str, list] = {view: [] for view in views}
-    seconds = []
-    used: dict[str, int] = dict.fromkeys(views, 0)
+    found: dict[str, list[Found]] = {view: [] for view in views}
     with TemporaryDirectory() as folder:
         options = {"pairs": tuple(names), "side": side, "seed": 0}
         for row in track(make_benchmark(options, Path(folder)), console=Console(stderr=True)):
             view = split_name(row["name"])[1]
             a, b_prime, truth = read_image(row["a"]), read_image(row["b_prime"]), read_truth(row)
-            found = []
+            accuracies = []
             begin = time.perf_counter()
             pose_of(a, b_prime, network, resolve({}))
-            seconds.append(time.perf_counter() - begin)
+            seconds = time.perf_counter() - begin
             for pose in WAYS:
                 settings = resolve({"quality": quality, "task": task, "pose": pose})
                 result = analogy(a, b_prime, network, settings)
                 measured = measure_pair(a, b_prime, result.a_prime, result.nnf_ab, truth=truth)
-                found.append([measured[f"accuracy_{threshold}"] for threshold in THRESHOLDS])
-            used[view] += str(result.pose).startswith("B' drawn")
-            accuracies[view].append(found)
-    Console(width=100).print(tabulate(accuracies, used))
-    print(f"Pose and confidence take {median(seconds):.1f} s a pair (median).")
+                accuracies.append([measured[f"accuracy_{each}"] for each in THRESHOLDS])
+            undone = str(result.pose).startswith("B' drawn")
+            found[view].append(Found(accuracies, undone, seconds))
+    posed = [each for view in POSES for each in found[view]]
+    rows = {**found, "mean of poses": posed}
+    report([figures(*each) for each in rows.items()], record)
 
 
-def tabulate(accuracies: dict[str, list], used: dict[str, int]) -> Table:
-    """Mean accuracies (pairs, ways, thresholds) by view, and over all but UNTOUCHED."""
-    table = Table("view", *WAYS, "poses undone")
-    for view, values in accuracies.items():
-        table.add_row(view, *map(_text, np.mean(values, axis=0)), f"{used[view]} of {len(values)}")
-    posed = [each for view in POSES for each in accuracies[view]]
-    count = sum(used[view] for view in POSES)
-    table.add_row("mean of poses", *map(_text, np.mean(posed, axis=0)), f"{count} of {len(posed)}")
-    return table
+def figures(view: str, found: list[Found]) -> dict[str, Any]:
+    """One row: means over pairs, and the median seconds of finding pose and confidence."""
+    means = np.mean([each.accuracies for each in found], axis=0).tolist()
+    return {
+        "view": described(view),
+        **{f"{way}_accuracy": mean for way, mean in zip(WAYS, means, strict=True)},
+        "pairs": len(found),
+        "undone": sum(each.undone for each in found),
+        "pose_s": median(each.seconds for each in found),
+    }
 
 
-def _text(accuracies: np.ndarray) -> str:
-    return " / ".join(f"{accuracy:.2f}" for accuracy in accuracies)
+def described(view: str) -> str:
+    """A view in words."""
+    words = {"turn": "turned by {}", "scale": "scaled by {}", "mirrored": "mirrored"}
+    pose = POSES.get(view, {})
+    parts = [words.get(part, "in perspective").format(value) for part, value in pose.items()]
+    return ", ".join(parts) or UNTOUCHED.get(view, view)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.scale`: a dry run before anything is made, the same when everything is made
 and recorded, each with its peak memory. In between every job is run, with a stand-in for `dia`
-that writes receipts and nothing else.
+that writes empty receipts and nothing else.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from dia_pipeline.store.state import write_state
+
+from .records import Record, report
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -36,7 +38,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 test $stage = summary && output=results/summary.json
-echo {} > ${output:-results/receipts/$stage/$variant/$batch.json}
+cp bin/empty.json ${output:-results/receipts/$stage/$variant/$batch.json}
 """
 
 
@@ -45,25 +47,38 @@ def main(
         "10000:64",
         "1000:1",
     ),
+    record: Record = None,
 ) -> None:
-    """Print a table of the time and the peak memory of a dry run, before and afterwards."""
-    table = Table("pairs", "per job", "jobs", "dry run", "up-to-date check", "all stand-in jobs")
+    """Show the time and the peak memory of a dry run, before and afterwards."""
+    rows = []
     for size in sizes:
         pairs, per_job = map(int, size.split(":"))
         with TemporaryDirectory() as folder:
-            table.add_row(str(pairs), str(per_job), *measure(Path(folder), pairs, per_job))
-    Console().print(table)
+            rows.append(measure(Path(folder), pairs, per_job))
+    report(rows, record, packages=["snakemake"])
 
 
-def measure(folder: Path, pairs: int, per_job: int) -> list[str]:
-    """The rest of a line of the table."""
+def measure(folder: Path, pairs: int, per_job: int) -> dict[str, float]:
+    """One row."""
     prepare(folder, pairs, per_job)
     before, dry_run = snakemake(folder, "--dry-run", "--quiet", "rules")
     _, everything = snakemake(folder, "--cores", "16", "--quiet", "all")
     after, check = snakemake(folder, "--dry-run")
     assert "Nothing to be done" in after, after
     assert "missing provenance" not in after, after
-    return [re.search(r"^total +(\d+)", before, re.M)[1], dry_run, check, everything]
+    return {
+        "pairs": pairs,
+        "pairs_per_job": per_job,
+        "jobs": int(re.search(r"^total +(\d+)", before, re.M)[1]),
+        **named("dry_run", dry_run),
+        **named("check", check),
+        **named("stand_in_jobs", everything),
+    }
+
+
+def named(name: str, used: tuple[float, float]) -> dict[str, float]:
+    """Seconds and peak megabytes as columns."""
+    return {f"{name}_s": used[0], f"{name}_mb": used[1]}
 
 
 def prepare(folder: Path, pairs: int, per_job: int) -> None:
@@ -82,14 +97,15 @@ def prepare(folder: Path, pairs: int, per_job: int) -> None:
     (folder / "config/config.yaml").write_text(
         f"pairs: config/pairs.tsv\npairs_per_job: {per_job}\n"
     )
+    write_state(folder / "bin/empty.json", {})
     (folder / "bin/dia").write_text(STAND_IN)
     (folder / "bin/dia").chmod(0o755)
     # Rules call the `dia` that lies beside the Python that runs Snakemake.
     (folder / "bin/python").symlink_to(sys.executable)
 
 
-def snakemake(folder: Path, *options: str) -> tuple[str, str]:
-    """What a run prints, and its time and peak memory."""
+def snakemake(folder: Path, *options: str) -> tuple[str, tuple[float, float]]:
+    """What a run prints, and its seconds and peak megabytes."""
     packages = {"PYTHONPATH": f"{sysconfig.get_path('purelib')}{os.pathsep}{REPOSITORY}"}
     begin = time.perf_counter()
     with subprocess.Popen(
@@ -104,7 +120,7 @@ def snakemake(folder: Path, *options: str) -> tuple[str, str]:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, output
-    return output, f"{time.perf_counter() - begin:.1f} s, {usage.ru_maxrss / 1024:.0f} MB"
+    return output, (time.perf_counter() - begin, usage.ru_maxrss * 1024 / 1e6)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline import analogy as algorithm
 from dia_pipeline.algorithm.network import Network, pick_device
@@ -25,11 +23,16 @@ from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
 
 from .pair import Clock
+from .records import Record, report
 
 HEIGHT, WIDTH = 160, 176
 GRID = np.stack(np.mgrid[:HEIGHT, :WIDTH], axis=-1).astype(float)
 PHOTOGRAPHS = ("chelsea", "astronaut", "coffee", "motorcycle")
 DISTANCES = (1, 2, 5)
+COLUMNS = (
+    *(f"within_{distance}_px_share" for distance in DISTANCES),
+    *("L5_energy", "L1_energy", "matching_s"),
+)
 
 
 def main(
@@ -37,21 +40,21 @@ def main(
     task: str = "correspondence",
     quality: str = "draft",
     device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print accuracy, energies and time of each search."""
-    table = Table("search", "pair", *(f"within {d} px" for d in DISTANCES))
-    for column in ("energy L5", "energy L1", "matching, s"):
-        table.add_column(column)
+    """Show accuracy, energies and time of each search."""
     options = {"task": task, "quality": quality}
     settings = {name: resolve({**options, "search": name}) for name in search}
     backbone = find_weights(next(iter(settings.values())).backbone)
     network = Network(backbone, pick_device(device), "auto")
     measure(*known_pairs()["shift"][0], network, settings[search[0]])  # compiles the kernels
+    rows = []
     for kind, pairs in known_pairs().items():
         for name in search:
             figures = [measure(*pair, network, settings[name]) for pair in pairs]
-            table.add_row(name, kind, *cells(np.mean(figures, axis=0)))
-    Console(width=120).print(table)
+            means = np.mean(figures, axis=0).tolist()
+            rows.append({"pair": kind, "search": name, **dict(zip(COLUMNS, means, strict=True))})
+    report(rows, record)
 
 
 def known_pairs() -> dict[str, list[tuple]]:
@@ -85,12 +88,6 @@ def measure(a, b_prime, truth, network, settings) -> list[float]:
     distance = np.linalg.norm(result.nnf_ba - truth, axis=-1)[inside]
     energies = (result.levels[level].energy_ba.mean().item() for level in (5, 1))
     return [*((distance <= d).mean() for d in DISTANCES), *energies, clock.seconds["match"]]
-
-
-def cells(figures: np.ndarray) -> list[str]:
-    """The figures of a row as text."""
-    *shares, coarse, fine, seconds = figures
-    return [*(f"{share:.1%}" for share in shares), f"{coarse:.4f}", f"{fine:.4f}", f"{seconds:.2f}"]
 
 
 if __name__ == "__main__":

@@ -6,27 +6,44 @@ Counted are the files of all packages that are needed, as pip has noted them in 
 from __future__ import annotations
 
 from importlib.metadata import Distribution, distribution
+from typing import Any
 
+import typer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from rich import print
-from rich.table import Table
 
-EXTRAS = ("workflow", "slurm", "video", "formats", "demo")
-LARGEST = 5
+from .records import Record, report
+
+EXTRAS = {
+    "workflow": "Snakemake: many pairs, ablations",
+    "slurm": "its plugins for Slurm and for other engines",
+    "video": "time-lapses and videos",
+    "formats": "HEIC and OpenEXR",
+    "demo": "the photographs of dia demo and of the synthetic benchmark",
+}
+CORE = "dia run, dia sweep, dia evaluate, the Python interface"
+LARGEST = 4
 
 
-def main() -> None:
-    """Print packages and megabytes of the core, what each extra adds, and the largest packages."""
+def main(record: Record = None) -> None:
+    """Show the megabytes of the core, what each extra adds, and the largest packages."""
     core = needed("dia-pipeline")
-    table = Table("", "packages", "MB")
-    table.add_row("core", str(len(core)), f"{megabytes(core):.0f}")
-    for extra in EXTRAS:
-        more = needed("dia-pipeline", extra) - core
-        table.add_row(extra, str(len(more)), f"{megabytes(more):.0f}")
-    for name in sorted(core, key=lambda name: -megabytes({name}))[:LARGEST]:
-        table.add_row(f"of core: {name}", "1", f"{megabytes({name}):.0f}")
-    print(table)
+    rows = [figures("no extra", CORE, core)]
+    for extra, purpose in EXTRAS.items():
+        rows.append(figures(extra, purpose, needed("dia-pipeline", extra) - core))
+    largest = sorted(core, key=lambda name: -megabytes({name}))[:LARGEST]
+    rows += [figures(name, "in every installation", {name}) for name in largest]
+    report(rows, record)
+
+
+def figures(name: str, purpose: str, packages: set[str]) -> dict[str, Any]:
+    """One row."""
+    return {
+        "installed": name,
+        "for": purpose,
+        "packages": len(packages),
+        "size_mb": megabytes(packages),
+    }
 
 
 def needed(name: str, *extras: str) -> set[str]:
@@ -58,4 +75,4 @@ def _bytes(package: Distribution) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

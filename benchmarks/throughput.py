@@ -14,10 +14,9 @@ from statistics import median
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from .pair import portraits
+from .records import Record, report
 
 
 def main(
@@ -27,11 +26,11 @@ def main(
     ratio: float = 0.5,
     quality: str = "standard",
     device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print the throughput; the first number in flight is the baseline."""
+    """Show the throughput; the first number in flight is the baseline."""
     portraits()  # made once, before the processes look for them
-    table = Table("in flight", "threads each", "pairs/minute", "vs. baseline", "s/pair")
-    baseline = None
+    rows, baseline = [], None
     for count in flight:
         threads = max(1, len(os.sched_getaffinity(0)) // count)
         seconds = median(
@@ -39,9 +38,9 @@ def main(
         )
         rate = 60 * pairs * count / seconds
         baseline = baseline or rate
-        row = (f"{rate:.2f}", f"{rate / baseline:.2f}", f"{60 / rate:.2f}")
-        table.add_row(str(count), str(threads), *row)
-    Console().print(table)
+        row = {"in_flight": count, "threads_each": threads, "pairs_per_minute": rate}
+        rows.append({**row, "pairs_per_baseline": rate / baseline, "pair_s": 60 / rate})
+    report(rows, record, runs)
 
 
 def measure(count: int, threads: int, pairs: int, ratio: float, quality: str, device: str) -> float:

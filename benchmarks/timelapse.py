@@ -16,8 +16,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.io.images import read_image, write_image
 from dia_pipeline.pixels import shrunk
@@ -25,6 +23,8 @@ from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.samples.demo import day_to_night, graded
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.sequences import run_sequence
+
+from .records import Record, report
 
 COHERENCES = ("independent", "warm-start", "locked")
 
@@ -35,10 +35,11 @@ def main(
     side: Annotated[int, typer.Option(help="Longest side of the images.")] = 160,
     quality: str = "standard",
     device: str = "auto",
+    record: Record = None,
 ) -> None:
-    """Print a table of flicker and cost."""
+    """Show flicker and cost."""
     settings = resolve({"preset": "photo-to-photo", "quality": quality, "max_side": side})
-    table = Table("content", "coherence", "flicker", "relative", "s / frame", "relative")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (a, references) in sequences(pairs, frames).items():
             source = Path(folder, name)
@@ -49,16 +50,17 @@ def main(
             for coherence in COHERENCES:
                 flicker, seconds = measure(source, coherence, settings, device)
                 first = first or (flicker, seconds)
-                shares = flicker / first[0], seconds / first[1]
-                table.add_row(
-                    name,
-                    coherence,
-                    f"{flicker:.2f}",
-                    f"{shares[0]:.2f}",
-                    f"{seconds:.2f}",
-                    f"{shares[1]:.3f}",
+                rows.append(
+                    {
+                        "content": name,
+                        "coherence": coherence,
+                        "flicker_grey": flicker,
+                        "flicker_per_independent": flicker / first[0],
+                        "frame_cpu_s": seconds,
+                        "cost_per_independent": seconds / first[1],
+                    }
                 )
-    Console(width=120).print(table)
+    report(rows, record)
 
 
 def sequences(pairs: Path | None, frames: int) -> dict[str, tuple[np.ndarray, list[np.ndarray]]]:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PUBLISHED = (
     *("*.md", "docs/*.md", "docs/*.jpg", "docs/*.png", "docs/*.svg", "docs/*.ipynb"),
     *("config/*", "benchmarks/README.md", "*/profile.yaml", "tests/slurm/cluster.py"),
-    "workflow/envs/dia.yaml",
+    *("workflow/envs/dia.yaml", "benchmarks/records/*.json"),
     *("CITATION.cff", "LICENSE"),
 )
 """What the site holds: the pages, and what they lead to."""

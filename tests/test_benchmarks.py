@@ -22,13 +22,14 @@ ROOT = Path(__file__).parents[1]
 
 def run_images(folder: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "benchmarks.images", folder / "pairs.tsv"]
-    options = ["--output", folder / "out", "--variant", "transfer", "--quality", "draft"]
+    options = ["--output", folder / "out", "--record", folder / "images.json"]
+    options += ["--variant", "transfer", "--quality", "draft"]
     return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
 
 
 def means_and_pairs(folder: Path) -> tuple[dict, dict[str, float]]:
     """The means of the run, and the structure of every pair that was measured."""
-    means = json.loads((folder / "out" / "images.json").read_text())["means"]["transfer"]
+    (means,) = json.loads((folder / "images.json").read_text())["rows"]
     with (folder / "out" / "measures.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["measure"] == "structure"]
     return means, {row["pair"]: float(row["value"]) for row in rows}
