@@ -35,7 +35,7 @@ def differentiable(
     """
     chain = not network.entry.architecture and not network.pools_first(start, end)
     if network.device.type != "cpu" or network.precision == "float64" or not chain:
-        return partial(by_autograd, network, start, end, matrix)
+        return partial(by_autograd, network, start, end, matrix=matrix)
     ceil = network.entry.ceil_pooling
     layers = network.layers(start, end)
     if matrix is not None:
@@ -45,7 +45,7 @@ def differentiable(
 
 
 def by_autograd(
-    network: Network, start: int, end: int, matrix: torch.Tensor | None, point: torch.Tensor
+    network: Network, start: int, end: int, point: torch.Tensor, matrix: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, Back]:
     """The reference of a `Push`, for any network, device and dtype."""
     point = point.detach().requires_grad_()
