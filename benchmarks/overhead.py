@@ -86,7 +86,7 @@ def time_bare(folder: Path) -> float:
 def run_bare() -> None:
     """Process all pairs in the working directory in memory; write what `dia run` does."""
     from dia_pipeline.analogy import analogy
-    from dia_pipeline.io.images import read_image
+    from dia_pipeline.io.images import read_picture
     from dia_pipeline.settings import resolve
     from dia_pipeline.stages.jobs import Networks, find_backbone
     from dia_pipeline.store.folders import write_provenance
@@ -97,14 +97,14 @@ def run_bare() -> None:
     backbone, _ = find_backbone(settings.backbone)
     network = Networks().get(backbone, settings.precision)
     for a in sorted(Path("images").glob("a*.png")):
-        paths = str(a), str(a.with_name(a.name.replace("a", "b_prime", 1)))
-        images = read_image(paths[0]), read_image(paths[1])
-        result = analogy(*images, network, settings)
+        paths = a, a.with_name(a.name.replace("a", "b_prime", 1))
+        pictures = [read_picture(path) for path in paths]
+        result = analogy(*(picture.pixels for picture in pictures), network, settings)
         folder = Path("bare", a.stem)
         folder.mkdir(parents=True)
         (folder / "nnf.h5").touch()
         made_by = circumstances(backbone, network)
-        written = write_results(folder, paths, images, result, settings, made_by)
+        written = write_results(folder, *pictures, result, settings, made_by)
         write_provenance(folder, {}, written)
 
 
