@@ -112,6 +112,8 @@ def measure(
 ) -> dict[str, Any]:
     """One run; with `count` its operations and objectives too, which takes longer."""
     clock = Clock()
+    import dia_pipeline.cli.app  # noqa: F401, I001: processes are set up as those of dia
+
     import torch
 
     from dia_pipeline import analogy as algorithm
