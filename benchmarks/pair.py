@@ -112,10 +112,9 @@ def measure(
 ) -> dict[str, Any]:
     """One run; with `count` its operations and objectives too, which takes longer."""
     clock = Clock()
-    import dia_pipeline.cli.app  # noqa: F401, I001: processes are set up as those of dia
-
     import torch
 
+    import dia_pipeline.cli.app  # noqa: F401  (sets the process up as `dia` does)
     from dia_pipeline import analogy as algorithm
     from dia_pipeline.algorithm.network import Network, pick_device
     from dia_pipeline.io.weights import find_weights
