@@ -1,8 +1,10 @@
 """The deconvolution's objective against time: `python -m benchmarks.objective`.
 
-What `minimise` and torch's own L-BFGS reach, by precision and history, on the deconvolutions of the
-packaged portraits (towards A'). The clock runs through every evaluation; objectives are shares of
-the first one's value, which all variants have in common. Writes a plot beside the table.
+What is left of the objective of the packaged portraits' deconvolutions (towards A'), by several
+ways: with torch's convolutions or those of the CPU here, of the features as they are or in
+coordinates, with several histories, and by torch's own L-BFGS. The clock starts before anything is
+set up. Objectives are shares of the first one's value, which all ways have in common. Writes a plot
+beside the table.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -22,24 +25,25 @@ from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy
 from dia_pipeline.io.weights import find_weights
-from dia_pipeline.settings import resolve
+from dia_pipeline.settings import SHORTHANDS, resolve
 
-from .pair import portraits
+from .pair import PLAIN, as_they_are, by_torch, portraits
 from .records import Record, report
-
-WINDOW, GAIN = 5, 0.02
-"""The early stop that is tried: when so many iterations gain less than this share."""
 
 Trace = np.ndarray
 """(evaluations, 2): seconds, and the lowest objective so far as a share of the first."""
 
 
-class Variant(NamedTuple):
-    """A way to work a deconvolution."""
+class Way(NamedTuple):
+    """How a deconvolution is worked, and what it changes of the present way."""
 
-    precision: str
     history: int
-    minimise: Callable[..., Minimum]
+    changed: dict[str, Callable]
+    minimise: Callable[..., Minimum] = minimise
+
+
+AS_THEY_ARE = {"_coordinates": as_they_are}
+BY_TORCH = {"differentiable": by_torch}
 
 
 def main(
@@ -50,23 +54,20 @@ def main(
     record: Record = None,
 ) -> None:
     """Show the figures and draw the plot."""
-    variants = {
-        "torch.optim.LBFGS, float32": Variant("float32", 4, torch_minimise),
-        "float32": Variant("float32", 4, minimise),
-        **{f"bfloat16, history {n}": Variant("bfloat16", n, minimise) for n in (2, 4, 8, 16)},
+    ways = {
+        "torch, features, torch.optim.LBFGS": Way(4, AS_THEY_ARE | BY_TORCH, torch_minimise),
+        "torch, features, history 4": Way(4, AS_THEY_ARE | BY_TORCH),
+        "Winograd, features, history 4": Way(4, AS_THEY_ARE),
+        **{f"Winograd, coordinates, history {n}": Way(n, {}) for n in (4, 2, 1)},
     }
-    weights = find_weights()
-    networks = {
-        name: Network(weights, pick_device(device), name) for name in ("float32", "bfloat16")
-    }
-    problems = find_problems(networks["float32"], ratio)
+    network = Network(find_weights(), pick_device(device), "float32")
+    problems = find_problems(network, ratio)
     traces = {
-        name: [work(variant, *problem, networks, iterations) for problem in problems]
-        for name, variant in variants.items()
+        name: [work(way, *problem, network, iterations) for problem in problems]
+        for name, way in ways.items()
     }
-    stopped = [early(trace) for trace in traces["bfloat16, history 4"]]
-    shown = {**traces, "bfloat16, history 4, early stop": stopped}
-    report([figures(*each) for each in shown.items()], record)
+    plain = traces["torch, features, history 4"]
+    report([figures(*each, plain) for each in traces.items()], record)
     draw(traces, [level for level, *_ in problems], output)
 
 
@@ -87,24 +88,22 @@ def find_problems(network: Network, ratio: float) -> list[tuple]:
     return problems
 
 
-def work(variant: Variant, level, warped, start, networks, iterations: int) -> Trace:
+def work(way: Way, level, warped, start, network, iterations: int) -> Trace:
     """Minimise one objective and keep the time of every evaluation."""
-    network, trace = networks[variant.precision], []
+    trace = []
+    begin = time.perf_counter()
 
     def timed(function, start, iterations, history, tolerance):
-        begin = time.perf_counter()
-
         def evaluate(point):
             value, gradient = function(point)
             (number,) = sums(point.device).read(value)
             trace.append((time.perf_counter() - begin, number))
             return value, gradient
 
-        return variant.minimise(evaluate, start, iterations, variant.history, tolerance)
+        return way.minimise(evaluate, start, iterations, history, tolerance)
 
-    deconvolution.minimise = timed
-    deconvolution.reconstruct(warped, start, level, network, iterations)
-    deconvolution.minimise = minimise
+    with patch.multiple(deconvolution, minimise=timed, HISTORY=way.history, **way.changed):
+        deconvolution.reconstruct(warped, start, level, network, iterations)
     seconds, values = np.array(trace).T
     return np.stack([seconds, np.minimum.accumulate(values) / values[0]], axis=1)
 
@@ -129,29 +128,27 @@ def torch_minimise(function, start, iterations: int, history: int, tolerance: fl
     return Minimum(point.detach(), [])
 
 
-def early(trace: Trace) -> Trace:
-    """A trace up to where the early stop ends it."""
-    left = trace[:, 1]
-    slow = left[WINDOW:] > (1 - GAIN) * left[:-WINDOW]
-    return trace[: WINDOW + 1 + slow.argmax()] if slow.any() else trace
+def figures(name: str, traces: list[Trace], plain: list[Trace]) -> dict[str, Any]:
+    """One row: what is left on the average over levels, and seconds of all levels.
+
+    Of each quality, after its iterations, and when the plain way's objective after its is reached.
+    """
+    row: dict[str, Any] = {"variant": name}
+    for quality, most in PLAIN.items():
+        if not most:
+            continue
+        own = SHORTHANDS["quality"].values[quality]["deconvolution"]
+        row[f"{quality}_left_share"] = float(np.mean([trace[:own][-1, 1] for trace in traces]))
+        goal = [trace[:most][-1, 1] for trace in plain]
+        seconds = [reached(*each) for each in zip(traces, goal, strict=True)]
+        row[f"{quality}_reached_s"] = None if None in seconds else sum(seconds)
+    return row
 
 
-def figures(name: str, traces: list[Trace]) -> dict[str, Any]:
-    """One row: seconds in all, and the objective left on the average over levels."""
-    return {
-        "variant": name,
-        "evaluations": sum(map(len, traces)),
-        "total_s": sum(trace[-1, 0] for trace in traces),
-        "left_at_a_quarter_share": left(traces, 0.25),
-        "left_at_half_share": left(traces, 0.5),
-        "left_share": left(traces, 1),
-    }
-
-
-def left(traces: list[Trace], share: float) -> float:
-    """The mean objective after a share of the time."""
-    ends = (trace[:, 0].searchsorted(share * trace[-1, 0]) for trace in traces)
-    return float(np.mean([trace[end, 1] for trace, end in zip(traces, ends, strict=True)]))
+def reached(trace: Trace, goal: float) -> float | None:
+    """The seconds after which an objective is reached, if it is."""
+    there = trace[:, 1] <= goal
+    return float(trace[there.argmax(), 0]) if there.any() else None
 
 
 def draw(traces: dict[str, list[Trace]], numbers: list[int], output: Path) -> None:

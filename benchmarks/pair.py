@@ -155,13 +155,18 @@ def measure(
 
 def make_plain() -> None:
     """Let deconvolutions be worked in the plain form."""
-    import torch
-
     from dia_pipeline.algorithm import deconvolution
 
     deconvolution.HISTORY = 4
     deconvolution.differentiable = by_torch
-    deconvolution._coordinates = lambda first, *_: (torch.eye(first.shape[2]),) * 2
+    deconvolution._coordinates = as_they_are
+
+
+def as_they_are(first, *_):
+    """The coordinates of features that are searched as they are."""
+    import torch
+
+    return (torch.eye(first.shape[2]).to(first),) * 2
 
 
 def by_torch(network, start: int, end: int, matrix=None):

@@ -277,7 +277,8 @@ class Settings:
     )
     precision: str = _setting(
         "auto",
-        "arithmetic of the network's convolutions; auto is bfloat16 where that is fast",
+        "arithmetic of the network's convolutions; auto is bfloat16 where that is fast. The CPU "
+        "reconstructs features in float32 in any case",
         Step.FEATURES,
         choices=("auto", "float32", "bfloat16"),
     )
