@@ -38,6 +38,7 @@ def percent(value: float) -> str:
 
 UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "s": (", s", sized),
+    "ms": (", ms", sized),
     "mb": (", MB", sized),
     "gb": (", GB", sized),
     "tflop": (", TFLOP", sized),
@@ -46,6 +47,7 @@ UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "accuracy": ("", fraction),
     "confidence": (" confidence", fraction),
     "energy": (" energy", "{:.4f}".format),
+    "error": (" error", "{:.1e}".format),
 }
 """By the end of a column's name: what its heading says instead, and how a number is written."""
 

@@ -15,45 +15,56 @@ from typing import Annotated
 import numba
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from dia_pipeline.algorithm.convolution import Push, by_autograd, differentiable
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.io.weights import find_weights
 
-COLUMNS = (
-    "level", "float32", "bfloat16", "Winograd", "set up", "error", "error of the gradient",
-)  # fmt: skip
+from .records import Record, report
 
 
 def main(
-    side: Annotated[int, typer.Option(help="Of the image, in pixels.")] = 224,
+    side: Annotated[list[int], typer.Option(help="Of the image, in pixels.")] = (224, 700),
     runs: Annotated[int, typer.Option(help="Of each, of which the best counts.")] = 5,
+    record: Record = None,
 ) -> None:
-    """Print the table."""
+    """Show the figures."""
     torch.set_num_threads(1)
     numba.set_num_threads(1)
     weights = find_weights()
     network, half = (Network(weights, "cpu", name) for name in ("float32", "bfloat16"))
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand(3, side, side, generator=generator) * 200 - 100
-    table = Table(*COLUMNS, title=f"{weights.entry.title}, {side} px, milliseconds")
-    for level in (5, 4, 3, 2):
-        with torch.no_grad():
-            point = network.forward(image, 0, level - 2).permute(1, 2, 0).contiguous()
-        ways = [partial(by_autograd, each, level - 2, level) for each in (network, half)]
-        differentiable(network, level - 2, level)  # compiled
-        began = time.process_time()
-        ways.append(differentiable(network, level - 2, level))
-        setting_up = time.process_time() - began
-        taken = [best(partial(evaluate, way, point), runs) for way in ways]
-        (wanted, gradient), (found, by_winograd) = (evaluate(way, point) for way in ways[::2])
-        error = (found - wanted).abs().max() / wanted.abs().max()
-        other = (by_winograd - gradient).norm() / gradient.norm()
-        figures = [f"{1000 * each:.1f}" for each in (*taken, setting_up)]
-        table.add_row(f"{level - 2} to {level}", *figures, f"{error:.1e}", f"{other:.1e}")
-    Console(width=100).print(table)
+    rows = [
+        {
+            "side": each,
+            "levels": f"{level - 2} to {level}",
+            **figures(each, level, network, half, runs),
+        }
+        for each in side
+        for level in (5, 4, 3, 2)
+    ]
+    report(rows, record)
+
+
+def figures(side: int, level: int, network: Network, half: Network, runs: int) -> dict[str, float]:
+    """Those of the evaluations from level - 2 to a level of an image of this side."""
+    image = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0)) * 200 - 100
+    with torch.no_grad():
+        point = network.forward(image, 0, level - 2).permute(1, 2, 0).contiguous()
+    ways = [partial(by_autograd, each, level - 2, level) for each in (network, half)]
+    differentiable(network, level - 2, level)  # compiled
+    began = time.process_time()
+    ways.append(differentiable(network, level - 2, level))
+    setting_up = time.process_time() - began
+    float32, bfloat16, winograd = (1000 * best(partial(evaluate, way, point), runs) for way in ways)
+    (wanted, gradient), (found, by_winograd) = (evaluate(way, point) for way in ways[::2])
+    return {
+        "float32_ms": float32,
+        "bfloat16_ms": bfloat16,
+        "winograd_ms": winograd,
+        "set_up_ms": 1000 * setting_up,
+        "result_error": ((found - wanted).abs().max() / wanted.abs().max()).item(),
+        "gradient_error": ((by_winograd - gradient).norm() / gradient.norm()).item(),
+    }
 
 
 def evaluate(push: Push, point: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
