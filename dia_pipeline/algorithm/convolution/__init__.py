@@ -16,7 +16,6 @@ from functools import partial
 
 import torch
 
-from dia_pipeline.algorithm.convolution.chain import Chain, Layer
 from dia_pipeline.algorithm.network import Network
 
 Back = Callable[[torch.Tensor], torch.Tensor]
@@ -36,6 +35,8 @@ def differentiable(
     chain = not network.entry.architecture and not network.pools_first(start, end)
     if network.device.type != "cpu" or network.precision == "float64" or not chain:
         return partial(by_autograd, network, start, end, matrix=matrix)
+    from dia_pipeline.algorithm.convolution.chain import Chain, Layer  # loads numba
+
     ceil = network.entry.ceil_pooling
     layers = network.layers(start, end)
     if matrix is not None:
