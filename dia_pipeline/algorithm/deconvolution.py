@@ -47,7 +47,7 @@ def deconvolve(
         warped: (C, H, W) float32 features of `level`.
         start: (c, h, w) float32 first guess at level - 2.
         iterations: most L-BFGS iterations; with 0 the first guess itself is pushed forward.
-        evaluated: called after every evaluation of the energy.
+        evaluated: called after every evaluation of the objective.
 
     Returns:
         (C', H', W') float32 features of level - 1.
