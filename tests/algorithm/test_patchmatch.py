@@ -14,6 +14,7 @@ from dia_pipeline.algorithm.nnf import identity, uniform
 from dia_pipeline.algorithm.patchmatch import JUMPS, radii, search, stack
 from dia_pipeline.algorithm.patchmatch import cpu as cpu
 from dia_pipeline.algorithm.patchmatch import reference as reference
+from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 
 
 def smooth_maps(shape, target_shape, channels=8, seed=0, noise=0.4):
@@ -215,3 +216,53 @@ def test_awkward_shapes_are_searched(backend, shapes, iterations, smoothness):
             assert energies[y, x].item() == pytest.approx(expected, abs=2e-3)
     if not smoothness:
         assert (energies <= backend.energy(source, target, first, patch) + 1e-4).all()
+
+
+@pytest.mark.parametrize("channels", [1, 8, 40])
+@pytest.mark.parametrize("patch", [1, 3, 5])
+def test_short_maps_never_say_less_than_the_whole_ones(channels, patch):
+    """At the edges too, and not much more where the maps have few channels."""
+    source, target = smooth_maps((9, 11), (10, 8), channels)
+    lengths, scale = cpu._measured(source, target, patch)
+    maps, sides = cpu._prepared(source, target, patch, scale)
+    short, margin = cpu._shortened(source, target, patch, lengths, scale)
+    pixels = itertools.product(range(9), range(11), range(10), range(8))
+    excess = np.array(
+        [
+            cpu._at_most(*short, margin, sides, *match) - cpu._similarity(*maps, sides, *match)
+            for match in pixels
+        ]
+    )
+    assert excess.min() > 0
+    if 2 * channels < cpu.SHORT:
+        assert excess.max() < 2.1 * margin
+    assert margin < 0.003 * scale**2
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 0.01])
+def test_short_maps_leave_the_field_as_it_is(monkeypatch, smoothness):
+    source, target = smooth_maps((33, 47), (40, 38), channels=40)
+    arguments = (5, radii(8), JUMPS, 4, 3, smoothness)
+    start = uniform((33, 47), (40, 38), 1)
+    found = cpu.search(source, target, start, *arguments)
+    shortened = cpu._shortened
+    monkeypatch.setattr(cpu, "_shortened", lambda *maps: (shortened(*maps)[0], np.float32(np.inf)))
+    whole = cpu.search(source, target, start, *arguments)
+    assert all(torch.equal(*pair) for pair in zip(found, whole, strict=True))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("units", [1, 3, 4, 9])
+def test_products_of_blocks_are_summed(rows, units):
+    generator = np.random.default_rng(rows * units)
+    left, right = generator.integers(-9000, 9000, (2, 7, 10 * UNIT), np.int16)
+    block = slice(1, 1 + rows), slice(UNIT, (1 + units) * UNIT)
+    expected = (left[block].astype(np.int64) * right[block]).sum()
+    start, row = left.shape[1] + UNIT, left.shape[1]
+    found = summed(left.ravel(), start, row, right.ravel(), start, row, rows, units)
+    assert found == expected
+
+
+@numba.njit
+def summed(left, start, row, right, at, other_row, rows, units):
+    return sum_of_products(left, start, row, right, at, other_row, rows, units)

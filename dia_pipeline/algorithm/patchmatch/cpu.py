@@ -3,6 +3,12 @@
 Maps are searched as 16-bit integers, which are half the memory to read and multiply twice as fast;
 what they lose is less than what features lose that are kept in float16. Sums of integers are
 exact: the field depends neither on threads nor on how a machine adds.
+
+Few candidates are better than a match. Most are told by short maps, an eighth as long or less: of a
+pixel's vector s its coordinates c on the axes along which the maps are largest, and the length r of
+the rest. As  s.t <= c.c' + r r',  a dot product of short vectors is the most that the whole ones
+can have, and only where that exceeds the match's are the whole patches compared. The field is the
+same as without them.
 """
 
 from __future__ import annotations
@@ -14,34 +20,40 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.compiled import compiled
+from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
 
 MASK = np.uint64(0xFFFFFFFF)
-WORST = np.float32(-1e30)
-MEMORY = 4
-"""A pixel remembers its last candidate in every cell of a MEMORY x MEMORY lattice, and the most its
-similarity can be."""
+SHORT = UNIT
+"""Values of a pixel in the short maps."""
+
+SAMPLE = 256
+"""About so many pixels of each map tell along which axes both are largest."""
+
+BAND = 2**14
+"""Pixels of a map that are shortened at a time."""
+
 TILE = 16
 """Side of the squares of pixels visited one after another, while their patches are near."""
 
 
 def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on the CPU."""
-    maps, sides, scale = _prepared(source, target, patch)
+    lengths, scale = _measured(source, target, patch)
+    maps, sides = _prepared(source, target, patch, scale)
+    short, margin = _shortened(source, target, patch, lengths, scale)
     field = nnf.numpy()
-    best = evaluate(maps, sides, field)
+    best = evaluate(*maps, sides, field)
     changed = np.zeros(field.shape[:2], np.int32)
     smoothness = np.float32(smoothness * scale**2)
-    cells = (*field.shape[:2], MEMORY * MEMORY)
-    tried = np.full(cells, -1, np.int32), np.empty(cells, np.float32)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
         windows = np.array(radii if turn == len(jumps) - 1 else (), np.int64)
         field, best, changed = _pass(
-            maps,
+            (*maps, *short),
+            margin,
             sides,
             (field, best, changed),
-            tried,
             smoothness,
             (jumps[turn], now, now - len(jumps)),
             (windows, seed, iteration * len(radii)),
@@ -51,17 +63,27 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
 
 def energy(source, target, nnf, patch):
     """See `patchmatch.energy`; tensors on the CPU."""
-    maps, sides, scale = _prepared(source, target, patch)
-    return torch.from_numpy(evaluate(maps, sides, nnf.numpy()) / np.float32(-(scale**2)))
+    _, scale = _measured(source, target, patch)
+    maps, sides = _prepared(source, target, patch, scale)
+    return torch.from_numpy(evaluate(*maps, sides, nnf.numpy()) / np.float32(-(scale**2)))
 
 
-def _prepared(source, target, patch):
-    """The maps as integers with the largest dot product there can be, their sides, their scale."""
-    longest = max(torch.linalg.vector_norm(map_, dim=-1).max().item() for map_ in (source, target))
-    scale = _scale(longest, patch)
-    bound = np.float32((longest * scale) ** 2 * 1.01)
-    maps = (*(_quantised(map_.numpy().ravel(), scale) for map_ in (source, target)), bound)
-    return maps, (*source.shape, *target.shape[:2], patch // 2), scale
+def _measured(source, target, patch):
+    """The lengths of both maps' vectors, and what makes integers of their values."""
+    lengths = [torch.linalg.vector_norm(map_, dim=-1).ravel() for map_ in (source, target)]
+    return lengths, _scale(max(length.max().item() for length in lengths), patch)
+
+
+def _prepared(source, target, patch, scale):
+    """Both maps as integers in whole units, and their sides."""
+    maps = [_quantised(_vectors(map_), scale) for map_ in (source, target)]
+    sides = *source.shape[:2], maps[0].shape[1] // UNIT, *target.shape[:2], patch // 2
+    return [map_.ravel() for map_ in maps], sides
+
+
+def _vectors(map_):
+    """The pixels of a map one after another."""
+    return map_.reshape(-1, map_.shape[-1])
 
 
 def _scale(longest, patch):
@@ -75,12 +97,56 @@ def _scale(longest, patch):
     return min(math.sqrt(2**31 / (1.01 * patch)), 2**15 - 1) / (longest or 1)
 
 
-@compiled
-def _quantised(values, scale):
-    result = np.empty(len(values), np.int16)
-    for i in numba.prange(len(values)):
-        result[i] = np.int16(np.rint(values[i] * np.float32(scale)))
+def _quantised(vectors, scale):
+    """Vectors (P, K) as integers, with zeros up to whole units."""
+    pixels, depth = vectors.shape
+    result = torch.empty(pixels, -(-depth // UNIT) * UNIT, dtype=torch.int16).numpy()
+    _quantise(vectors.numpy(), np.float32(scale), result)
     return result
+
+
+@compiled
+def _quantise(vectors, scale, result):
+    depth = vectors.shape[1]
+    for pixel in numba.prange(len(vectors)):
+        for k in range(depth):
+            result[pixel, k] = np.int16(np.rint(vectors[pixel, k] * scale))
+        result[pixel, depth:] = 0
+
+
+def _shortened(source, target, patch, lengths, scale):
+    """Both short maps, so scaled that the product of two patches fits in 32 bits, and the margin.
+
+    By so much the product of two whole vectors may exceed the short ones', as all are rounded.
+    """
+    vectors = [_vectors(map_) for map_ in (source, target)]
+    axes = _axes(torch.cat([each[:: len(each) // SAMPLE + 1] for each in vectors]))
+    longest = max(length.max().item() for length in lengths) * scale
+    shares = source.shape[-1], SHORT * patch
+    margin = 1.1 * sum(math.sqrt(share) * longest + share / 4 for share in shares)
+    scale /= math.sqrt(patch)
+    short = [_short(*each, axes, scale) for each in zip(vectors, lengths, strict=True)]
+    return short, np.float32(margin)
+
+
+def _axes(vectors):
+    """Orthonormal columns (K, SHORT - 1 at most) along which vectors (N, K) are largest, nearly."""
+    axes = vectors[:: len(vectors) // SHORT + 1][: SHORT - 1].T
+    for _ in range(2):
+        axes, _ = torch.linalg.qr(vectors.T @ (vectors @ axes))
+    return axes
+
+
+def _short(vectors, lengths, axes, scale):
+    """The short map of vectors (P, K): coordinates, and the length of the rest rounded up."""
+    result = torch.zeros(len(vectors), SHORT, dtype=torch.int16)
+    bands = (each.split(BAND) for each in (vectors, lengths, result))
+    for some, length, short in zip(*bands, strict=True):
+        coordinates = some @ axes
+        rest = length.square() - torch.linalg.vector_norm(coordinates, dim=1).square()
+        short[:, : axes.shape[1]] = coordinates.mul_(scale).round_()
+        short[:, -1] = (rest.clamp(min=0).sqrt() * scale).ceil()
+    return result.numpy().ravel()
 
 
 @numba.njit(inline="always")
@@ -97,45 +163,55 @@ def _pick(random, low, high):
     return low + np.int64((random * np.uint64(high - low + 1)) >> np.uint64(32))
 
 
-@numba.njit
-def _similarity(maps, sides, y, x, ty, tx, beat):
-    """The mean dot product of two patches; the most it can be as soon as that is below `beat`.
-
-    The rows still to come add no more than `bound`, the largest dot product there can be, a pixel.
-    """
-    source, target, bound = maps
-    height, width, depth, target_height, target_width, radius = sides
-    top = min(radius, y, ty)
-    left = min(radius, x, tx)
+@numba.njit(inline="always")
+def _reach(sides, y, x, ty, tx):
+    """How far two patches reach up and left inside both maps, and their rows and columns there."""
+    height, width, _, target_height, target_width, radius = sides
+    top, left = min(radius, y, ty), min(radius, x, tx)
     bottom = min(radius, height - 1 - y, target_height - 1 - ty)
     right = min(radius, width - 1 - x, target_width - 1 - tx)
-    columns = left + right + 1
-    count = columns * (top + bottom + 1)
-    length = columns * depth
-    most = np.float64(bound) * count
-    needed = np.float64(beat) * count
-    for dy in range(-top, bottom + 1):
-        # Unsigned, so that no index is taken for one from the end.
-        start = np.uint64(((y + dy) * width + x - left) * depth)
-        target_start = np.uint64(((ty + dy) * target_width + tx - left) * depth)
-        dot = np.int32(0)
-        for k in range(np.uint64(length)):
-            product = np.int32(source[start + k]) * np.int32(target[target_start + k])
-            dot = np.int32(dot + np.int32(product))
-        most += dot - np.float64(bound) * columns
-        if most <= needed:
-            break
-    return np.float32(most / count)
+    return top, left, top + bottom + 1, left + right + 1
+
+
+@numba.njit(inline="always")
+def _similarity(source, target, sides, y, x, ty, tx):
+    """The mean dot product of two patches."""
+    _, width, units, _, target_width, _ = sides
+    top, left, rows, columns = _reach(sides, y, x, ty, tx)
+    depth = units * UNIT
+    start, at = (
+        ((y - top) * width + x - left) * depth,
+        ((ty - top) * target_width + tx - left) * depth,
+    )
+    total = np.int64(0)
+    for _ in range(rows):
+        total += sum_of_products(source, start, 0, target, at, 0, 1, columns * units)
+        start += width * depth
+        at += target_width * depth
+    return np.float32(total / (rows * columns))
+
+
+@numba.njit(inline="always")
+def _at_most(short_source, short_target, margin, sides, y, x, ty, tx):
+    """What the mean dot product of two patches does not exceed."""
+    _, width, _, _, target_width, radius = sides
+    top, left, rows, columns = _reach(sides, y, x, ty, tx)
+    start, at = (
+        ((y - top) * width + x - left) * SHORT,
+        ((ty - top) * target_width + tx - left) * SHORT,
+    )
+    row, other_row = width * SHORT, target_width * SHORT
+    total = sum_of_products(short_source, start, row, short_target, at, other_row, rows, columns)
+    return np.float32(total) * np.float32(2 * radius + 1) / np.float32(rows * columns) + margin
 
 
 @compiled
-def evaluate(maps, sides, field):
+def evaluate(source, target, sides, field):
     """The similarity (H, W) float32 of every match of a field; minus the energy."""
     best = np.empty(field.shape[:2], np.float32)
     for y in numba.prange(field.shape[0]):
         for x in range(field.shape[1]):
-            ty, tx = field[y, x]
-            best[y, x] = _similarity(maps, sides, y, x, ty, tx, WORST)
+            best[y, x] = _similarity(source, target, sides, y, x, field[y, x, 0], field[y, x, 1])
     return best
 
 
@@ -152,33 +228,6 @@ def _roughness(before, y, x, ty, tx):
 
 
 @numba.njit
-def _improves(maps, sides, field, best, tried, smooth, y, x, ty, tx):
-    """Whether a candidate inside the target is better than the match, whose place it then takes."""
-    old_y, old_x = field[y, x]
-    if ty == old_y and tx == old_x:
-        return False
-    before, smoothness = smooth
-    beat = best[y, x]
-    if smoothness:
-        rougher = _roughness(before, y, x, ty, tx) - _roughness(before, y, x, old_y, old_x)
-        beat += smoothness * np.float32(rougher)
-    candidates, most = tried
-    cell = ty % MEMORY * MEMORY + tx % MEMORY
-    candidate = ty * sides[4] + tx
-    if candidates[y, x, cell] == candidate and most[y, x, cell] <= beat:
-        return False
-    similarity = _similarity(maps, sides, y, x, ty, tx, beat)
-    candidates[y, x, cell] = candidate
-    most[y, x, cell] = similarity
-    if similarity <= beat:
-        return False
-    best[y, x] = similarity
-    field[y, x, 0] = ty
-    field[y, x, 1] = tx
-    return True
-
-
-@numba.njit
 def _settled(changed, y, x, last):
     """Whether neither the match of a pixel nor one beside it has changed since the pass `last`."""
     for dy, dx in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)):
@@ -188,18 +237,44 @@ def _settled(changed, y, x, last):
     return True
 
 
+@numba.njit(inline="always")
+def _neighbours(field, changed, sides, y, x, number, turn, settled):
+    """The match that a neighbour hands on; (-1, -1) for none, or for one not to be tried again."""
+    height, width, _, target_height, target_width, _ = sides
+    jump, _, last = turn
+    step = jump if number % 2 else -jump
+    dy, dx = (step, 0) if number < 2 else (0, step)
+    if not (0 <= y + dy < height and 0 <= x + dx < width):
+        return -1, -1
+    if settled and changed[y + dy, x + dx] < last:
+        return -1, -1
+    ty, tx = field[y + dy, x + dx, 0] - dy, field[y + dy, x + dx, 1] - dx
+    if 0 <= ty < target_height and 0 <= tx < target_width:
+        return ty, tx
+    return -1, -1
+
+
+@numba.njit(inline="always")
+def _random(sides, y, x, old_y, old_x, window, key):
+    """A random match, at most `window` from the old one."""
+    _, width, _, target_height, target_width, _ = sides
+    random = _hash(np.uint64(y * width + x) ^ key)
+    ty = _pick(random, max(old_y - window, 0), min(old_y + window, target_height - 1))
+    tx = _pick(_hash(random), max(old_x - window, 0), min(old_x + window, target_width - 1))
+    return ty, tx
+
+
 @compiled
-def _pass(maps, sides, state, tried, smoothness, turn, trials):
+def _pass(maps, margin, sides, state, smoothness, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
 
     A neighbour whose match has not changed since this jump was last tried, in the pass `last`, is
     not tried again, with smoothness only if nothing changed around the pixel either. The random
     matches depend on nothing but the pixel itself.
     """
-    height, width, _, target_height, target_width, _ = sides
+    height, width = sides[:2]
+    source, target, short_source, short_target = maps
     field, best, changed = state
-    jump, now, last = turn
-    smooth = field, smoothness
     windows, seed, step = trials
     seed_hash = _hash(np.uint64(seed))
     new_field, new_best, new_changed = field.copy(), best.copy(), changed.copy()
@@ -210,28 +285,32 @@ def _pass(maps, sides, state, tried, smoothness, turn, trials):
             y, x = top + pixel // TILE, left + pixel % TILE
             if y >= height or x >= width:
                 continue
-            settled = not smoothness or _settled(changed, y, x, last)
-            for dy, dx in ((-jump, 0), (jump, 0), (0, -jump), (0, jump)):
-                if not (0 <= y + dy < height and 0 <= x + dx < width):
+            settled = not smoothness or _settled(changed, y, x, turn[2])
+            old_y, old_x, similarity = (
+                np.int64(field[y, x, 0]),
+                np.int64(field[y, x, 1]),
+                best[y, x],
+            )
+            for number in range(4 + len(windows)):
+                if number < 4:
+                    ty, tx = _neighbours(field, changed, sides, y, x, number, turn, settled)
+                else:
+                    key = _hash(np.uint64(step + number - 4) ^ seed_hash)
+                    ty, tx = _random(sides, y, x, old_y, old_x, windows[number - 4], key)
+                if ty < 0 or (ty == old_y and tx == old_x):
                     continue
-                if settled and changed[y + dy, x + dx] < last:
+                beat = similarity
+                if smoothness:
+                    rougher = _roughness(field, y, x, ty, tx) - _roughness(
+                        field, y, x, old_y, old_x
+                    )
+                    beat += smoothness * np.float32(rougher)
+                if _at_most(short_source, short_target, margin, sides, y, x, ty, tx) <= beat:
                     continue
-                ty = field[y + dy, x + dx, 0] - dy
-                tx = field[y + dy, x + dx, 1] - dx
-                if not (0 <= ty < target_height and 0 <= tx < target_width):
-                    continue
-                if _improves(maps, sides, new_field, new_best, tried, smooth, y, x, ty, tx):
-                    new_changed[y, x] = now
-            for trial in range(len(windows)):
-                window = windows[trial]
-                key = _hash(np.uint64(step + trial) ^ seed_hash)
-                random = _hash(np.uint64(y * width + x) ^ key)
-                low = max(new_field[y, x, 0] - window, 0)
-                high = min(new_field[y, x, 0] + window, target_height - 1)
-                ty = _pick(random, low, high)
-                low = max(new_field[y, x, 1] - window, 0)
-                high = min(new_field[y, x, 1] + window, target_width - 1)
-                tx = _pick(_hash(random), low, high)
-                if _improves(maps, sides, new_field, new_best, tried, smooth, y, x, ty, tx):
-                    new_changed[y, x] = now
+                found = _similarity(source, target, sides, y, x, ty, tx)
+                if found > beat:
+                    old_y, old_x, similarity = ty, tx, found
+                    new_changed[y, x] = turn[1]
+            new_field[y, x] = old_y, old_x
+            new_best[y, x] = similarity
     return new_field, new_best, new_changed
