@@ -16,7 +16,7 @@ import numba
 import torch
 import typer
 
-from dia_pipeline.algorithm.convolution import Push, by_autograd, differentiable
+from dia_pipeline.algorithm.convolution import Autograd, Push, differentiable
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.io.weights import find_weights
 
@@ -50,7 +50,7 @@ def figures(side: int, level: int, network: Network, half: Network, runs: int) -
     image = torch.rand(3, side, side, generator=torch.Generator().manual_seed(0)) * 200 - 100
     with torch.no_grad():
         point = network.forward(image, 0, level - 2).permute(1, 2, 0).contiguous()
-    ways = [partial(by_autograd, each, level - 2, level) for each in (network, half)]
+    ways = [Autograd(each, level - 2, level) for each in (network, half)]
     differentiable(network, level - 2, level)  # compiled
     began = time.process_time()
     ways.append(differentiable(network, level - 2, level))

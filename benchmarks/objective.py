@@ -21,13 +21,14 @@ import typer
 
 from dia_pipeline.algorithm import coarse_to_fine as levels
 from dia_pipeline.algorithm import deconvolution
+from dia_pipeline.algorithm.convolution import Autograd
 from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy
 from dia_pipeline.io.weights import find_weights
 from dia_pipeline.settings import SHORTHANDS, resolve
 
-from .pair import PLAIN, as_they_are, by_torch, portraits
+from .pair import PLAIN, as_they_are, portraits
 from .records import Record, report
 
 Trace = np.ndarray
@@ -43,7 +44,7 @@ class Way(NamedTuple):
 
 
 AS_THEY_ARE = {"_coordinates": as_they_are}
-BY_TORCH = {"differentiable": by_torch}
+BY_TORCH = {"differentiable": Autograd}
 
 
 def main(

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -156,9 +155,10 @@ def measure(
 def make_plain() -> None:
     """Let deconvolutions be worked in the plain form."""
     from dia_pipeline.algorithm import deconvolution
+    from dia_pipeline.algorithm.convolution import Autograd
 
     deconvolution.HISTORY = 4
-    deconvolution.differentiable = by_torch
+    deconvolution.differentiable = Autograd
     deconvolution._coordinates = as_they_are
 
 
@@ -169,21 +169,15 @@ def as_they_are(first, *_):
     return (torch.eye(first.shape[2]).to(first),) * 2
 
 
-def by_torch(network, start: int, end: int, matrix=None):
-    """The network there and back as torch convolves and differentiates it."""
-    from dia_pipeline.algorithm.convolution import by_autograd
-
-    return partial(by_autograd, network, start, end, matrix=matrix)
-
-
 def counted(work, network) -> dict[str, Any]:
     """Operations and bytes, share of time in convolutions, and what the objective fell to."""
     from torch.profiler import ProfilerActivity, profile
     from torch.utils.flop_counter import FlopCounterMode
 
     from dia_pipeline.algorithm import deconvolution
+    from dia_pipeline.algorithm.convolution import Autograd
 
-    deconvolution.differentiable = by_torch
+    deconvolution.differentiable = Autograd
     on_gpu = network.device.type == "cuda"
     begin = time.perf_counter()
     activities = [ProfilerActivity.CUDA] if on_gpu else []

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from dia_pipeline.algorithm.convolution import differentiable
+from dia_pipeline.algorithm.convolution import Push, differentiable
 from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.preconditioner import coordinates
@@ -71,8 +71,9 @@ def reconstruct(
     Points are kept (H, W, C), which is how the network's convolutions want them.
     """
     target, first, dot = _channels_last(warped), _channels_last(start), sums(warped.device).dot
-    matrix, inverse = _coordinates(first, level, network)
-    push = differentiable(network, level - 2, level, matrix)
+    push = differentiable(network, level - 2, level)
+    matrix, inverse = _coordinates(first, level, push)
+    push = push.in_coordinates(matrix)
 
     def objective(point: torch.Tensor) -> tuple[Any, torch.Tensor]:
         result, back = push(point)
@@ -86,13 +87,13 @@ def reconstruct(
 
 
 def _coordinates(
-    first: torch.Tensor, level: int, network: Network
+    first: torch.Tensor, level: int, push: Push
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The matrices (C, C) from coordinates to features (h, w, C), and back; see `coordinates`."""
     if level == 2:
         own = torch.eye(first.shape[2]).to(first)
         return own, own
-    result, back = differentiable(network, level - 2, level)(first)
+    result, back = push(first)
     noise = torch.randn(result.shape, generator=torch.Generator().manual_seed(0))
     return coordinates(back(noise.to(result)))
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from dia_pipeline.algorithm.convolution import by_autograd, differentiable
+from dia_pipeline.algorithm.convolution import Autograd, differentiable
 from dia_pipeline.algorithm.convolution.chain import Chain, Layer
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.io.weights import find_weights
@@ -112,7 +112,7 @@ def test_the_network_s_levels_are_those_of_its_reference(network, level):
     image = torch.rand(3, 70, 86, generator=torch.Generator().manual_seed(level)) * 200 - 100
     point = network.forward(image, 0, level - 2).permute(1, 2, 0).contiguous()
     results, back = differentiable(network, level - 2, level)(point)
-    wanted, way = by_autograd(network, level - 2, level, point)
+    wanted, way = Autograd(network, level - 2, level)(point)
     assert (results - wanted).abs().max() < LARGEST * wanted.abs().max()
     gradient = torch.rand(wanted.shape, generator=torch.Generator().manual_seed(1))
     assert_gradients_agree(back(gradient), way(gradient))
@@ -124,8 +124,8 @@ def test_coordinates_are_those_of_the_reference(network, level):
     point = network.forward(image, 0, level - 2).permute(1, 2, 0)
     matrix = torch.eye(point.shape[2]) + torch.rand(2 * point.shape[2:]) / point.shape[2]
     place = point @ torch.linalg.inv(matrix)
-    results, back = differentiable(network, level - 2, level, matrix)(place)
-    wanted, way = by_autograd(network, level - 2, level, place, matrix)
+    results, back = differentiable(network, level - 2, level).in_coordinates(matrix)(place)
+    wanted, way = Autograd(network, level - 2, level, matrix)(place)
     assert (results - wanted).abs().max() < LARGEST * wanted.abs().max()
     gradient = torch.rand(wanted.shape, generator=torch.Generator().manual_seed(1))
     found, wanted = back(gradient), way(gradient)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dia_pipeline.algorithm import deconvolution
+from dia_pipeline.algorithm.convolution import Autograd
 from dia_pipeline.algorithm.deconvolution import _coordinates, deconvolve, reconstruct
 from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.network import Network
@@ -46,7 +47,8 @@ def test_the_gradient_is_that_of_the_objective(double_network, level):
     step = first.point - start  # the first step goes down the gradient, in the coordinates
     point = start.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(objective(point), point)
-    matrix, _ = _coordinates(start.permute(1, 2, 0).contiguous(), level, double_network)
+    push = Autograd(double_network, level - 2, level)
+    matrix, _ = _coordinates(start.permute(1, 2, 0).contiguous(), level, push)
     down = torch.einsum("chw,cd->dhw", gradient, matrix.mT @ matrix)
     cosine = -(step * down).sum() / step.norm() / down.norm()
     assert cosine.item() == pytest.approx(1, abs=1e-9)

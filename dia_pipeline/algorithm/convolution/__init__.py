@@ -12,7 +12,8 @@ differentiates `Network.forward`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 
@@ -21,35 +22,45 @@ from dia_pipeline.algorithm.network import Network
 Back = Callable[[torch.Tensor], torch.Tensor]
 """From the gradient by the results to the gradient by the point, both contiguous."""
 
-Push = Callable[[torch.Tensor], tuple[torch.Tensor, Back]]
-"""From a point (H, W, C) to the results (h, w, K) and the way back, to be gone once."""
+
+class Push(Protocol):
+    """The network between two levels, for maps whose channels come last."""
+
+    def __call__(self, point: torch.Tensor) -> tuple[torch.Tensor, Back]:
+        """The results (h, w, K) of a point (H, W, C), and the way back, to be gone once."""
+
+    def in_coordinates(self, matrix: torch.Tensor) -> Push:
+        """The same for points whose channels are yet to be multiplied by a matrix (C, C)."""
 
 
-def differentiable(
-    network: Network, start: int, end: int, matrix: torch.Tensor | None = None
-) -> Push:
-    """The network from level `start` to level `end`, for maps whose channels come last.
-
-    With a matrix (C, C) points are given in coordinates: their channels are to be multiplied by it.
-    """
+def differentiable(network: Network, start: int, end: int) -> Push:
+    """The network from level `start` to level `end`, there and back."""
     chain = not network.entry.architecture and not network.pools_first(start, end)
     if network.device.type != "cpu" or network.precision == "float64" or not chain:
-        return partial(by_autograd, network, start, end, matrix=matrix)
+        return Autograd(network, start, end)
     from dia_pipeline.algorithm.convolution.chain import Chain, Layer  # loads numba
 
     ceil = network.entry.ceil_pooling
-    layers = network.layers(start, end)
-    if matrix is not None:
-        weight, *rest = layers[0]
-        layers[0] = (torch.einsum("kcyx,zc->kzyx", weight.float(), matrix), *rest)
-    return Chain([Layer(*layer, ceil) for layer in layers])
+    return Chain([Layer(*layer, ceil) for layer in network.layers(start, end)])
 
 
-def by_autograd(
-    network: Network, start: int, end: int, point: torch.Tensor, matrix: torch.Tensor | None = None
-) -> tuple[torch.Tensor, Back]:
+@dataclass(frozen=True)
+class Autograd:
     """The reference of a `Push`, for any network, device and dtype."""
-    point = point.detach().requires_grad_()
-    features = point if matrix is None else point @ matrix
-    result = network.forward(features.permute(2, 0, 1), start, end).permute(1, 2, 0).contiguous()
-    return result.detach(), lambda gradient: torch.autograd.grad(result, point, gradient)[0]
+
+    network: Network
+    start: int
+    end: int
+    matrix: torch.Tensor | None = None
+
+    def __call__(self, point: torch.Tensor) -> tuple[torch.Tensor, Back]:
+        """See `Push`."""
+        point = point.detach().requires_grad_()
+        features = point if self.matrix is None else point @ self.matrix
+        result = self.network.forward(features.permute(2, 0, 1), self.start, self.end)
+        result = result.permute(1, 2, 0).contiguous()
+        return result.detach(), lambda gradient: torch.autograd.grad(result, point, gradient)[0]
+
+    def in_coordinates(self, matrix: torch.Tensor) -> Autograd:
+        """See `Push`."""
+        return replace(self, matrix=matrix)

@@ -24,12 +24,18 @@ class Layer:
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor, pool: bool, ceil: bool):
         """Weights (K, C, 3, 3) and bias (K,); `ceil`: the last odd row and column are pooled."""
+        self._given = weight, bias, pool, ceil
         self._pool, self._ceil = pool, ceil
         self.outputs, self.inputs = weight.shape[:2]
         forward = weight.float().permute(2, 3, 1, 0)
         self._weights = _transformed(forward)
         self._turned = _transformed(forward.flip(0, 1).transpose(2, 3))
         self._bias = _padded(bias.float(), LANES).numpy()
+
+    def in_coordinates(self, matrix: torch.Tensor) -> Layer:
+        """The same for maps whose channels are yet to be multiplied by a matrix (C, C)."""
+        weight, *others = self._given
+        return Layer(torch.einsum("kcyx,zc->kzyx", weight.float(), matrix), *others)
 
     def results(self, size: Size) -> Size:
         """Height and width of the results of a map of this size."""
@@ -67,6 +73,11 @@ class Chain:
 
     def __init__(self, layers: list[Layer]):
         self._layers = layers
+
+    def in_coordinates(self, matrix: torch.Tensor) -> Chain:
+        """See `Push`; all layers but the first are shared."""
+        first, *others = self._layers
+        return Chain([first.in_coordinates(matrix), *others])
 
     def __call__(self, point: torch.Tensor) -> tuple[torch.Tensor, Callable]:
         """The results (h, w, K) of a map (H, W, C) float32, and the way back.
