@@ -86,9 +86,7 @@ def reconstruct(
     return Minimum(_channels_first(found.point @ matrix), found.values)
 
 
-def _coordinates(
-    first: torch.Tensor, level: int, push: Push
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _coordinates(first: torch.Tensor, level: int, push: Push) -> tuple[torch.Tensor, torch.Tensor]:
     """The matrices (C, C) from coordinates to features (h, w, C), and back; see `coordinates`."""
     if level == 2:
         own = torch.eye(first.shape[2]).to(first)

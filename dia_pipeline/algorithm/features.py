@@ -72,7 +72,7 @@ def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
     """Features as they come back from storage in `feature_dtype`: float32."""
     dtype = getattr(torch, feature_dtype)
     largest = torch.finfo(dtype).max
-    return features.clamp(-largest, largest).to(dtype).float()
+    return features.to(dtype).clamp(-largest, largest).float()
 
 
 def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:
