@@ -2,8 +2,10 @@
 
 Time and memory grow with the pixels that the network works. The bytes a pixel are measured: those
 of both images' features and matching maps, and those of the deconvolution, which works one
-image at a time and remembers steps of 64 channels at the full working size. On the CPU the deepest
-level's weights come on top, transformed for Winograd's algorithm (see `convolution`).
+image at a time and holds points and gradients of 64 channels at the full working size. The latter
+are those of float32 differentiated by torch, as on a GPU, while the line search holds both ends of
+its interval, and a tenth more. On the CPU convolutions take a tenth to a quarter less; but the
+deepest level's weights come on top, transformed for Winograd's algorithm (see `convolution`).
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ MATCHING = 2500
 FEATURES = 600
 """Bytes a pixel of both images that are held while one is reconstructed."""
 
-RECONSTRUCTION = 6600
+RECONSTRUCTION = 6000
 """Bytes a pixel of the image that is reconstructed, at the level that takes most."""
 
-DEEPEST = 2000
+DEEPEST = 1500
 """The same at the deepest level."""
 
-WEIGHTS = 500_000_000
+WEIGHTS = 450_000_000
 """Bytes of the deepest level's transformed weights and of their making: of VGG-19's."""
 
 GROUP_FILES = {

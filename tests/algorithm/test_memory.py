@@ -62,11 +62,11 @@ def test_a_pair_that_does_not_fit_is_told_what_does(monkeypatch):
     with pytest.raises(PairTooLargeError, match="ratio") as error:
         check_memory((1000, 1400), (600, 900), SETTINGS, CPU)
     assert "1400 x 1000 and 900 x 600 pixels" in str(error.value)
-    assert "max_side 600" in str(error.value)
-    side = 600
+    assert "max_side 625" in str(error.value)
+    side = 625
     shapes = [(side * h / w, side) for h, w in ((1000, 1400), (600, 900))]
     assert needed(*shapes, SETTINGS) <= 2e9 < 1.01 * needed(*shapes, SETTINGS)
-    check_memory((428, 599), (399, 599), SETTINGS, CPU)
+    check_memory((446, 624), (416, 624), SETTINGS, CPU)
 
 
 def test_a_pair_may_take_what_others_hold_of_a_gpu_but_no_more_than_all_of_it(monkeypatch):
