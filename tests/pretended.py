@@ -1,4 +1,4 @@
-"""A device that is only pretended: its tensors lie in the memory of the CPU and say otherwise.
+"""Devices that are only pretended. Tensors of one lie in the memory of the CPU and say otherwise.
 
 Code that is meant for a GPU runs on it as on the CPU and is checked as a GPU would check it: what
 mixes it with the CPU, or asks it for float64, which Apple's GPUs lack, raises. What makes the CPU
@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
+
+from dia_pipeline.algorithm import coarse_to_fine, features, sharing
 
 DEVICE = torch.device("meta")
 
@@ -119,3 +122,48 @@ class _Checked(TorchDispatchMode):
 
 def _held(value):
     return value.held if isinstance(value, OnDevice) else value
+
+
+CUDA = torch.device("cuda")
+
+
+class SharedGpu:
+    """The memory of a GPU of 10 GB as torch tells it, and the clock by which others give it back.
+
+    Args:
+        held: bytes that others hold at first, then after each wait; the last ones stay.
+
+    Attributes:
+        ours: bytes that torch keeps for this process.
+        emptied: how often its cache was.
+        seconds: for how long it was waited.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, *held: float):
+        self.held, self.ours, self.emptied, self.seconds = list(held), 0.0, 0, 0.0
+        patch.setattr(torch.cuda, "mem_get_info", lambda gpu: (self._free(), 10e9))
+        patch.setattr(torch.cuda, "memory_reserved", lambda gpu: self.ours)
+        patch.setattr(torch.cuda, "empty_cache", self._empty)
+        patch.setattr(sharing, "time", self)
+
+    def taken(self, patch: pytest.MonkeyPatch) -> None:
+        """Let all that is worked on a network's device ask for this memory."""
+        for module in (coarse_to_fine, features):
+            patch.setattr(module, "with_memory", self._with_memory)
+
+    def _with_memory(self, work, wanted, device):
+        return sharing.with_memory(work, wanted, CUDA)
+
+    def _free(self) -> float:
+        return 10e9 - self.held[0] - self.ours
+
+    def _empty(self) -> None:
+        self.emptied += 1
+        self.ours = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        del self.held[: len(self.held) > 1]

@@ -25,7 +25,7 @@ from dia_pipeline.algorithm.effort import MATCH, RECONSTRUCT, Progress, ticks
 from dia_pipeline.algorithm.features import Pyramid, round_features
 from dia_pipeline.algorithm.fusion import fuse
 from dia_pipeline.algorithm.guidance import Guidance
-from dia_pipeline.algorithm.memory import check_memory
+from dia_pipeline.algorithm.memory import check_memory, needed
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import (
     Rectangle,
@@ -37,6 +37,7 @@ from dia_pipeline.algorithm.nnf import (
 from dia_pipeline.algorithm.patchmatch import energy as evaluate
 from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.pose import AS_GIVEN
+from dia_pipeline.algorithm.sharing import with_memory
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
 
@@ -117,30 +118,44 @@ def run_level(
         guidance: what is said of the matches.
 
     Raises:
-        PairTooLargeError: the memory that is free does not suffice.
+        PairTooLargeError: the memory does not suffice.
+        JobError: other processes hold the memory.
     """
+    shape, other = (tuple(each[0].shape[1:]) for each in (features_a, features_b_prime))
+    device = features_a[0].device
     if level == LEVELS[0]:
-        shape, other = (tuple(each[0].shape[1:]) for each in (features_a, features_b_prime))
-        check_memory(shape, other, settings, features_a[0].device)
-    matched = ticks(progress, level, MATCH, 1 if settings.directions == "ab" else 2)
+        check_memory(shape, other, settings, device)
     independent = settings.matcher == "layer-independent"
     if independent:
         previous = None
-    result = _match(
-        level, features_a, features_b_prime, previous, settings, earlier, pose, guidance, matched
-    )
-    if independent or level == settings.finest:
-        return result
-    directions = 1 if result.nnf_ba is None else 2
-    evaluated = ticks(progress, level, RECONSTRUCT, directions * (settings.deconvolution + 1))
-    result.latent_a_prime = _estimate(
-        level, features_a, features_b_prime, result.nnf_ab, network, settings, evaluated
-    )
-    if result.nnf_ba is not None:
-        result.latent_b = _estimate(
-            level, features_b_prime, features_a, result.nnf_ba, network, settings, evaluated
+
+    def work() -> Level:
+        matched = ticks(progress, level, MATCH, 1 if settings.directions == "ab" else 2)
+        result = _match(
+            level,
+            features_a,
+            features_b_prime,
+            previous,
+            settings,
+            earlier,
+            pose,
+            guidance,
+            matched,
         )
-    return result
+        if independent or level == settings.finest:
+            return result
+        directions = 1 if result.nnf_ba is None else 2
+        evaluated = ticks(progress, level, RECONSTRUCT, directions * (settings.deconvolution + 1))
+        result.latent_a_prime = _estimate(
+            level, features_a, features_b_prime, result.nnf_ab, network, settings, evaluated
+        )
+        if result.nnf_ba is not None:
+            result.latent_b = _estimate(
+                level, features_b_prime, features_a, result.nnf_ba, network, settings, evaluated
+            )
+        return result
+
+    return with_memory(work, needed(shape, other, settings), device)
 
 
 def _match(

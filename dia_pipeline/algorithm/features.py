@@ -5,12 +5,15 @@ F^L = relu{L}_1(image), L = 1 to 5;   F^0 = the image as the network is given it
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from dia_pipeline.algorithm.memory import MATCHING
 from dia_pipeline.algorithm.network import Network
+from dia_pipeline.algorithm.sharing import with_memory
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import Settings
 
@@ -58,14 +61,21 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
 
     Returns:
         Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed image itself.
+
+    Raises:
+        JobError: other processes hold the memory.
     """
-    pyramid = {0: network.preprocess(image)}
-    with torch.no_grad():
-        for level in range(1, 6):
-            pyramid[level] = network.forward(pyramid[level - 1], level - 1, level)
-    return {0: pyramid.pop(0)} | {
-        level: round_features(features, feature_dtype) for level, features in pyramid.items()
-    }
+
+    def work() -> Pyramid:
+        pyramid = {0: network.preprocess(image)}
+        with torch.no_grad():
+            for level in range(1, 6):
+                pyramid[level] = network.forward(pyramid[level - 1], level - 1, level)
+        return {0: pyramid.pop(0)} | {
+            level: round_features(features, feature_dtype) for level, features in pyramid.items()
+        }
+
+    return with_memory(work, MATCHING * math.prod(image.shape[:2]), network.device)
 
 
 def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:

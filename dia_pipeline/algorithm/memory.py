@@ -2,8 +2,10 @@
 
 Time and memory grow with the pixels that the network works. The bytes a pixel are measured: those
 of both images' features and matching maps, and those of the deconvolution, which works one
-image at a time and remembers steps of 64 channels at the full working size. On the CPU the deepest
-level's weights come on top, transformed for Winograd's algorithm (see `convolution`).
+image at a time and holds points and gradients of 64 channels at the full working size. The latter
+are those of float32 differentiated by torch, as on a GPU, while the line search holds both ends of
+its interval, and a tenth more. On the CPU convolutions take a tenth to a quarter less; but the
+deepest level's weights come on top, transformed for Winograd's algorithm (see `convolution`).
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ MATCHING = 2500
 FEATURES = 600
 """Bytes a pixel of both images that are held while one is reconstructed."""
 
-RECONSTRUCTION = 6600
+RECONSTRUCTION = 6000
 """Bytes a pixel of the image that is reconstructed, at the level that takes most."""
 
-DEEPEST = 2000
+DEEPEST = 1500
 """The same at the deepest level."""
 
-WEIGHTS = 500_000_000
+WEIGHTS = 450_000_000
 """Bytes of the deepest level's transformed weights and of their making: of VGG-19's."""
 
 GROUP_FILES = {
@@ -43,7 +45,6 @@ GROUP_FILES = {
 }
 """By controller, empty for version 2 of control groups: the files of limit and use, and the name
 in `memory.stat` of what is cached and given back at need."""
-
 
 COMPOSITION = 115
 """Bytes a pixel of a full-size image while it is put together."""
@@ -73,7 +74,7 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
     Raises:
         PairTooLargeError: it does not.
     """
-    free = free_memory(device)
+    free = available_memory(device)
     if needed(a, b_prime, settings) <= free:
         return
 
@@ -88,7 +89,7 @@ def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.dev
         "",
         f"images processed at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
         f"pixels take about {needed(a, b_prime, settings) / 1e9:.1f} GB "
-        f"of memory, and {free / 1e9:.1f} GB are free",
+        f"of memory, and {free / 1e9:.1f} GB can be had",
         f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})",
     )
 
@@ -107,7 +108,7 @@ def check_full_size(a: Shape, b_prime: Shape, settings: Settings) -> None:
     """
     import torch
 
-    free = free_memory(torch.device("cpu"))
+    free = available_memory(torch.device("cpu"))
     largest = max(a, b_prime, key=math.prod)
     needed = needed_to_compose(largest, settings)
     if needed <= free:
@@ -122,28 +123,16 @@ def check_full_size(a: Shape, b_prime: Shape, settings: Settings) -> None:
     )
 
 
-def free_memory(device: torch.device) -> float:
-    """Bytes that are free on a device; infinity where the system does not say."""
+def available_memory(device: torch.device) -> float:
+    """Bytes that can be had of a device; infinity where the system does not say.
+
+    Those that other processes hold of a GPU are, as `with_memory` waits for them.
+    """
     if device.type == "cuda":
-        import torch
+        from dia_pipeline.algorithm.sharing import memory_of  # torch takes seconds to import
 
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + cached
+        return memory_of(device)[1]
     return min(_free_in_system(), *_free_in_groups(Path("/sys/fs/cgroup")))
-
-
-def gpu_in_use() -> bool:
-    """Whether this process works on a GPU that torch keeps memory of."""
-    import torch
-
-    return torch.cuda.is_initialized()
-
-
-def empty_cache() -> None:
-    """Give back to the GPU what torch keeps of its memory without using it."""
-    import torch
-
-    torch.cuda.empty_cache()
 
 
 def _free_in_system() -> float:

@@ -62,11 +62,11 @@ def complain(text: str, colour: str | None = "red") -> None:
     typer.secho(for_terminal(text), fg=colour, err=True)
 
 
-class Plain(logging.Formatter):
-    """What is logged, with all that a terminal would obey written out."""
+class Lines(logging.Handler):
+    """What is logged, in lines of their own: beside a bar, stderr is what Rich puts there."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return for_terminal(super().format(record))
+    def emit(self, record: logging.LogRecord) -> None:
+        print(for_terminal(self.format(record)), file=sys.stderr)
 
 
 class Commands(TyperGroup):
@@ -106,7 +106,5 @@ def prepare(
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # terminals that know ASCII alone
             stream.reconfigure(errors="backslashreplace")
-    logging.basicConfig()
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(Plain("%(message)s"))
+    logging.basicConfig(format="%(message)s", handlers=[Lines()])
     logging.getLogger("dia").setLevel(logging.INFO)

@@ -15,15 +15,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from dia_pipeline.algorithm.memory import empty_cache, gpu_in_use
-from dia_pipeline.errors import (
-    JobError,
-    describe,
-    device_failed,
-    is_expected,
-    out_of_memory,
-    reason_and_remedy,
-)
+from dia_pipeline.errors import JobError, describe, device_failed, is_expected, reason_and_remedy
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import WHOLE, Plan
 from dia_pipeline.stages.jobs import Job, Networks
@@ -161,7 +153,10 @@ def ensure(
     """
     start = time.perf_counter()
     try:
-        receipt.made[name] = key_of(_ensured(artefacts))
+        made = artefacts()
+        for artefact in made:
+            artefact.ensure()
+        receipt.made[name] = key_of(made)
     except (JobError, OSError):
         raise
     except Exception as error:
@@ -172,24 +167,6 @@ def ensure(
         log.error("%s %s FAILED: %s", receipt.stage, label, describe(error), exc_info=trace)
     else:
         log.info("%s %s done in %.1f s", receipt.stage, label, time.perf_counter() - start)
-
-
-def _ensured(artefacts: Callable[[], list[Artefact]]) -> list[Artefact]:
-    """The artefacts, ensured; once more if a GPU ran out of memory, with all of it that is free."""
-
-    def attempt() -> list[Artefact]:
-        made = artefacts()
-        for artefact in made:
-            artefact.ensure()
-        return made
-
-    try:
-        return attempt()
-    except Exception as error:
-        if not (out_of_memory(error) and gpu_in_use()):
-            raise
-    empty_cache()  # only now, as the error holds what was being worked on
-    return attempt()
 
 
 def key_of(artefacts: list[Artefact]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,9 +81,10 @@ class Networks:
         """The network of exactly these weights; on the job's own device unless one is named.
 
         Raises:
-            JobError: weights or device are not available here.
+            JobError: weights, device or its memory are not available here.
         """
         from dia_pipeline.algorithm.network import Network
+        from dia_pipeline.algorithm.sharing import LIBRARIES, with_memory
 
         device = device or self.device
         which = backbone, precision, device
@@ -96,7 +97,8 @@ class Networks:
                     f"(SHA-256 {backbone.digest})",
                     "put those there, or begin a new folder of results",
                 )
-            self._loaded[which] = Network(weights, own_device(device), precision)
+            load = partial(Network, weights, own_device(device), precision)
+            self._loaded[which] = with_memory(load, LIBRARIES, own_device(device))
         return self._loaded[which]
 
 

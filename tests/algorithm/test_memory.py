@@ -9,9 +9,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from pretended import CUDA, SharedGpu
 
 from dia_pipeline.algorithm import memory
-from dia_pipeline.algorithm.memory import PairTooLargeError, check_memory, free_memory, needed
+from dia_pipeline.algorithm.memory import (
+    PairTooLargeError,
+    available_memory,
+    check_memory,
+    needed,
+)
 from dia_pipeline.settings import resolve
 
 SETTINGS = resolve({"quality": "standard"})
@@ -52,15 +58,22 @@ def test_a_pair_takes_what_was_told(iterations):
 
 
 def test_a_pair_that_does_not_fit_is_told_what_does(monkeypatch):
-    monkeypatch.setattr(memory, "free_memory", lambda device: 2e9)
+    monkeypatch.setattr(memory, "available_memory", lambda device: 2e9)
     with pytest.raises(PairTooLargeError, match="ratio") as error:
         check_memory((1000, 1400), (600, 900), SETTINGS, CPU)
     assert "1400 x 1000 and 900 x 600 pixels" in str(error.value)
-    assert "max_side 600" in str(error.value)
-    side = 600
+    assert "max_side 625" in str(error.value)
+    side = 625
     shapes = [(side * h / w, side) for h, w in ((1000, 1400), (600, 900))]
     assert needed(*shapes, SETTINGS) <= 2e9 < 1.01 * needed(*shapes, SETTINGS)
-    check_memory((428, 599), (399, 599), SETTINGS, CPU)
+    check_memory((446, 624), (416, 624), SETTINGS, CPU)
+
+
+def test_a_pair_may_take_what_others_hold_of_a_gpu_but_no_more_than_all_of_it(monkeypatch):
+    SharedGpu(monkeypatch, 9e9)
+    check_memory((1000, 1000), (1000, 1000), SETTINGS, CUDA)
+    with pytest.raises(PairTooLargeError, match=r"and 9\.0 GB can be had"):
+        check_memory((2000, 2000), (1000, 1000), SETTINGS, CUDA)
 
 
 def test_it_grows_with_the_pixels():
@@ -83,4 +96,4 @@ def test_the_limits_of_control_groups_count(controllers, tmp_path):
 
 
 def test_what_is_free_is_known_here():
-    assert 1e8 < free_memory(CPU) < math.inf
+    assert 1e8 < available_memory(CPU) < math.inf

@@ -13,6 +13,7 @@ import pytest
 import typer
 from examples import PUBLISHED, draw_image
 from PIL import Image
+from pretended import SharedGpu
 from typer.testing import CliRunner
 
 from dia_pipeline import __version__, cli
@@ -279,13 +280,25 @@ def test_images_too_large_to_put_together_are_told_before_the_work(images, monke
     from dia_pipeline.algorithm import memory
 
     Image.new("RGB", (4000, 3000)).save("large.png")
-    monkeypatch.setattr(memory, "free_memory", lambda device: 1e9)
+    monkeypatch.setattr(memory, "available_memory", lambda device: 1e9)
     result = dia("run", "large.png", images[1], "-o", "out", "--max-side", "64", *DRAFT)
     assert result.exit_code == 2
     assert re.search(
         r"4000 x 3000 pixels takes about 1.4 GB .* scale it down to 9 mega", result.stderr
     )
     assert "level 5" not in result.output
+
+
+def test_that_memory_of_a_gpu_is_waited_for_is_told_once(images, monkeypatch, caplog):
+    SharedGpu(monkeypatch, 10e9, 10e9, 0).taken(monkeypatch)
+    result = dia("run", *images, "-o", "out", *DRAFT)
+    assert result.exit_code == 0, result.output
+    told = [
+        line
+        for line in caplog.messages
+        if line.startswith("waiting for up to 10 minutes: other processes hold")
+    ]
+    assert len(told) == 1
 
 
 def test_a_missing_plan_is_named(images):

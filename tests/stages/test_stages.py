@@ -13,9 +13,10 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-import torch
 from examples import DRAFT, artefacts, draw_image, make_plan, times, work, write_pairs
+from pretended import SharedGpu
 
+from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.errors import JobError
 from dia_pipeline.evaluation.measures import colour_distance
@@ -363,16 +364,30 @@ def test_a_device_at_fault_ends_the_job_so_that_it_is_tried_again(pairs, monkeyp
     assert not run_batch(plan, "features", "hierarchical", "0001").failed
 
 
-@pytest.mark.parametrize(("times", "failed"), [(1, set()), (2, {"pair1"})])
-def test_a_full_gpu_is_tried_once_more_with_its_cache_emptied(pairs, monkeypatch, times, failed):
+def test_memory_of_a_gpu_that_others_hold_fails_no_pair(pairs, monkeypatch):
     plan = make_plan(RESULTS, pairs, pairs_per_job=2)
-    emptied = []
-    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
-    failing(monkeypatch, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED", times)
+    gpu = SharedGpu(monkeypatch, 10e9)
+    gpu.taken(monkeypatch)
+    for stage in ("features", "level5"):
+        with pytest.raises(JobError, match="other processes hold memory of cuda"):
+            run_batch(plan, stage, "hierarchical", "0001")
+        assert not plan.receipt(stage, "hierarchical", "0001").exists()
+        gpu.held = [10e9, 0]  # from the next look on
+        assert not run_batch(plan, stage, "hierarchical", "0001").failed
+        gpu.held = [10e9]
+
+
+def test_a_pair_that_an_empty_gpu_has_no_memory_for_fails(pairs, monkeypatch):
+    plan = make_plan(RESULTS, pairs, pairs_per_job=2)
+    SharedGpu(monkeypatch, 0).taken(monkeypatch)
+    monkeypatch.setattr(Network, "forward", always_out_of_memory)
     receipt = run_batch(plan, "features", "hierarchical", "0001")
-    assert receipt.failed.keys() == failed and len(emptied) == 1
+    assert receipt.failed.keys() == {"pair1", "pair2"}
     assert all("max_side" in str(failure) for failure in receipt.failed.values())
+
+
+def always_out_of_memory(*arguments):
+    raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def test_measures_are_taken_on_the_cpu_whatever_the_device(pairs):

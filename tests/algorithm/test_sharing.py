@@ -1,0 +1,103 @@
+"""A GPU of 10 GB, which is only pretended, and of which other processes hold some."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pretended import CUDA, SharedGpu
+
+from dia_pipeline.algorithm.sharing import PATIENCE, with_memory
+from dia_pipeline.errors import JobError
+
+
+def failing(times: int, text: str = "CUDA out of memory. Tried to allocate 2 GiB"):
+    """Work that fails so many times."""
+    asked = []
+
+    def work():
+        asked.append(True)
+        if len(asked) <= times:
+            raise RuntimeError(text)
+        return "done"
+
+    return work
+
+
+def test_memory_that_others_hold_is_waited_for(monkeypatch, caplog):
+    gpu = SharedGpu(monkeypatch, 9e9, 8e9, 7e9, 6e9)
+    assert with_memory(lambda: gpu.held[0], 3e9, CUDA) == 7e9
+    (line,) = caplog.messages
+    assert "about 3.0 GB are needed, and 1.0 GB can be had" in line
+
+
+def test_nothing_is_said_where_enough_is_free(monkeypatch, caplog):
+    gpu = SharedGpu(monkeypatch, 7e9)
+    assert with_memory(failing(0), 3e9, CUDA) == "done"
+    assert not caplog.messages and not gpu.seconds and not gpu.emptied
+
+
+def test_what_this_process_keeps_can_be_had_and_is_given_back_before_it_waits(monkeypatch):
+    gpu = SharedGpu(monkeypatch, 6e9, 2e9)
+    gpu.ours = 3e9
+    with_memory(failing(0), 4e9, CUDA)
+    assert not gpu.emptied
+    with_memory(failing(0), 5e9, CUDA)
+    assert gpu.emptied == 1 and gpu.ours == 0
+
+
+def test_memory_that_is_never_given_back_is_an_error_of_the_job(monkeypatch):
+    gpu = SharedGpu(monkeypatch, 8e9)
+    with pytest.raises(JobError, match=r"other processes .* 3\.0 GB .* 2\.0 GB can be had"):
+        with_memory(lambda: pytest.fail("begun"), 3e9, CUDA)
+    assert PATIENCE <= gpu.seconds < 1.1 * PATIENCE
+
+
+def test_a_gpu_without_room_for_the_libraries_is_waited_for_too(monkeypatch):
+    gpu = SharedGpu(monkeypatch, 10e9, 10e9, 0)
+    told = torch.cuda.mem_get_info
+
+    def full(device):
+        if gpu.held[0] == 10e9:
+            raise RuntimeError("CUDA error: out of memory")
+        return told(device)
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    assert with_memory(failing(0), 3e9, CUDA) == "done" and gpu.seconds
+
+
+def test_no_more_is_waited_for_than_an_empty_gpu_has(monkeypatch):
+    gpu = SharedGpu(monkeypatch, 4e9, 0)
+    assert with_memory(lambda: gpu.held[0], 30e9, CUDA) == 0
+
+
+def test_what_runs_out_of_memory_is_begun_again_when_that_is_free(monkeypatch):
+    """Another process takes it after the first look."""
+    gpu = SharedGpu(monkeypatch, 0)
+    work = failing(1)
+
+    def overtaken():
+        gpu.held = gpu.held if gpu.seconds else [8e9, 8e9, 1e9]
+        return work(), gpu.held[0]
+
+    assert with_memory(overtaken, 3e9, CUDA) == ("done", 1e9)
+    assert gpu.emptied
+
+
+def test_twice_out_of_memory_is_the_fault_of_the_work_unless_others_hold_some(monkeypatch):
+    gpu = SharedGpu(monkeypatch, 0)
+    with pytest.raises(RuntimeError, match="Tried to allocate") as error:
+        with_memory(failing(2), 3e9, CUDA)
+    assert not isinstance(error.value, JobError) and not gpu.seconds
+    SharedGpu(monkeypatch, 5e9)
+    with pytest.raises(JobError, match="other processes hold"):
+        with_memory(failing(2), 3e9, CUDA)
+
+
+def test_other_errors_and_other_devices_are_left_alone(monkeypatch):
+    gpu = SharedGpu(monkeypatch, 0)
+    with pytest.raises(RuntimeError, match="illegal"):
+        with_memory(failing(1, "CUDA error: an illegal memory access"), 3e9, CUDA)
+    gpu.held = [10e9]
+    with pytest.raises(RuntimeError, match="out of memory"):
+        with_memory(failing(1), 3e9, torch.device("cpu"))
+    assert not gpu.seconds and not gpu.emptied
