@@ -42,23 +42,26 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
     lengths, scale = _measured(source, target, patch)
     maps, sides = _prepared(source, target, patch, scale)
     short, margin = _shortened(source, target, patch, lengths, scale)
-    field = nnf.numpy()
-    best = evaluate(*maps, sides, field)
-    changed = np.zeros(field.shape[:2], np.int32)
+    field = nnf.numpy().copy()
+    before = field, evaluate(*maps, sides, field), np.zeros(field.shape[:2], np.int32)
+    after = tuple(map(np.empty_like, before))
     smoothness = np.float32(smoothness * scale**2)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
         windows = np.array(radii if turn == len(jumps) - 1 else (), np.int64)
-        field, best, changed = _pass(
+        _pass(
             (*maps, *short),
             margin,
             sides,
-            (field, best, changed),
+            before,
+            after,
             smoothness,
             (jumps[turn], now, now - len(jumps)),
             (windows, seed, iteration * len(radii)),
         )
-    return torch.from_numpy(field.copy()), torch.from_numpy(best / np.float32(-(scale**2)))
+        before, after = after, before
+    field, best, _ = before
+    return torch.from_numpy(field), torch.from_numpy(best / np.float32(-(scale**2)))
 
 
 def energy(source, target, nnf, patch):
@@ -255,18 +258,21 @@ def _neighbours(field, changed, sides, y, x, number, turn, settled):
 
 
 @numba.njit(inline="always")
-def _random(sides, y, x, old_y, old_x, window, key):
-    """A random match, at most `window` from the old one."""
+def _random(sides, y, x, at_y, at_x, window, key):
+    """A random match, at most `window` from (at_y, at_x)."""
     _, width, _, target_height, target_width, _ = sides
     random = _hash(np.uint64(y * width + x) ^ key)
-    ty = _pick(random, max(old_y - window, 0), min(old_y + window, target_height - 1))
-    tx = _pick(_hash(random), max(old_x - window, 0), min(old_x + window, target_width - 1))
+    ty = _pick(random, max(at_y - window, 0), min(at_y + window, target_height - 1))
+    tx = _pick(_hash(random), max(at_x - window, 0), min(at_x + window, target_width - 1))
     return ty, tx
 
 
 @compiled
-def _pass(maps, margin, sides, state, smoothness, turn, trials):
+def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
+
+    The field, its similarities and the passes in which they last changed are read from `before` and
+    written to `after`.
 
     A neighbour whose match has not changed since this jump was last tried, in the pass `last`, is
     not tried again, with smoothness only if nothing changed around the pixel either. The random
@@ -274,10 +280,10 @@ def _pass(maps, margin, sides, state, smoothness, turn, trials):
     """
     height, width = sides[:2]
     source, target, short_source, short_target = maps
-    field, best, changed = state
+    field, best, changed = before
+    new_field, new_best, new_changed = after
     windows, seed, step = trials
     seed_hash = _hash(np.uint64(seed))
-    new_field, new_best, new_changed = field.copy(), best.copy(), changed.copy()
     across = -(-width // TILE)
     for tile in numba.prange(-(-height // TILE) * across):
         top, left = tile // across * TILE, tile % across * TILE
@@ -286,31 +292,24 @@ def _pass(maps, margin, sides, state, smoothness, turn, trials):
             if y >= height or x >= width:
                 continue
             settled = not smoothness or _settled(changed, y, x, turn[2])
-            old_y, old_x, similarity = (
-                np.int64(field[y, x, 0]),
-                np.int64(field[y, x, 1]),
-                best[y, x],
-            )
+            at_y, at_x = np.int64(field[y, x, 0]), np.int64(field[y, x, 1])
+            similarity, when = best[y, x], changed[y, x]
             for number in range(4 + len(windows)):
                 if number < 4:
                     ty, tx = _neighbours(field, changed, sides, y, x, number, turn, settled)
                 else:
                     key = _hash(np.uint64(step + number - 4) ^ seed_hash)
-                    ty, tx = _random(sides, y, x, old_y, old_x, windows[number - 4], key)
-                if ty < 0 or (ty == old_y and tx == old_x):
+                    ty, tx = _random(sides, y, x, at_y, at_x, windows[number - 4], key)
+                if ty < 0 or (ty == at_y and tx == at_x):
                     continue
                 beat = similarity
                 if smoothness:
-                    rougher = _roughness(field, y, x, ty, tx) - _roughness(
-                        field, y, x, old_y, old_x
-                    )
+                    rougher = _roughness(field, y, x, ty, tx) - _roughness(field, y, x, at_y, at_x)
                     beat += smoothness * np.float32(rougher)
                 if _at_most(short_source, short_target, margin, sides, y, x, ty, tx) <= beat:
                     continue
                 found = _similarity(source, target, sides, y, x, ty, tx)
                 if found > beat:
-                    old_y, old_x, similarity = ty, tx, found
-                    new_changed[y, x] = turn[1]
-            new_field[y, x] = old_y, old_x
-            new_best[y, x] = similarity
-    return new_field, new_best, new_changed
+                    at_y, at_x, similarity, when = ty, tx, found, turn[1]
+            new_field[y, x] = at_y, at_x
+            new_best[y, x], new_changed[y, x] = similarity, when
