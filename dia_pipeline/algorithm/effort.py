@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import accumulate
 
 from dia_pipeline.algorithm.features import Size
 from dia_pipeline.io.backbones import ENTRIES, Entry
@@ -40,6 +41,9 @@ POSE = 1.0
 COMPOSITION = 1e-6
 """Seconds a pixel of an image that is put together."""
 
+TAKING = 3e-6
+"""Seconds a pixel of an image of which the colours or the texture alone are taken."""
+
 PRIOR = 2.0
 """So many seconds of work count what is expected beside what is measured."""
 
@@ -55,21 +59,47 @@ def efforts(a: tuple[int, ...], b_prime: tuple[int, ...], settings: Settings) ->
     """
     if settings.matcher not in FEATURE_MATCHERS or not all((*a, *b_prime)):
         return {}
-    sizes = [Size.of(shape, settings) for shape in (a, b_prime)]
-    pixels = [math.prod(size.working) for size in sizes]
-    made = pixels if settings.directions == "both" else pixels[:1]
-    entry = ENTRIES.get(settings.backbone, ENTRIES["vgg19"])
-    found = {(0, FEATURES): FORWARD * _products(entry, 0, 5) * sum(pixels)}
-    if settings.pose in ("auto", "several"):
-        found[0, FEATURES] += POSE
+    found = POSE if settings.pose in ("auto", "several") else 0.0
+    made = (a, b_prime) if settings.directions == "both" else (a,)
+    return {
+        (0, FEATURES): found + sum(features_effort(shape, settings) for shape in (a, b_prime)),
+        **level_efforts(a, b_prime, settings),
+        (0, COMPOSE): sum(compose_effort(shape, settings) for shape in made),
+    }
+
+
+def features_effort(shape: tuple[int, ...], settings: Settings) -> float:
+    """The seconds that the features of an image of this height and width take."""
+    return FORWARD * _products(_entry(settings), 0, 5) * _pixels(shape, settings)
+
+
+def level_efforts(a: tuple[int, ...], b_prime: tuple[int, ...], settings: Settings) -> Efforts:
+    """The seconds that the levels of a pair take."""
+    made = (a, b_prime) if settings.directions == "both" else (a,)
+    pixels = sum(_pixels(shape, settings) for shape in made)
+    entry = _entry(settings)
+    found = {}
     for level in settings.levels:
-        found[level, MATCH] = SEARCH * _compared(entry, level, settings) * sum(made)
+        found[level, MATCH] = SEARCH * _compared(entry, level, settings) * pixels
         if settings.matcher == "hierarchical" and level > settings.finest:
             each = EVALUATION * settings.deconvolution + FORWARD
-            found[level, RECONSTRUCT] = each * _products(entry, level - 2, level) * sum(made)
-    full = [math.prod(size.full) for size in sizes]
-    found[0, COMPOSE] = COMPOSITION * sum(full[: len(made)])
+            found[level, RECONSTRUCT] = each * _products(entry, level - 2, level) * pixels
     return found
+
+
+def compose_effort(shape: tuple[int, ...], settings: Settings) -> float:
+    """The seconds in which an image of this height and width is put together."""
+    taken = TAKING if settings.take != "everything" else 0.0
+    return (COMPOSITION + taken) * math.prod(shape)
+
+
+def _entry(settings: Settings) -> Entry:
+    return ENTRIES.get(settings.backbone, ENTRIES["vgg19"])
+
+
+def _pixels(shape: tuple[int, ...], settings: Settings) -> int:
+    """The pixels of an image as the network sees it."""
+    return math.prod(Size.of(shape, settings).working)
 
 
 def _products(entry: Entry, start: int, end: int) -> float:
@@ -96,46 +126,49 @@ class Estimate:
     """
 
     def __init__(self, efforts: Iterable[Efforts], clock: Callable[[], float] = time.monotonic):
-        self._steps = [each for pair in efforts for each in pair.items()]
+        steps = [each for pair in efforts for each in pair.items()]
+        self._steps = [step for step, _ in steps]
+        self._before = list(accumulate((effort for _, effort in steps), initial=0.0))
         self._clock = clock
         self._number = 0
         self._share = 0.0
+        self._skipped = 0.0
         self._told = clock()
-        self._first: tuple[float, float] | None = None
+        self._began: float | None = None
 
     @property
     def whole(self) -> float:
         """The seconds that everything is expected to take."""
-        return sum(effort for _, effort in self._steps)
+        return self._before[-1]
 
     @property
     def done(self) -> float:
         """The seconds that what is done was expected to take."""
-        before = sum(effort for _, effort in self._steps[: self._number])
-        return before + self._share * self._steps[self._number][1] if self._steps else 0.0
+        before, after = self._before[self._number : self._number + 2] if self._steps else (0.0, 0.0)
+        return before + self._share * (after - before)
 
     @property
     def left(self) -> float:
         """The seconds that the rest takes: as expected, but as much slower or faster as before."""
-        began, skipped = self._first or (self._told, 0.0)  # what was there already took no time
-        measured, expected = self._told - began, self.done - skipped
+        began = self._told if self._began is None else self._began
+        measured, expected = self._told - began, self.done - self._skipped
         pace = (PRIOR + measured) / (PRIOR + expected)
         return max(0.0, pace * (self.whole - self.done) - (self._clock() - self._told))
 
     def __str__(self) -> str:
-        if not self._steps:
+        if not self.whole:
             return ""
         return f"{int(100 * self.done / self.whole)}%, {timedelta(seconds=round(self.left))} left"
 
     def tell(self, level: int, step: str, share: float) -> None:
         """See `Progress`."""
         following = range(self._number, len(self._steps))
-        self._number = next(
-            (number for number in following if self._steps[number][0] == (level, step)),
-            self._number,
-        )
-        self._share, self._told = share, self._clock()
-        self._first = self._first or (self._told, self.done)
+        number = next((n for n in following if self._steps[n] == (level, step)), self._number)
+        earlier = 0 if self._began is None else min(self._number + 1, number)
+        self._skipped += self._before[number] - self._before[earlier]  # it is there: took no time
+        self._number, self._share, self._told = number, share, self._clock()
+        if self._began is None:
+            self._began = self._told
 
 
 def ticks(progress: Progress, level: int, step: str, count: int) -> Callable[[], None]:
