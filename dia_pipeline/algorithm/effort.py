@@ -29,8 +29,11 @@ Efforts = dict[tuple[int, str], float]
 FORWARD = 1.5e-12
 """Seconds a multiplication of the network's convolutions."""
 
-EVALUATION = 5.5e-12
+EVALUATION = 4.5e-12
 """The same, there and back while features are reconstructed, with what L-BFGS adds."""
+
+MORE = 3
+"""Evaluations beside those of the iterations: two to begin with, and one finds the coordinates."""
 
 SEARCH = 3.5e-10
 """Seconds a product of two values of patches and an iteration of the search."""
@@ -77,12 +80,12 @@ def level_efforts(a: tuple[int, ...], b_prime: tuple[int, ...], settings: Settin
     """The seconds that the levels of a pair take."""
     made = (a, b_prime) if settings.directions == "both" else (a,)
     pixels = sum(_pixels(shape, settings) for shape in made)
-    entry = _entry(settings)
+    entry, iterations = _entry(settings), settings.deconvolution
+    each = EVALUATION * (iterations + MORE) if iterations else FORWARD
     found = {}
     for level in settings.levels:
         found[level, MATCH] = SEARCH * _compared(entry, level, settings) * pixels
         if settings.matcher == "hierarchical" and level > settings.finest:
-            each = EVALUATION * settings.deconvolution + FORWARD
             found[level, RECONSTRUCT] = each * _products(entry, level - 2, level) * pixels
     return found
 
@@ -121,7 +124,7 @@ class Estimate:
     """How far pairs are that are processed one after another, and how long they still take.
 
     Args:
-        efforts: of each pair.
+        efforts: of each pair, or of all that is made of a sequence.
         clock: the time in seconds.
     """
 
@@ -130,11 +133,9 @@ class Estimate:
         self._steps = [step for step, _ in steps]
         self._before = list(accumulate((effort for _, effort in steps), initial=0.0))
         self._clock = clock
-        self._number = 0
-        self._share = 0.0
-        self._skipped = 0.0
-        self._told = clock()
-        self._began: float | None = None
+        self._number = self._next = 0
+        self._share = self._skipped = 0.0
+        self._began = self._told = clock()
 
     @property
     def whole(self) -> float:
@@ -150,8 +151,7 @@ class Estimate:
     @property
     def left(self) -> float:
         """The seconds that the rest takes: as expected, but as much slower or faster as before."""
-        began = self._told if self._began is None else self._began
-        measured, expected = self._told - began, self.done - self._skipped
+        measured, expected = self._told - self._began, self.done - self._skipped
         pace = (PRIOR + measured) / (PRIOR + expected)
         return max(0.0, pace * (self.whole - self.done) - (self._clock() - self._told))
 
@@ -164,11 +164,12 @@ class Estimate:
         """See `Progress`."""
         following = range(self._number, len(self._steps))
         number = next((n for n in following if self._steps[n] == (level, step)), self._number)
-        earlier = 0 if self._began is None else min(self._number + 1, number)
-        self._skipped += self._before[number] - self._before[earlier]  # it is there: took no time
-        self._number, self._share, self._told = number, share, self._clock()
-        if self._began is None:
+        self._told = self._clock()
+        if not self._next:
             self._began = self._told
+        # What lies between the step before and this one was there already and took no time.
+        self._skipped += self._before[number] - self._before[min(self._next, number)]
+        self._number, self._next, self._share = number, number + 1, share
 
 
 def ticks(progress: Progress, level: int, step: str, count: int) -> Callable[[], None]:

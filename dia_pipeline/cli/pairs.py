@@ -124,7 +124,7 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
 
 @contextmanager
 def _step_display(a: Path, b_primes: list[Path], settings: Settings) -> Iterator[Progress]:
-    """How far the steps of a pair, or of one after another, are."""
+    """Shows how far a pair is, or several one after another."""
     with estimate_bar() as show:
         from dia_pipeline.algorithm.effort import Estimate, efforts
         from dia_pipeline.io.images import image_size

@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 READING = 1e-7
 """Seconds a pixel of a frame that is prepared."""
 
-SHOWING = 2e-6
+SHOWING = 1.5e-6
 """Seconds a pixel of a frame that is measured and shown in the video."""
 
 
