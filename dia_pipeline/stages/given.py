@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
@@ -80,15 +81,20 @@ class GivenSequence:
 
     @property
     def one_scene(self) -> dict[str, Any]:
-        """What the report will be where there is one scene and no gap, by what the files say."""
+        """What the report will be where there is one scene and no gap, by what the files say.
+
+        The size is (0, 0) where they do not tell it.
+        """
+        from dia_pipeline.io.images import ImageError, image_size
+
+        size = 0, 0
         if self.sequence.of_video:
             from dia_pipeline.io.video import read_pace
 
-            size = read_pace(self.sequence.source).size
+            with suppress(ImageError):
+                size = read_pace(self.sequence.source).size
         else:
-            from dia_pipeline.io.images import image_size
-
-            size = next(filter(all, map(image_size, self.sequence.frames)), (0, 0))
+            size = next(filter(all, map(image_size, self.sequence.frames)), size)
         return {"scenes": [0], "gaps": {}, "size": size}
 
     @property

@@ -326,6 +326,7 @@ def run_sequence(
     backbone, _ = find_backbone(settings.backbone)
 
     def tell(level: int, step: str, share: float) -> None:
+        """Of what is being made: the last `name` below."""
         estimate.tell(level, f"{name}, {step}", share)
         progress(name, estimate)
 
@@ -335,6 +336,6 @@ def run_sequence(
     name, estimate = next(iter(expected.numbered)), Estimate([sequence_efforts(expected)])
     graph.prepared.ensure()
     estimate = Estimate([sequence_efforts(graph)])
-    for name, artefact in graph.numbered.items():  # noqa: B007  it is told
+    for name, artefact in graph.numbered.items():  # noqa: B007  it is what `tell` names
         artefact.ensure()
     return graph.gaps
