@@ -17,6 +17,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from dia_pipeline.algorithm.effort import Estimate
 from dia_pipeline.io.images import read_image, write_image
 from dia_pipeline.pixels import shrunk
 from dia_pipeline.runs.sequences import Sequence, find_frames
@@ -82,8 +83,8 @@ def measure(source: Path, coherence: str, settings, device: str) -> tuple[float,
     moving = find_frames(Sequence("", str(source / "a.png"), references, coherence=coherence))
     ends: list[float] = []
 
-    def watch(stage: str, done: int, count: int) -> None:
-        if stage == "video" and not ends:
+    def watch(name: str, estimate: Estimate) -> None:
+        if name == "video" and not ends:
             ends.append(time.process_time())
 
     begin = time.process_time()

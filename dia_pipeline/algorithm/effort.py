@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import accumulate
 
 from dia_pipeline.algorithm.features import Size
 from dia_pipeline.io.backbones import ENTRIES, Entry
@@ -28,8 +29,11 @@ Efforts = dict[tuple[int, str], float]
 FORWARD = 1.5e-12
 """Seconds a multiplication of the network's convolutions."""
 
-EVALUATION = 5.5e-12
+EVALUATION = 4.5e-12
 """The same, there and back while features are reconstructed, with what L-BFGS adds."""
+
+MORE = 3
+"""Evaluations beside those of the iterations: two to begin with, and one finds the coordinates."""
 
 SEARCH = 3.5e-10
 """Seconds a product of two values of patches and an iteration of the search."""
@@ -39,6 +43,9 @@ POSE = 1.0
 
 COMPOSITION = 1e-6
 """Seconds a pixel of an image that is put together."""
+
+TAKING = 3e-6
+"""Seconds a pixel of an image of which the colours or the texture alone are taken."""
 
 PRIOR = 2.0
 """So many seconds of work count what is expected beside what is measured."""
@@ -55,21 +62,47 @@ def efforts(a: tuple[int, ...], b_prime: tuple[int, ...], settings: Settings) ->
     """
     if settings.matcher not in FEATURE_MATCHERS or not all((*a, *b_prime)):
         return {}
-    sizes = [Size.of(shape, settings) for shape in (a, b_prime)]
-    pixels = [math.prod(size.working) for size in sizes]
-    made = pixels if settings.directions == "both" else pixels[:1]
-    entry = ENTRIES.get(settings.backbone, ENTRIES["vgg19"])
-    found = {(0, FEATURES): FORWARD * _products(entry, 0, 5) * sum(pixels)}
-    if settings.pose in ("auto", "several"):
-        found[0, FEATURES] += POSE
+    found = POSE if settings.pose in ("auto", "several") else 0.0
+    made = (a, b_prime) if settings.directions == "both" else (a,)
+    return {
+        (0, FEATURES): found + sum(features_effort(shape, settings) for shape in (a, b_prime)),
+        **level_efforts(a, b_prime, settings),
+        (0, COMPOSE): sum(compose_effort(shape, settings) for shape in made),
+    }
+
+
+def features_effort(shape: tuple[int, ...], settings: Settings) -> float:
+    """The seconds that the features of an image of this height and width take."""
+    return FORWARD * _products(_entry(settings), 0, 5) * _pixels(shape, settings)
+
+
+def level_efforts(a: tuple[int, ...], b_prime: tuple[int, ...], settings: Settings) -> Efforts:
+    """The seconds that the levels of a pair take."""
+    made = (a, b_prime) if settings.directions == "both" else (a,)
+    pixels = sum(_pixels(shape, settings) for shape in made)
+    entry, iterations = _entry(settings), settings.deconvolution
+    each = EVALUATION * (iterations + MORE) if iterations else FORWARD
+    found = {}
     for level in settings.levels:
-        found[level, MATCH] = SEARCH * _compared(entry, level, settings) * sum(made)
+        found[level, MATCH] = SEARCH * _compared(entry, level, settings) * pixels
         if settings.matcher == "hierarchical" and level > settings.finest:
-            each = EVALUATION * settings.deconvolution + FORWARD
-            found[level, RECONSTRUCT] = each * _products(entry, level - 2, level) * sum(made)
-    full = [math.prod(size.full) for size in sizes]
-    found[0, COMPOSE] = COMPOSITION * sum(full[: len(made)])
+            found[level, RECONSTRUCT] = each * _products(entry, level - 2, level) * pixels
     return found
+
+
+def compose_effort(shape: tuple[int, ...], settings: Settings) -> float:
+    """The seconds in which an image of this height and width is put together."""
+    taken = TAKING if settings.take != "everything" else 0.0
+    return (COMPOSITION + taken) * math.prod(shape)
+
+
+def _entry(settings: Settings) -> Entry:
+    return ENTRIES.get(settings.backbone, ENTRIES["vgg19"])
+
+
+def _pixels(shape: tuple[int, ...], settings: Settings) -> int:
+    """The pixels of an image as the network sees it."""
+    return math.prod(Size.of(shape, settings).working)
 
 
 def _products(entry: Entry, start: int, end: int) -> float:
@@ -91,51 +124,52 @@ class Estimate:
     """How far pairs are that are processed one after another, and how long they still take.
 
     Args:
-        efforts: of each pair.
+        efforts: of each pair, or of all that is made of a sequence.
         clock: the time in seconds.
     """
 
     def __init__(self, efforts: Iterable[Efforts], clock: Callable[[], float] = time.monotonic):
-        self._steps = [each for pair in efforts for each in pair.items()]
+        steps = [each for pair in efforts for each in pair.items()]
+        self._steps = [step for step, _ in steps]
+        self._before = list(accumulate((effort for _, effort in steps), initial=0.0))
         self._clock = clock
-        self._number = 0
-        self._share = 0.0
-        self._told = clock()
-        self._first: tuple[float, float] | None = None
+        self._number = self._next = 0
+        self._share = self._skipped = 0.0
+        self._began = self._told = clock()
 
     @property
     def whole(self) -> float:
         """The seconds that everything is expected to take."""
-        return sum(effort for _, effort in self._steps)
+        return self._before[-1]
 
     @property
     def done(self) -> float:
         """The seconds that what is done was expected to take."""
-        before = sum(effort for _, effort in self._steps[: self._number])
-        return before + self._share * self._steps[self._number][1] if self._steps else 0.0
+        before, after = self._before[self._number : self._number + 2] if self._steps else (0.0, 0.0)
+        return before + self._share * (after - before)
 
     @property
     def left(self) -> float:
         """The seconds that the rest takes: as expected, but as much slower or faster as before."""
-        began, skipped = self._first or (self._told, 0.0)  # what was there already took no time
-        measured, expected = self._told - began, self.done - skipped
+        measured, expected = self._told - self._began, self.done - self._skipped
         pace = (PRIOR + measured) / (PRIOR + expected)
         return max(0.0, pace * (self.whole - self.done) - (self._clock() - self._told))
 
     def __str__(self) -> str:
-        if not self._steps:
+        if not self.whole:
             return ""
         return f"{int(100 * self.done / self.whole)}%, {timedelta(seconds=round(self.left))} left"
 
     def tell(self, level: int, step: str, share: float) -> None:
         """See `Progress`."""
         following = range(self._number, len(self._steps))
-        self._number = next(
-            (number for number in following if self._steps[number][0] == (level, step)),
-            self._number,
-        )
-        self._share, self._told = share, self._clock()
-        self._first = self._first or (self._told, self.done)
+        number = next((n for n in following if self._steps[n] == (level, step)), self._number)
+        self._told = self._clock()
+        if not self._next:
+            self._began = self._told
+        # What lies between the step before and this one was there already and took no time.
+        self._skipped += self._before[number] - self._before[min(self._next, number)]
+        self._number, self._next, self._share = number, number + 1, share
 
 
 def ticks(progress: Progress, level: int, step: str, count: int) -> Callable[[], None]:

@@ -7,6 +7,8 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,7 @@ from dia_pipeline.errors import describe, is_expected
 from dia_pipeline.text import for_terminal
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from dia_pipeline.algorithm.effort import Estimate
 
 # Before torch is imported: threads that wait give way instead of spinning. On a machine that other
 # work shares spinning makes everything several times slower; on an idle one it gains nothing.
@@ -44,12 +46,27 @@ def say(text: str) -> None:
     console.print(for_terminal(text))
 
 
-def bars(**options: Any) -> Progress:
-    """Bars with what is done and the time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+@contextmanager
+def estimate_bar() -> Iterator[Callable[[str, Estimate], None]]:
+    """A bar over all steps with the time left; where there is no terminal, a line for each step."""
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=console, **options)
+    step = "loading"
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[estimate]}")
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as display:
+        bar = display.add_task(step, total=None, estimate="")
+
+        def show(name: str, estimate: Estimate) -> None:
+            nonlocal step
+            whole, done = estimate.whole or None, estimate.done
+            display.update(bar, description=name, total=whole, completed=done, estimate=estimate)
+            if name != step and not console.is_terminal:
+                say(", ".join(filter(None, (name, str(estimate)))))
+            step = name
+
+        yield show
 
 
 def waiting(text: str) -> Status:

@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from dia_pipeline.cli.app import app, bars, complain, console, say, waiting
+from dia_pipeline.cli.app import app, complain, console, say, waiting
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
 from dia_pipeline.errors import describe
 
@@ -224,7 +224,12 @@ def warn_of(pairs: dict[str, float]) -> None:
 @contextmanager
 def _stage_display() -> Iterator[Callable[[str, int, int], None]]:
     """In a terminal a bar for the stages of all variants, with the time left."""
-    with bars(transient=True, disable=not console.is_terminal) as display:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as display:
         bar = display.add_task("weights", total=None)
 
         def advance(stage: str, done: int, count: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, complain, console, say, waiting
+from dia_pipeline.cli.app import app, complain, estimate_bar, say, waiting
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
@@ -124,26 +124,17 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
 
 @contextmanager
 def _step_display(a: Path, b_primes: list[Path], settings: Settings) -> Iterator[Progress]:
-    """A bar over all steps with the time left; where there is no terminal, a line for each step."""
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[estimate]}")
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as display:
-        bar = display.add_task("loading", total=None, estimate="")
+    """Shows how far a pair is, or several one after another."""
+    with estimate_bar() as show:
         from dia_pipeline.algorithm.effort import Estimate, efforts
         from dia_pipeline.io.images import image_size
 
         shapes = [image_size(path) for path in (a, *b_primes)]
         estimate = Estimate([efforts(shapes[0], other, settings) for other in shapes[1:]])
-        display.update(bar, total=estimate.whole or None, estimate=estimate)
+        show("loading", estimate)
 
         def tell(level: int, step: str, share: float) -> None:
             estimate.tell(level, step, share)
-            name = f"level {level}: {step}" if level else step
-            display.update(bar, description=name, completed=estimate.done)
-            if not console.is_terminal and share == 0:
-                say(", ".join(filter(None, (name, str(estimate)))))
+            show(f"level {level}: {step}" if level else step, estimate)
 
         yield tell

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, bars, complain, say
+from dia_pipeline.cli.app import app, complain, estimate_bar, say
 from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
-
-if TYPE_CHECKING:
-    from dia_pipeline.stages.given import FrameProgress
 
 PRESET = "photo-to-photo"
 """That of a sequence, unless it is given."""
@@ -68,7 +63,7 @@ def timelapse(
     settings = resolve({**OF_SEQUENCES, **options, "preset": options["preset"] or PRESET})
     keyframes = tuple(sorted(keyframe or ()))
     moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
-    with _frame_display() as progress:
+    with estimate_bar() as progress:
         gaps = run_sequence(find_frames(moving), output, settings, device, progress)
     say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
     if gaps:
@@ -76,17 +71,3 @@ def timelapse(
             complain(f"frame {frame + 1} is missing: {reason}")
         complain("The same command fills the gaps once these can be read.", None)
         raise typer.Exit(1)
-
-
-@contextmanager
-def _frame_display() -> Iterator[FrameProgress]:
-    """A bar for every stage of a sequence, with the time left."""
-    with bars() as display:
-        tasks: dict[str, Any] = {}
-
-        def advance(stage: str, done: int, count: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = display.add_task(stage, total=count)
-            display.update(tasks[stage], completed=done, total=count)
-
-        yield advance

@@ -54,12 +54,13 @@ _TICKS = 90_000
 
 @dataclass(frozen=True)
 class Pace:
-    """What a video file says of its frames: how many a second, when each is shown (s), and whether
-    it has sound."""
+    """What a video file says of its frames: how many a second, when each is shown (s), whether it
+    has sound, and their height and width in pixels before they are turned."""
 
     rate: float
     times: list[float]
     sound: bool
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,13 @@ def read_pace(path: str | Path) -> Pace:
         rate = float(stream.average_rate or stream.guessed_rate or 24)
         stamps = [packet.pts for packet in _shown_packets(container)]
         unit, sound = stream.time_base, bool(container.streams.audio)
+        size = stream.height, stream.width
         count = _promised(container) or len(stamps)
     if None in stamps or len(stamps) < count:  # no times, or the file is cut short
         times = [number / rate for number in range(count)]
     else:
         times = [float(stamp * unit) for stamp in sorted(stamps)]
-    return Pace(rate, times, sound)
+    return Pace(rate, times, sound, size)
 
 
 def decode_frames(path: str | Path) -> Iterator[np.ndarray]:

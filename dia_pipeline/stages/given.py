@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.stages.frames import Remembered, Together, given_frames
@@ -15,8 +15,8 @@ from dia_pipeline.store.artefacts import ImageFile, Input
 from dia_pipeline.store.folders import Folder
 from dia_pipeline.temporal.coherence import Locked
 
-FrameProgress = Callable[[str, int, int], None]
-"""Told the stage, how many of its frames are done and how many there are."""
+if TYPE_CHECKING:
+    from dia_pipeline.algorithm.effort import Progress
 
 
 class GivenSequence:
@@ -24,10 +24,10 @@ class GivenSequence:
 
     Args:
         folder: of the results.
-        progress: told how far the stages come that go through all frames.
+        progress: see `algorithm.effort.Progress`.
     """
 
-    def __init__(self, sequence: Sequence, folder: Path, progress: FrameProgress):
+    def __init__(self, sequence: Sequence, folder: Path, progress: Progress):
         self.sequence = sequence
         self.folder = folder
         self.progress = progress
@@ -78,6 +78,29 @@ class GivenSequence:
     def report(self) -> dict[str, Any]:
         """What is prepared: the numbers of the first frames of scenes, gaps, the size."""
         return self.prepared.read()
+
+    @property
+    def one_scene(self) -> dict[str, Any]:
+        """What the report will be where there is one scene and no gap, by what the files say.
+
+        The size is (0, 0) where they do not tell it.
+        """
+        from dia_pipeline.io.images import ImageError, image_size
+
+        size = 0, 0
+        if self.sequence.of_video:
+            from dia_pipeline.io.video import read_pace
+
+            with suppress(ImageError):
+                size = read_pace(self.sequence.source).size
+        else:
+            size = next(filter(all, map(image_size, self.sequence.frames)), size)
+        return {"scenes": [0], "gaps": {}, "size": size}
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Height and width of the frames."""
+        return tuple(self.report["size"])
 
     @cached_property
     def gaps(self) -> dict[int, str]:

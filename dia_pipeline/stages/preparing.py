@@ -13,15 +13,16 @@ from dia_pipeline.store.artefacts import ImageFile
 from dia_pipeline.store.folders import Written
 
 if TYPE_CHECKING:
-    from dia_pipeline.stages.given import FrameProgress
+    from dia_pipeline.algorithm.effort import Progress
+
+PREPARE = "prepare"
+"""The step, as `algorithm.effort` has those of a pair."""
 
 MEDIAN_FRAMES = 64
 """Most frames, evenly picked, of which the median of a scene is taken."""
 
 
-def prepare(
-    folder: Path, frames: list[ImageFile], medians: bool, progress: FrameProgress
-) -> Written:
+def prepare(folder: Path, frames: list[ImageFile], medians: bool, progress: Progress) -> Written:
     """Read every frame; find gaps and scenes, and write the median of every scene if asked.
 
     Raises:
@@ -33,7 +34,7 @@ def prepare(
     scenes: list[int] = []
     before, size = None, None
     for number, frame in enumerate(frames):
-        progress("prepare", number, len(frames))
+        progress(0, PREPARE, number / len(frames))
         try:
             image = frame.ensure()
             check_size(frame.path, image, size)
@@ -44,7 +45,6 @@ def prepare(
         if before is None or is_cut(before, image):
             scenes.append(number)
         before = image
-    progress("prepare", len(frames), len(frames))
     if size is None:
         raise ImageError(frames[0].path, "no frame can be read", gaps[0])
     names = []

@@ -9,7 +9,7 @@ What is prepared says which frames are gaps and where scenes begin: only then th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.frames import Frame, Remembered, Together
-from dia_pipeline.stages.given import FrameProgress, GivenSequence
+from dia_pipeline.stages.given import GivenSequence
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.stages.preparing import median_name
 from dia_pipeline.stages.video import make_video
@@ -32,7 +32,11 @@ from dia_pipeline.temporal.coherence import FULL, Before, Locked, Matched
 if TYPE_CHECKING:
     import numpy as np
 
+    from dia_pipeline.algorithm.effort import Estimate
     from dia_pipeline.temporal.frames import Part
+
+SequenceProgress = Callable[[str, "Estimate"], None]
+"""Told what is being made, by its name in `SequenceGraph.numbered`, and how far everything is."""
 
 
 class PartOf(NamedTuple):
@@ -48,7 +52,6 @@ class SequenceGraph(GivenSequence):
 
     Args:
         folder: of the results.
-        progress: told how far the stages come that go through all frames.
     """
 
     def __init__(
@@ -58,9 +61,8 @@ class SequenceGraph(GivenSequence):
         backbone: Backbone,
         folder: Path,
         job: Job,
-        progress: FrameProgress = lambda stage, done, count: None,
     ):
-        super().__init__(sequence, folder, progress)
+        super().__init__(sequence, folder, job.progress)
         self.settings = settings
         self._matching = Matching(settings, backbone, job.networks)
         self._features = {
@@ -83,6 +85,16 @@ class SequenceGraph(GivenSequence):
             **{f"frame {n + 1}": frame for n, frame in self.frames.items()},
             "video": self.video,
         }
+
+    @property
+    def numbered(self) -> Graph:
+        """The artefacts of every stage in order, by stage and number: `match: 3 of 24`."""
+        found = {}
+        for stage in self.sequence.stages:
+            made = [each for each in self.artefacts.values() if each.stage == stage]
+            for number, artefact in enumerate(made, 1):
+                found[f"{stage}: {number} of {len(made)}" if len(made) > 1 else stage] = artefact
+        return found
 
     # The fields.
 
@@ -142,18 +154,20 @@ class SequenceGraph(GivenSequence):
         before: Content | None = None,
         a_before: np.ndarray | None = None,
     ) -> Content:
+        from dia_pipeline.algorithm.effort import FEATURES
         from dia_pipeline.store.packing import unpack_features
 
         network = self._matching.network
+        self.progress(0, FEATURES, 0.0)
         known = unpack_features(fixed.arrays, network.device)
         moves = self.sequence.content_moves
         extracted = self._matching.extract(a if moves else b_prime)
         features = (extracted, known) if moves else (known, extracted)
-        pair = Matched(a, b_prime, *features)
+        pair = Matched(a, b_prime, features)
         earlier = None
         if before is not None and a_before is not None:
             earlier = Before(a_before, before.arrays)
-        fields = self.sequence.mode.match(pair, earlier, network, self.settings)
+        fields = self.sequence.mode.match(pair, earlier, network, self.settings, self.progress)
         return self._matching.content(fields)
 
     @cached_property
@@ -185,8 +199,8 @@ class SequenceGraph(GivenSequence):
 
     def _with_full_field(self, fields: Content) -> Content:
         """Locked fields with that of A's pixels, which all frames share."""
-        a, size = self.a(0).ensure(), tuple(self.report["size"])
-        full = self.sequence.mode.field(fields.arrays, a, size, self.settings)
+        a = self.a(0).ensure()
+        full = self.sequence.mode.field(fields.arrays, a, self.size, self.settings)
         return Content({FULL: full}, fields.attributes)
 
     # The images.
@@ -219,9 +233,11 @@ class SequenceGraph(GivenSequence):
 
     def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: Any) -> np.ndarray:
         """A' of a frame, (H, W, 3) uint8."""
+        from dia_pipeline.algorithm.effort import COMPOSE
         from dia_pipeline.algorithm.refinement import take
         from dia_pipeline.temporal.frames import make_frame
 
+        self.progress(0, COMPOSE, 0.0)
         parts = [
             self.part(weight, a, inputs[f"reference{number}"], inputs[f"fields{number}"])
             for number, weight in enumerate(weights)
@@ -287,12 +303,12 @@ def run_sequence(
     folder: Path,
     settings: Settings,
     device: str = "auto",
-    progress: FrameProgress = lambda stage, done, count: None,
+    progress: SequenceProgress = lambda name, estimate: None,
 ) -> dict[int, str]:
     """Process a sequence in one go and leave the same results as the workflow does.
 
     Args:
-        progress: told the stage, how many of its frames are done, and how many there are.
+        progress: see `SequenceProgress`.
 
     Returns:
         Why each frame that is missing, counted from 0, is.
@@ -302,18 +318,24 @@ def run_sequence(
             one would be overwritten.
         JobError, OSError: weights, device or disk are at fault.
     """
+    from dia_pipeline.algorithm.effort import Estimate
+    from dia_pipeline.stages.efforts import sequence_efforts
+
     check_inputs(folder, sequence.files)
     check_folder(folder)
     backbone, _ = find_backbone(settings.backbone)
-    job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5")
-    graph = SequenceGraph(sequence, settings, backbone, folder, job, progress)
+
+    def tell(level: int, step: str, share: float) -> None:
+        """Of what is being made: the last `name` below."""
+        estimate.tell(level, f"{name}, {step}", share)
+        progress(name, estimate)
+
+    job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=tell)
+    graph, expected = (SequenceGraph(sequence, settings, backbone, folder, job) for _ in range(2))
+    expected.report = graph.one_scene
+    name, estimate = next(iter(expected.numbered)), Estimate([sequence_efforts(expected)])
     graph.prepared.ensure()
-    for stage in sequence.stages:
-        made = [each for each in graph.artefacts.values() if each.stage == stage]
-        for done, artefact in enumerate(made):
-            if artefact.chunk:
-                progress(stage, done, len(made))
-            artefact.ensure()
-        if made and made[-1].chunk:
-            progress(stage, len(made), len(made))
+    estimate = Estimate([sequence_efforts(graph)])
+    for name, artefact in graph.numbered.items():  # noqa: B007  it is what `tell` names
+        artefact.ensure()
     return graph.gaps

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dia_pipeline.stages.sequences import SequenceGraph
     from dia_pipeline.temporal.frames import Part
 
+VIDEO = "video"
+"""The step, as `algorithm.effort` has those of a pair."""
+
 FRAME_RATE = 24.0
 """Frames a second of images that are of no video."""
 
@@ -92,9 +95,8 @@ class Shown:
         """A frame of the contact sheet: its number, what is given and what is made of it."""
         from dia_pipeline.figures.video import slate
 
-        size = tuple(self._graph.report["size"])
         missing = frame in self._graph.gaps
-        given = slate(size, "missing") if missing else self._graph.given[frame].ensure()
+        given = slate(self._graph.size, "missing") if missing else self._graph.given[frame].ensure()
         return f"{frame + 1}", given, self.output(frame)
 
     @property
@@ -120,7 +122,7 @@ def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
     count = len(graph.sequence.frames)
     before: Seen | None = None
     for frame in range(count):
-        graph.progress("video", frame, count)
+        graph.progress(0, VIDEO, frame / count)
         if frame in starts:
             before = None
         now = _seen(graph, frame, paths[frame]) if frame in paths else None
@@ -130,7 +132,6 @@ def _measure(graph: SequenceGraph, paths: dict[int, Path]) -> Measured:
         for name, value in zip(("change", "flicker"), found, strict=True):
             measures[name].append(None if value is None else round(value, 4))
         before = now
-    graph.progress("video", count, count)
     return measures
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
+    from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.algorithm.features import Pyramid
     from dia_pipeline.algorithm.network import Network
     from dia_pipeline.settings import Settings
@@ -26,8 +27,7 @@ class Matched(NamedTuple):
 
     a: np.ndarray
     b_prime: np.ndarray
-    features_a: Pyramid
-    features_b_prime: Pyramid
+    features: tuple[Pyramid, Pyramid]
 
 
 class Before(NamedTuple):
@@ -46,12 +46,17 @@ class Independent:
     stages: tuple[str, ...] = ("prepare", "match", "frames", "video")
 
     def match(
-        self, pair: Matched, before: Before | None, network: Network, settings: Settings
+        self,
+        pair: Matched,
+        before: Before | None,
+        network: Network,
+        settings: Settings,
+        progress: Progress,
     ) -> Fields:
         """The fields of a frame, from those of the frame before unless a scene begins."""
         from dia_pipeline.temporal.frames import match_frame, pack_fields
 
-        levels = match_frame(pair.features_a, pair.features_b_prime, network, settings)
+        levels = match_frame(*pair.features, network, settings, None, progress)
         finest = min(levels)
         return pack_fields({finest: (levels[finest][0], None)})
 
@@ -73,12 +78,17 @@ class WarmStart(Independent):
     chained = True
 
     def match(
-        self, pair: Matched, before: Before | None, network: Network, settings: Settings
+        self,
+        pair: Matched,
+        before: Before | None,
+        network: Network,
+        settings: Settings,
+        progress: Progress,
     ) -> Fields:
         from dia_pipeline.temporal.frames import match_frame, pack_fields, unpack_fields
 
         earlier = unpack_fields(before.fields, network.device) if before else None
-        levels = match_frame(pair.features_a, pair.features_b_prime, network, settings, earlier)
+        levels = match_frame(*pair.features, network, settings, earlier, progress)
         return pack_fields(levels)
 
 
@@ -88,7 +98,12 @@ class Propagated(Independent):
     chained = True
 
     def match(
-        self, pair: Matched, before: Before | None, network: Network, settings: Settings
+        self,
+        pair: Matched,
+        before: Before | None,
+        network: Network,
+        settings: Settings,
+        progress: Progress,
     ) -> Fields:
         from dia_pipeline.temporal.frames import Motion, match_frame, pack_fields, unpack_fields
 
@@ -96,7 +111,7 @@ class Propagated(Independent):
         if before:
             motion = Motion(before.a, pair.a)
             earlier = motion.carry_levels(unpack_fields(before.fields, network.device))
-        levels = match_frame(pair.features_a, pair.features_b_prime, network, settings, earlier)
+        levels = match_frame(*pair.features, network, settings, earlier, progress)
         fields = pack_fields(levels)
         field = self.field(fields, pair.a, pair.b_prime.shape[:2], settings)
         return {**fields, FULL: motion.carry(before.fields[FULL], field) if before else field}

@@ -10,6 +10,7 @@ import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
 from dia_pipeline.algorithm.coarse_to_fine import Fields, run_levels
+from dia_pipeline.algorithm.effort import Progress
 from dia_pipeline.algorithm.features import Pyramid, Size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.settings import LEVELS, Settings
@@ -25,10 +26,11 @@ def match_frame(
     network: Network,
     settings: Settings,
     earlier: LevelFields | None = None,
+    progress: Progress = lambda level, step, share: None,
 ) -> LevelFields:
     """Match one frame, afresh or, with fewer iterations, from the fields of the frame before."""
     settings = fewer_iterations(settings) if earlier else settings
-    levels = run_levels(features_a, features_b_prime, network, settings, earlier=earlier)
+    levels = run_levels(features_a, features_b_prime, network, settings, progress, earlier)
     return {number: (level.nnf_ab, level.nnf_ba) for number, level in levels.items()}
 
 

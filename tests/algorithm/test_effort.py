@@ -104,6 +104,21 @@ def test_what_is_there_already_has_taken_no_time():
     assert estimate.done == 50 and estimate.left == 50
 
 
+@pytest.mark.parametrize("there", [["first"], ["second"], ["first", "second", "third"], ["third"]])
+def test_it_does_not_matter_where_what_is_there_already_lies(there):
+    clock = Clock()
+    names = ["first", "second", "third", "fourth", "fifth"]
+    estimate = Estimate([{(0, name): 100.0 for name in names}], clock)
+    for name in names[:4]:
+        if name not in there:
+            estimate.tell(0, name, 0.0)
+            clock.now += 200
+            estimate.tell(0, name, 1.0)
+    estimate.tell(0, "fifth", 0.0)
+    assert estimate.done == 400
+    assert estimate.left == pytest.approx(200, rel=0.02)
+
+
 def test_pairs_are_processed_one_after_another():
     estimate = Estimate([PAIR, PAIR], Clock())
     for level, step in [*PAIR, *PAIR]:

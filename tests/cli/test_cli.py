@@ -50,6 +50,28 @@ def test_one_pair(images):
     }
 
 
+def test_a_sequence_tells_how_far_it_is_and_goes_on_from_there(images):
+    Path("frames").mkdir()
+    for number in (1, 2, 3):
+        draw_image(Path(f"frames/{number}.png"), 3)
+    command = ("timelapse", images[0], "frames", "-o", "out", *DRAFT[:4])
+
+    def told():
+        result = dia(*command)
+        assert result.exit_code == 0, result.output
+        return re.findall(r"^(.+), (\d+)%, \d+:\d\d:\d\d left$", result.output, re.MULTILINE)
+
+    whole = told()
+    matched, made = ([f"{stage}: {n} of 3" for n in (1, 2, 3)] for stage in ("match", "frames"))
+    assert [name for name, _ in whole] == ["prepare", *matched, *made, "video"]
+    percent = [int(share) for _, share in whole]
+    assert percent[0] == 0 and percent == sorted(percent) and 50 < percent[-1] < 100
+    assert told() == []
+    for name in ("frames/0002.png", "video.mp4"):
+        Path("out", name).unlink()
+    assert told() == [each for each in whole if each[0] in ("frames: 2 of 3", "video")]
+
+
 def test_the_same_command_again_makes_nothing_and_mends_what_is_damaged(images):
     folder = Path("out")
     command = ("run", *images, "-o", str(folder), *DRAFT)

@@ -110,10 +110,10 @@ def test_an_ended_run_is_taken_up_at_the_frame_with_the_same_bytes(
     class KilledError(Exception):
         pass
 
-    stage_to_stop = "match" if coherence == "warm-start" else "frames"
+    last = "match: 4 of 6" if coherence == "warm-start" else "frames: 4 of 6"
 
-    def kill(stage, done, count):
-        if (stage, done) == (stage_to_stop, 3):
+    def kill(name, estimate):
+        if name == last:
             raise KilledError
 
     moving = sequence(images, coherence=coherence)
@@ -121,7 +121,9 @@ def test_an_ended_run_is_taken_up_at_the_frame_with_the_same_bytes(
         run_sequence(moving, folder, SETTINGS, "cpu", kill)
     before = files(folder)
     assert sum("000" in Path(name).stem for name in before) >= 3
-    run_sequence(moving, folder, SETTINGS, "cpu")
+    told = []
+    run_sequence(moving, folder, SETTINGS, "cpu", lambda name, estimate: told.append(name))
+    assert told[0] == last
     after = files(folder)
     assert {name: content for name, (content, _) in after.items()} == {
         name: content for name, (content, _) in whole.items()

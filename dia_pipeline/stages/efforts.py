@@ -1,0 +1,67 @@
+"""How long what is made of a sequence takes, told beforehand."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dia_pipeline.algorithm.effort import (
+    COMPOSE,
+    FEATURES,
+    Efforts,
+    compose_effort,
+    features_effort,
+    level_efforts,
+)
+from dia_pipeline.io.images import image_size
+from dia_pipeline.stages.preparing import PREPARE
+from dia_pipeline.stages.video import VIDEO
+from dia_pipeline.temporal.frames import fewer_iterations
+
+if TYPE_CHECKING:
+    from dia_pipeline.stages.sequences import SequenceGraph
+    from dia_pipeline.store.artefacts import Artefact
+
+Shape = tuple[int, ...]
+"""Height and width in pixels."""
+
+READING = 1e-7
+"""Seconds a pixel of a frame that is prepared."""
+
+SHOWING = 1.5e-6
+"""Seconds a pixel of a frame that is measured and shown in the video."""
+
+
+def sequence_efforts(graph: SequenceGraph) -> Efforts:
+    """The seconds that what is made of a sequence is expected to take.
+
+    Returns:
+        By level and step, whose name is that of the step in `SequenceGraph.numbered` and its own:
+        `match: 3 of 24, reconstruct`. Nothing where the size of an image is not known.
+    """
+    sequence = graph.sequence
+    fixed = {path: image_size(path) for path in graph.fixed}
+    if not all((*graph.size, *(side for size in fixed.values() for side in size))):
+        return {}
+    found = {}
+    for name, artefact in graph.numbered.items():
+        chunk = sequence.chunks.get(artefact.chunk)
+        shapes = graph.size, fixed[graph.fixed_path(chunk) if chunk else next(iter(fixed))]
+        a, b_prime = shapes if sequence.content_moves else shapes[::-1]
+        for (level, step), effort in _efforts(graph, artefact, a, b_prime).items():
+            found[level, f"{name}, {step}"] = effort
+    return found
+
+
+def _efforts(graph: SequenceGraph, artefact: Artefact, a: Shape, b_prime: Shape) -> Efforts:
+    """The seconds of the steps of an artefact."""
+    count, settings = len(graph.sequence.frames), graph.settings
+    if artefact.name == "prepared":
+        return {(0, PREPARE): READING * count * math.prod(graph.size)}
+    if artefact.name == "fields":
+        used = fewer_iterations(settings) if "before" in artefact.inputs else settings
+        features = {(0, FEATURES): features_effort(graph.size, settings)}
+        return features | level_efforts(a, b_prime, used)
+    if artefact.name == "frame":
+        return {(0, COMPOSE): compose_effort(a, settings)}
+    return {(0, VIDEO): SHOWING * count * math.prod(a)}
