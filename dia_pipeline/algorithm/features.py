@@ -79,10 +79,10 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
 
 
 def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
-    """Features as they come back from storage in `feature_dtype`: float32."""
+    """Round features (float32) in place to what comes back from storage in `feature_dtype`."""
     dtype = getattr(torch, feature_dtype)
     largest = torch.finfo(dtype).max
-    return features.to(dtype).clamp(-largest, largest).float()
+    return features.copy_(features.to(dtype).clamp(-largest, largest))
 
 
 def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:
