@@ -20,10 +20,11 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.compiled import compiled
+from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
 
-MASK = np.uint64(0xFFFFFFFF)
+MASK = np.uint64(reference.MASK)
 SHORT = UNIT
 """Values of a pixel in the short maps."""
 
@@ -48,7 +49,9 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
     smoothness = np.float32(smoothness * scale**2)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
-        windows = np.array(radii if turn == len(jumps) - 1 else (), np.int64)
+        windows = radii if turn == len(jumps) - 1 else ()
+        steps = range(iteration * len(radii), iteration * len(radii) + len(windows))
+        keys = [reference._hash(step ^ reference._hash(seed)) for step in steps]
         _pass(
             (*maps, *short),
             margin,
@@ -57,7 +60,7 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
             after,
             smoothness,
             (jumps[turn], now, now - len(jumps)),
-            (windows, seed, iteration * len(radii)),
+            (np.array(windows, np.int64), np.array(keys, np.uint64)),
         )
         before, after = after, before
     field, best, _ = before
@@ -282,8 +285,7 @@ def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
     source, target, short_source, short_target = maps
     field, best, changed = before
     new_field, new_best, new_changed = after
-    windows, seed, step = trials
-    seed_hash = _hash(np.uint64(seed))
+    windows, keys = trials
     across = -(-width // TILE)
     for tile in numba.prange(-(-height // TILE) * across):
         top, left = tile // across * TILE, tile % across * TILE
@@ -298,8 +300,8 @@ def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
                 if number < 4:
                     ty, tx = _neighbours(field, changed, sides, y, x, number, turn, settled)
                 else:
-                    key = _hash(np.uint64(step + number - 4) ^ seed_hash)
-                    ty, tx = _random(sides, y, x, at_y, at_x, windows[number - 4], key)
+                    trial = number - 4
+                    ty, tx = _random(sides, y, x, at_y, at_x, windows[trial], keys[trial])
                 if ty < 0 or (ty == at_y and tx == at_x):
                     continue
                 beat = similarity
