@@ -19,7 +19,7 @@ from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, previ
 from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level
 from dia_pipeline.algorithm.features import Size, extract
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample
-from dia_pipeline.algorithm.patchmatch import exact, stack
+from dia_pipeline.algorithm.patchmatch import Maps, exact, stack
 from dia_pipeline.algorithm.pose import AS_GIVEN, MIRRORED
 from dia_pipeline.algorithm.refinement import take
 from dia_pipeline.analogy import analogy
@@ -359,7 +359,7 @@ def test_layer_independent_matches_every_level_on_its_own_features_alone(network
     for level in (5, 4):
         source, target = stack(a[level], a[level]), stack(b_prime[level], b_prime[level])
         anywhere = uniform(a[level].shape[1:], b_prime[level].shape[1:], seed=9)
-        _, energy = exact.search(source, target, anywhere, PATCH[level])
+        _, energy = exact.search(Maps(source, target, PATCH[level]), anywhere)
         torch.testing.assert_close(result.levels[level].energy_ab, energy, rtol=0, atol=1e-4)
         assert result.levels[level].latent_a_prime is None
 

@@ -34,8 +34,8 @@ from dia_pipeline.algorithm.nnf import (
     uniform,
     upsample_levels,
 )
+from dia_pipeline.algorithm.patchmatch import Maps, exact, search, stack
 from dia_pipeline.algorithm.patchmatch import energy as evaluate
-from dia_pipeline.algorithm.patchmatch import exact, search, stack
 from dia_pipeline.algorithm.pose import AS_GIVEN
 from dia_pipeline.algorithm.sharing import with_memory
 from dia_pipeline.algorithm.voting import vote
@@ -187,12 +187,13 @@ def _match(
             torch.cat([features, more.to(features.device)], dim=-1)
             for features, more in zip((source, target), channels, strict=True)
         )
+    maps = Maps(source, target, settings.patch(level))
     if not both:
-        return Level(*_search(level, source, target, first_ab, settings, 0, field_ab))
+        return Level(*_search(level, maps, first_ab, settings, 0, field_ab))
     first_ba = _first_field(b_prime, a, coarser_ba, settings, 1, seen_from(shown))
-    found_ab = _search(level, source, target, first_ab, settings, 0, field_ab)
+    found_ab = _search(level, maps, first_ab, settings, 0, field_ab)
     matched()
-    return Level(*found_ab, *_search(level, target, source, first_ba, settings, 1, field_ba))
+    return Level(*found_ab, *_search(level, maps.turned(), first_ba, settings, 1, field_ba))
 
 
 def _first_field(
@@ -214,22 +215,21 @@ def _first_field(
 
 def _search(
     level: int,
-    source: torch.Tensor,
-    target: torch.Tensor,
+    maps: Maps,
     first: torch.Tensor,
     settings: Settings,
     direction: int,
     earlier: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    patch, radius = settings.patch(level), _radius(level, target, settings)
+    radius = _radius(level, maps.target, settings)
     start = first if earlier is None else earlier
     if settings.search == "exact":
-        nnf, energy = exact.search(source, target, start, patch)
+        nnf, energy = exact.search(maps, start)
     else:
         how = settings.iterations, _seed(settings, level, direction), settings.smooth(level)
-        nnf, energy = search(source, target, start, patch, radius, *how)
+        nnf, energy = search(maps, start, radius, *how)
     if earlier is not None:
-        earlier_energy = evaluate(source, target, earlier, patch)
+        earlier_energy = evaluate(maps, earlier)
         better = energy < earlier_energy - LOYALTY
         nnf = torch.where(better[..., None], nnf, earlier)
         energy = torch.where(better, energy, earlier_energy)

@@ -15,7 +15,7 @@ import torch
 from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity
-from dia_pipeline.algorithm.patchmatch import exact, stack
+from dia_pipeline.algorithm.patchmatch import Maps, exact, stack
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import HOPELESS, LEVELS, PATCH, SOUND
 
@@ -33,11 +33,11 @@ REMEDY = (
 
 def confidence(a: np.ndarray, b_prime: np.ndarray, network: Network) -> float:
     """How sure it is that two images (H, W, 3) uint8 match: 0 to 1, to three digits."""
-    a_map, b_map = (_map(image, network) for image in (a, b_prime))
+    maps = Maps(_map(a, network), _map(b_prime, network), PATCH[LEVELS[0]])
     energies = []
-    for source, target in ((a_map, b_map), (b_map, a_map)):
-        start = identity(tuple(source.shape[:2]), tuple(target.shape[:2]), source.device)
-        _, energy = exact.search(source, target, start, PATCH[LEVELS[0]])
+    for each in (maps, maps.turned()):
+        shape, target_shape = tuple(each.source.shape[:2]), tuple(each.target.shape[:2])
+        _, energy = exact.search(each, identity(shape, target_shape, each.source.device))
         energies.append(energy.cpu().double().mean().item())
     similarity = -np.mean(energies)
     return round(1 / (1 + math.exp((EVEN - similarity) / WIDTH)), 3)

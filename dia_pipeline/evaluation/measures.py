@@ -134,11 +134,10 @@ def energy(
     """
     import torch
 
-    from dia_pipeline.algorithm.patchmatch import search, stack
+    from dia_pipeline.algorithm.patchmatch import Maps, energy, stack
 
     field = torch.from_numpy(np.ascontiguousarray(nnf)).int().to(features.device)
-    maps = stack(features), stack(target_features)
-    _, energies = search(*maps, field, patch, radius=1, iterations=0, seed=0)
+    energies = energy(Maps(stack(features), stack(target_features), patch), field)
     return float(energies.cpu().double().mean())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.nnf import uniform
-from dia_pipeline.algorithm.patchmatch import search
+from dia_pipeline.algorithm.patchmatch import Maps, search
 from dia_pipeline.settings import Settings
 
 PATCH = 7
@@ -30,8 +30,8 @@ def _field(
 ) -> np.ndarray:
     seed = 2 * settings.seed + direction
     first = uniform(source.shape[:2], target.shape[:2], seed)
-    maps = _matching_maps(source, target)
-    nnf, _ = search(*maps, first, PATCH, max(target.shape[:2]), settings.iterations, seed)
+    maps = Maps(*_matching_maps(source, target), PATCH)
+    nnf, _ = search(maps, first, max(target.shape[:2]), settings.iterations, seed)
     return nnf.numpy()
 
 

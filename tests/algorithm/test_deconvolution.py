@@ -13,7 +13,7 @@ from dia_pipeline.algorithm.deconvolution import _coordinates, deconvolve, recon
 from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity, upsample_levels
-from dia_pipeline.algorithm.patchmatch import search, stack
+from dia_pipeline.algorithm.patchmatch import Maps, search, stack
 from dia_pipeline.algorithm.voting import vote
 from dia_pipeline.io.images import read_image
 from dia_pipeline.samples.demo import demo_pairs
@@ -76,7 +76,7 @@ def problem(network, portrait, level):
     a, b_prime = (extract(image, network, "float32") for image in portrait)
     source, target = stack(a[level]), stack(b_prime[level])
     first = identity(source.shape[:2], target.shape[:2])
-    nnf, _ = search(source, target, first, PATCH[level], 6, 5, seed=0)
+    nnf, _ = search(Maps(source, target, PATCH[level]), first, 6, 5, seed=0)
     warped = vote(b_prime[level], nnf, PATCH[level])
     shapes = (features.shape[1:] for features in (a[level - 2], b_prime[level - 2]))
     fine = upsample_levels(nnf, *shapes, levels=2 if level > 2 else 1)

@@ -193,5 +193,6 @@ def test_a_search_never_waits_for_the_device():
     with pretended_device() as waits:
         source, target = there(9, 8, 6), there(8, 9, 6)
         start = identity((9, 8), (8, 9), DEVICE)
-        patchmatch.search(source, target, start, 3, 4, iterations=2, seed=0, smoothness=0.01)
+        maps = patchmatch.Maps(source, target, 3)
+        patchmatch.search(maps, start, 4, iterations=2, seed=0, smoothness=0.01)
         assert not waits

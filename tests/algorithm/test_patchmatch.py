@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from dia_pipeline.algorithm.nnf import identity, uniform
-from dia_pipeline.algorithm.patchmatch import JUMPS, radii, search, stack
+from dia_pipeline.algorithm.patchmatch import JUMPS, Maps, radii, search, stack
 from dia_pipeline.algorithm.patchmatch import cpu as cpu
 from dia_pipeline.algorithm.patchmatch import reference as reference
 from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
@@ -73,7 +73,7 @@ ROUNDING = 1e-4
 def test_the_energy_is_its_definition(backend, patch):
     source, target = smooth_maps((9, 11), (10, 7))
     field = uniform((9, 11), (10, 7), seed=1)
-    energy = backend.energy(source, target, field, patch)
+    energy = backend.energy(Maps(source, target, patch), field)
     for y, x in itertools.product(range(9), range(11)):
         expected = brute_energy(source, target, (y, x), field[y, x].tolist(), patch)
         assert energy[y, x].item() == pytest.approx(expected, abs=ROUNDING)
@@ -92,7 +92,7 @@ def test_an_unrestricted_search_comes_within_one_percent_of_the_optimum(
         if first == "identity"
         else uniform(shape, target_shape, seed=0)
     )
-    _, energy = search(source, target, start, patch, max(target_shape), 10, seed=0)
+    _, energy = search(Maps(source, target, patch), start, max(target_shape), 10, seed=0)
     best = exhaustive(source, target, patch)
     assert energy.mean().item() >= best.mean() - ROUNDING
     assert energy.mean().item() == pytest.approx(best.mean(), rel=0.01)
@@ -104,7 +104,7 @@ def test_an_unrestricted_search_comes_within_one_percent_of_the_optimum(
 def test_both_forms_give_the_same_field(patch, radius, smoothness):
     source, target = smooth_maps((33, 40), (37, 29))
     start = uniform((33, 40), (37, 29), seed=3)
-    arguments = (source, target, start, patch, radii(radius), JUMPS, 6, 12345, smoothness)
+    arguments = (Maps(source, target, patch), start, radii(radius), JUMPS, 6, 12345, smoothness)
     field, energy = cpu.search(*arguments)
     other_field, other_energy = reference.search(*arguments)
     assert (field == other_field).all(dim=-1).float().mean() > 0.995  # rounding breaks ties
@@ -117,14 +117,14 @@ def test_the_number_of_threads_does_not_matter():
     results = []
     for threads in (1, 2):
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-        results.append(search(source, target, start, 5, 6, 5, seed=9))
+        results.append(search(Maps(source, target, 5), start, 6, 5, seed=9))
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
 
 
 def test_an_image_matched_with_itself_gives_the_identity():
     source, _ = smooth_maps((20, 24), (20, 24))
-    field, energy = search(source, source, identity((20, 24), (20, 24)), 3, 24, 10, seed=0)
+    field, energy = search(Maps(source, source, 3), identity((20, 24), (20, 24)), 24, 10, seed=0)
     assert torch.equal(field, identity((20, 24), (20, 24)))
     assert energy.numpy() == pytest.approx(-2, abs=ROUNDING)
 
@@ -133,8 +133,8 @@ def test_an_image_matched_with_itself_gives_the_identity():
 def test_the_search_never_makes_a_match_worse_and_stays_inside(backend):
     source, target = smooth_maps((12, 30), (31, 9))
     start = uniform((12, 30), (31, 9), seed=5)
-    before = backend.energy(source, target, start, 3)
-    field, after = backend.search(source, target, start, 3, radii(31), JUMPS, 3, 0)
+    before = backend.energy(Maps(source, target, 3), start)
+    field, after = backend.search(Maps(source, target, 3), start, radii(31), JUMPS, 3, 0)
     assert (after <= before + 1e-6).all()
     assert (field >= 0).all() and (field < torch.tensor((31, 9))).all()
 
@@ -158,10 +158,12 @@ def test_smoothness_makes_the_field_smooth_at_some_cost_in_energy(backend):
     start = identity((24, 26), (25, 23))
     rough, cost = [], []
     for smoothness in (0.0, 0.01, 0.05):
-        field, energy = backend.search(source, target, start, 3, radii(8), JUMPS, 6, 0, smoothness)
+        field, energy = backend.search(
+            Maps(source, target, 3), start, radii(8), JUMPS, 6, 0, smoothness
+        )
         rough.append(reference.roughness(field.long(), field.long()).float().mean().item())
         cost.append(energy.mean().item())
-        stated = backend.energy(source, target, field, 3)
+        stated = backend.energy(Maps(source, target, 3), field)
         torch.testing.assert_close(energy, stated)  # the energy itself, without the smoothness
     assert rough[0] > rough[1] > rough[2]
     assert cost[0] < cost[1] < cost[2]
@@ -170,7 +172,7 @@ def test_smoothness_makes_the_field_smooth_at_some_cost_in_energy(backend):
 def test_a_seed_changes_the_search():
     source, target = smooth_maps((30, 30), (30, 30), noise=2)
     start = uniform((30, 30), (30, 30), seed=0)
-    one, other = (search(source, target, start, 3, 30, 1, seed=seed)[0] for seed in (0, 1))
+    one, other = (search(Maps(source, target, 3), start, 30, 1, seed=seed)[0] for seed in (0, 1))
     assert not torch.equal(one, other)
 
 
@@ -206,7 +208,7 @@ def test_awkward_shapes_are_searched(backend, shapes, iterations, smoothness):
     first = identity(shape, target_shape)
     jumps, radii = (8, 4, 2, 1), (16, 4, 1)
     field, energies = backend.search(
-        source, target, first, patch, radii, jumps, iterations, 0, smoothness
+        Maps(source, target, patch), first, radii, jumps, iterations, 0, smoothness
     )
     assert field.shape == (*shape, 2)
     assert (field >= 0).all() and (field < torch.tensor(target_shape)).all()
@@ -215,7 +217,7 @@ def test_awkward_shapes_are_searched(backend, shapes, iterations, smoothness):
             expected = brute_energy(source, target, (y, x), field[y, x].tolist(), patch)
             assert energies[y, x].item() == pytest.approx(expected, abs=2e-3)
     if not smoothness:
-        assert (energies <= backend.energy(source, target, first, patch) + 1e-4).all()
+        assert (energies <= backend.energy(Maps(source, target, patch), first) + 1e-4).all()
 
 
 @pytest.mark.parametrize("channels", [1, 8, 40])
@@ -223,32 +225,38 @@ def test_awkward_shapes_are_searched(backend, shapes, iterations, smoothness):
 def test_short_maps_never_say_less_than_the_whole_ones(channels, patch):
     """At the edges too, and not much more where the maps have few channels."""
     source, target = smooth_maps((9, 11), (10, 8), channels)
-    lengths, scale = cpu._measured(source, target, patch)
-    maps, sides = cpu._prepared(source, target, patch, scale)
-    short, margin = cpu._shortened(source, target, patch, lengths, scale)
+    prepared = cpu._prepare(source, target, patch)
+    whole, short, sides, margin = prepared[:2], prepared[2:4], prepared.sides, prepared.margin
     pixels = itertools.product(range(9), range(11), range(10), range(8))
     excess = np.array(
         [
-            cpu._at_most(*short, margin, sides, *match) - cpu._similarity(*maps, sides, *match)
+            cpu._at_most(*short, margin, sides, *match) - cpu._similarity(*whole, sides, *match)
             for match in pixels
         ]
     )
     assert excess.min() > 0
     if 2 * channels < cpu.SHORT:
         assert excess.max() < 2.1 * margin
-    assert margin < 0.003 * scale**2
+    assert margin < 0.003 * prepared.scale**2
 
 
 @pytest.mark.parametrize("smoothness", [0.0, 0.01])
-def test_short_maps_leave_the_field_as_it_is(monkeypatch, smoothness):
-    source, target = smooth_maps((33, 47), (40, 38), channels=40)
-    arguments = (5, radii(8), JUMPS, 4, 3, smoothness)
-    start = uniform((33, 47), (40, 38), 1)
-    found = cpu.search(source, target, start, *arguments)
-    shortened = cpu._shortened
-    monkeypatch.setattr(cpu, "_shortened", lambda *maps: (shortened(*maps)[0], np.float32(np.inf)))
-    whole = cpu.search(source, target, start, *arguments)
+def test_short_maps_leave_the_field_as_it_is(smoothness):
+    maps = Maps(*smooth_maps((33, 47), (40, 38), channels=40), 5)
+    arguments = uniform((33, 47), (40, 38), 1), radii(8), JUMPS, 4, 3, smoothness
+    found = cpu.search(maps, *arguments)
+    maps.prepared = maps.prepared._replace(margin=np.float32(np.inf))  # all is compared whole
+    whole = cpu.search(maps, *arguments)
     assert all(torch.equal(*pair) for pair in zip(found, whole, strict=True))
+
+
+def test_maps_that_were_prepared_give_the_same_field_when_they_are_turned():
+    source, target = smooth_maps((20, 31), (25, 18))
+    maps, start = Maps(source, target, 5), uniform((25, 18), (20, 31), 1)
+    search(maps, uniform((20, 31), (25, 18), 1), 8, 2, seed=0)
+    found = search(maps.turned(), start, 8, 2, seed=0)
+    expected = search(Maps(target, source, 5), start, 8, 2, seed=0)
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])

@@ -18,7 +18,7 @@ import torch
 from dia_pipeline.algorithm.patchmatch import cuda
 from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.algorithm.nnf import uniform
-from dia_pipeline.algorithm.patchmatch import JUMPS, radii
+from dia_pipeline.algorithm.patchmatch import JUMPS, Maps, radii
 from test_patchmatch import smooth_maps
 
 cuda.BLOCK, cuda.CHANNELS = 64, 16
@@ -26,16 +26,17 @@ patch, radius, *sides = map(int, sys.argv[2:])
 shape, target_shape = sides[:2], sides[2:]
 source, target = smooth_maps(shape, target_shape, channels=12)
 start = uniform(shape, target_shape, seed=3)
-arguments = source, target, start, patch, radii(radius), JUMPS, 2, 2**34 + 5, float(sys.argv[1])
+maps = Maps(source, target, patch)
+arguments = maps, start, radii(radius), JUMPS, 2, 2**34 + 5, float(sys.argv[1])
 field, energy = cuda.search(*arguments)
 expected, expected_energy = reference.search(*arguments)
 assert (start != expected).any(dim=-1).float().mean() > 0.5
 assert field.dtype == expected.dtype and torch.equal(field, expected)
 torch.testing.assert_close(energy, expected_energy, rtol=0, atol=1e-5)
-maps = source, target, start, patch
-torch.testing.assert_close(cuda.energy(*maps), reference.energy(*maps), rtol=0, atol=1e-5)
+energies = (each.energy(maps, start) for each in (cuda, reference))
+torch.testing.assert_close(*energies, rtol=0, atol=1e-5)
 turned = [value.transpose(0, 1).contiguous().transpose(0, 1) for value in (source, target, start)]
-again, _ = cuda.search(*turned, *arguments[3:])
+again, _ = cuda.search(Maps(*turned[:2], patch), turned[2], *arguments[2:])
 assert not any(value.is_contiguous() for value in turned) and torch.equal(again, expected)
 """
 

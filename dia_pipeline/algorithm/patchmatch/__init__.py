@@ -12,8 +12,10 @@ depends neither on the number of threads nor on the order in which pixels are vi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -39,11 +41,31 @@ def stack(*features: torch.Tensor) -> torch.Tensor:
     return stacked
 
 
+@dataclass
+class Maps:
+    """The matching maps of two images, in which the source's patches look for the target's.
+
+    Attributes:
+        source: (H, W, K) float32.
+        target: (h, w, K) float32.
+        patch: odd patch side.
+        prepared: what a backend once made of both.
+    """
+
+    source: torch.Tensor
+    target: torch.Tensor
+    patch: int
+    prepared: Any = None
+
+    def turned(self) -> Maps:
+        """The same, with source and target exchanged."""
+        prepared = self.prepared and self.prepared.turned()
+        return Maps(self.target, self.source, self.patch, prepared)
+
+
 def search(
-    source: torch.Tensor,
-    target: torch.Tensor,
+    maps: Maps,
     nnf: torch.Tensor,
-    patch: int,
     radius: int,
     iterations: int,
     seed: int,
@@ -52,10 +74,7 @@ def search(
     """Improve a field by PatchMatch.
 
     Args:
-        source: (H, W, K) float32 matching map.
-        target: (h, w, K) float32 matching map.
         nnf: (H, W, 2) int32 start field.
-        patch: odd patch side.
         radius: start radius of the random search in pixels.
         iterations: passes of propagation and random search.
         seed: of the random search.
@@ -63,18 +82,15 @@ def search(
             offset differs more from its four neighbours' offsets in the pass before.
 
     Returns:
-        The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
+        The field (H, W, 2) int32 and its energy (H, W) float32, on the device of the maps.
     """
-    return _backend(source.device).search(
-        source, target, nnf, patch, radii(radius), JUMPS, iterations, seed, smoothness
-    )
+    backend = _backend(maps.source.device)
+    return backend.search(maps, nnf, radii(radius), JUMPS, iterations, seed, smoothness)
 
 
-def energy(
-    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
-) -> torch.Tensor:
-    """The energy (H, W) float32 of the matches of a field; for the arguments see `search`."""
-    return _backend(source.device).energy(source, target, nnf, patch)
+def energy(maps: Maps, nnf: torch.Tensor) -> torch.Tensor:
+    """The energy (H, W) float32 of the matches of a field (H, W, 2) int32."""
+    return _backend(maps.source.device).energy(maps, nnf)
 
 
 def _backend(device: torch.device) -> ModuleType:

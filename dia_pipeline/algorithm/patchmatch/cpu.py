@@ -14,6 +14,7 @@ same as without them.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -38,24 +39,49 @@ TILE = 16
 """Side of the squares of pixels visited one after another, while their patches are near."""
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
+class Prepared(NamedTuple):
+    """Maps as integers in whole units, and short, one pixel after another.
+
+    Attributes:
+        sides: height, width and units of a pixel of the source, height and width of the target,
+            and the patch's radius.
+        scale: of the integers.
+        margin: by so much a product of whole vectors may exceed that of the short ones, as all are
+            rounded.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    short_source: np.ndarray
+    short_target: np.ndarray
+    sides: tuple[int, ...]
+    scale: float
+    margin: np.float32
+
+    def turned(self) -> Prepared:
+        """See `Maps`."""
+        *size, units, target_height, target_width, radius = self.sides
+        sides = target_height, target_width, units, *size, radius
+        maps = self.target, self.source, self.short_target, self.short_source
+        return Prepared(*maps, sides, self.scale, self.margin)
+
+
+def search(maps, nnf, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on the CPU."""
-    lengths, scale = _measured(source, target, patch)
-    maps, sides = _prepared(source, target, patch, scale)
-    short, margin = _shortened(source, target, patch, lengths, scale)
+    prepared = _prepared(maps)
     field = nnf.numpy().copy()
-    before = field, evaluate(*maps, sides, field), np.zeros(field.shape[:2], np.int32)
+    before = field, _similarities(prepared, field), np.zeros(field.shape[:2], np.int32)
     after = tuple(map(np.empty_like, before))
-    smoothness = np.float32(smoothness * scale**2)
+    smoothness = np.float32(smoothness * prepared.scale**2)
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
         windows = radii if turn == len(jumps) - 1 else ()
         steps = range(iteration * len(radii), iteration * len(radii) + len(windows))
         keys = [reference._hash(step ^ reference._hash(seed)) for step in steps]
         _pass(
-            (*maps, *short),
-            margin,
-            sides,
+            prepared[:4],
+            prepared.margin,
+            prepared.sides,
             before,
             after,
             smoothness,
@@ -64,27 +90,45 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
         )
         before, after = after, before
     field, best, _ = before
-    return torch.from_numpy(field), torch.from_numpy(best / np.float32(-(scale**2)))
+    return torch.from_numpy(field), _energies(prepared, best)
 
 
-def energy(source, target, nnf, patch):
+def energy(maps, nnf):
     """See `patchmatch.energy`; tensors on the CPU."""
-    _, scale = _measured(source, target, patch)
-    maps, sides = _prepared(source, target, patch, scale)
-    return torch.from_numpy(evaluate(*maps, sides, nnf.numpy()) / np.float32(-(scale**2)))
+    prepared = _prepared(maps)
+    return _energies(prepared, _similarities(prepared, nnf.numpy()))
 
 
-def _measured(source, target, patch):
-    """The lengths of both maps' vectors, and what makes integers of their values."""
-    lengths = [torch.linalg.vector_norm(map_, dim=-1).ravel() for map_ in (source, target)]
-    return lengths, _scale(max(length.max().item() for length in lengths), patch)
+def _similarities(prepared, field):
+    return evaluate(prepared.source, prepared.target, prepared.sides, field)
 
 
-def _prepared(source, target, patch, scale):
-    """Both maps as integers in whole units, and their sides."""
-    maps = [_quantised(_vectors(map_), scale) for map_ in (source, target)]
-    sides = *source.shape[:2], maps[0].shape[1] // UNIT, *target.shape[:2], patch // 2
-    return [map_.ravel() for map_ in maps], sides
+def _energies(prepared, similarities):
+    """Of the maps as they were given."""
+    return torch.from_numpy(similarities / np.float32(-(prepared.scale**2)))
+
+
+def _prepared(maps):
+    """What is searched of maps, made once."""
+    if maps.prepared is None:
+        maps.prepared = _prepare(maps.source, maps.target, maps.patch)
+    return maps.prepared
+
+
+def _prepare(source, target, patch):
+    vectors = [_vectors(map_) for map_ in (source, target)]
+    lengths = [torch.linalg.vector_norm(each, dim=1) for each in vectors]
+    longest = max(length.max().item() for length in lengths)
+    scale = _scale(longest, patch)
+    whole = [_quantised(each, scale) for each in vectors]
+    axes = _axes(torch.cat([each[:: len(each) // SAMPLE + 1] for each in vectors]))
+    shares = source.shape[-1], SHORT * patch
+    margin = 1.1 * sum(math.sqrt(share) * longest * scale + share / 4 for share in shares)
+    smaller = scale / math.sqrt(patch)  # the product of two whole patches fits in 32 bits
+    short = [_short(*each, axes, smaller) for each in zip(vectors, lengths, strict=True)]
+    sides = *source.shape[:2], whole[0].shape[1] // UNIT, *target.shape[:2], patch // 2
+    flat = (each.ravel() for each in (*whole, *short))
+    return Prepared(*flat, sides, scale, np.float32(margin))
 
 
 def _vectors(map_):
@@ -120,21 +164,6 @@ def _quantise(vectors, scale, result):
         result[pixel, depth:] = 0
 
 
-def _shortened(source, target, patch, lengths, scale):
-    """Both short maps, so scaled that the product of two patches fits in 32 bits, and the margin.
-
-    By so much the product of two whole vectors may exceed the short ones', as all are rounded.
-    """
-    vectors = [_vectors(map_) for map_ in (source, target)]
-    axes = _axes(torch.cat([each[:: len(each) // SAMPLE + 1] for each in vectors]))
-    longest = max(length.max().item() for length in lengths) * scale
-    shares = source.shape[-1], SHORT * patch
-    margin = 1.1 * sum(math.sqrt(share) * longest + share / 4 for share in shares)
-    scale /= math.sqrt(patch)
-    short = [_short(*each, axes, scale) for each in zip(vectors, lengths, strict=True)]
-    return short, np.float32(margin)
-
-
 def _axes(vectors):
     """Orthonormal columns (K, SHORT - 1 at most) along which vectors (N, K) are largest, nearly."""
     axes = vectors[:: len(vectors) // SHORT + 1][: SHORT - 1].T
@@ -152,7 +181,7 @@ def _short(vectors, lengths, axes, scale):
         rest = length.square() - torch.linalg.vector_norm(coordinates, dim=1).square()
         short[:, : axes.shape[1]] = coordinates.mul_(scale).round_()
         short[:, -1] = (rest.clamp(min=0).sqrt() * scale).ceil()
-    return result.numpy().ravel()
+    return result.numpy()
 
 
 @numba.njit(inline="always")

@@ -22,13 +22,13 @@ CHANNELS = 128
 MAX_ROUGHNESS = tl.constexpr(reference.MAX_ROUGHNESS)
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
+def search(maps, nnf, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on a CUDA device."""
-    maps, sizes, grid = _prepared(source, target, patch, smoothness)
+    maps, sizes, grid = _prepared(maps, smoothness)
     field = nnf.clone(memory_format=torch.contiguous_format)
-    best = source.new_empty(field.shape[:2])
+    best = maps[0].new_empty(field.shape[:2])
     new_field, new_best = torch.empty_like(field), torch.empty_like(best)
-    with torch.cuda.device_of(source):
+    with torch.cuda.device_of(best):
         _evaluate[grid](maps, field, best, sizes)
         for iteration in range(iterations):
             for jump in jumps:
@@ -40,22 +40,22 @@ def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothnes
     return field, -best
 
 
-def energy(source, target, nnf, patch):
+def energy(maps, nnf):
     """See `patchmatch.energy`; tensors on a CUDA device."""
-    maps, sizes, grid = _prepared(source, target, patch, 0.0)
-    best = source.new_empty(nnf.shape[:2])
-    with torch.cuda.device_of(source):
+    maps, sizes, grid = _prepared(maps, smoothness=0.0)
+    best = maps[0].new_empty(nnf.shape[:2])
+    with torch.cuda.device_of(best):
         _evaluate[grid](maps, nnf.contiguous(), best, sizes)
     return -best
 
 
-def _prepared(source, target, patch, smoothness):
+def _prepared(maps, smoothness):
     """What all kernels are told, and how many programs run them."""
-    height, width, depth = source.shape
-    source, target = source.contiguous(), target.contiguous()  # the kernels know no strides
-    maps = source, target, height, width, *target.shape[:2], smoothness
-    sizes = depth, patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
-    return maps, sizes, (triton.cdiv(height * width, BLOCK),)
+    height, width, depth = maps.source.shape
+    source, target = maps.source.contiguous(), maps.target.contiguous()  # kernels know no strides
+    told = source, target, height, width, *target.shape[:2], smoothness
+    sizes = depth, maps.patch // 2, BLOCK, min(CHANNELS, triton.next_power_of_2(depth))
+    return told, sizes, (triton.cdiv(height * width, BLOCK),)
 
 
 def _key(seed, step):

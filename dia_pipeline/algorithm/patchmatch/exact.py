@@ -10,27 +10,24 @@ from math import isqrt
 
 import torch
 
+from dia_pipeline.algorithm.patchmatch import Maps
+
 BLOCK_BYTES = 2**27
 """Size of the dot products held at a time; about three times as much is taken in all."""
 
 
-def search(
-    source: torch.Tensor, target: torch.Tensor, nnf: torch.Tensor, patch: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def search(maps: Maps, nnf: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The best match of every patch.
 
     Args:
-        source: (H, W, K) float32 matching map.
-        target: (h, w, K) float32 matching map.
         nnf: (H, W, 2) int32 field, kept wherever no match is better; of several better and equally
             good matches the first, row by row, is taken.
-        patch: odd patch side.
 
     Returns:
-        The field (H, W, 2) int32 and its energy (H, W) float32, on the device of `source`.
+        The field (H, W, 2) int32 and its energy (H, W) float32, on the device of the maps.
     """
+    source, target, radius = maps.source, maps.target, maps.patch // 2
     height, width = nnf.shape[:2]
-    radius = patch // 2
     side = isqrt(BLOCK_BYTES // (4 * target.shape[0] * target.shape[1]))
     side = max(side - 2 * radius, 1)
     field, energy = torch.empty_like(nnf), source.new_empty(height, width)

@@ -12,37 +12,36 @@ MAX_ROUGHNESS = 8
 """By how many pixels an offset differs from a neighbour's at most, as far as that counts."""
 
 
-def search(source, target, nnf, patch, radii, jumps, iterations, seed, smoothness=0.0):
+def search(maps, nnf, radii, jumps, iterations, seed, smoothness=0.0):
     """See `patchmatch.search`; tensors on any device."""
     field = nnf.long()
-    maps = source, target, patch, smoothness
-    best = evaluate(source, target, field, patch)
+    best = evaluate(maps, field)
     for iteration in range(iterations):
         for jump in jumps:
             before = field
-            field, best = _propagate(maps, before, best, jump)
+            field, best = _propagate(maps, smoothness, before, best, jump)
         for trial, radius in enumerate(radii):
             step = iteration * len(radii) + trial
-            candidate = _random_candidates(field, target.shape, radius, seed, step)
-            field, best = _keep_better(maps, before, field, best, candidate)
+            candidate = _random_candidates(field, maps.target.shape, radius, seed, step)
+            field, best = _keep_better(maps, smoothness, before, field, best, candidate)
     return field.int(), -best
 
 
-def energy(source, target, nnf, patch):
+def energy(maps, nnf):
     """See `patchmatch.energy`; tensors on any device."""
-    return -evaluate(source, target, nnf.long(), patch)
+    return -evaluate(maps, nnf.long())
 
 
-def evaluate(source, target, field, patch):
+def evaluate(maps, field):
     """The similarity (H, W) float32 of every match of a field; minus the energy.
 
     Targets outside the target map count as WORST.
     """
+    source, target, radius = maps.source, maps.target, maps.patch // 2
     height, width = field.shape[:2]
     total = source.new_zeros(height, width)
     count = source.new_zeros(height, width)
     rows = target.reshape(-1, target.shape[-1])
-    radius = patch // 2
     for dy in range(-radius, radius + 1):
         for dx in range(-radius, radius + 1):
             at, moved = _beside((height, width), dy, dx)
@@ -80,9 +79,8 @@ def _index(positions, shape):
     return y.clamp(0, shape[0] - 1) * shape[1] + x.clamp(0, shape[1] - 1), inside
 
 
-def _keep_better(maps, before, field, best, candidate):
-    source, target, patch, smoothness = maps
-    similarity = evaluate(source, target, candidate, patch)
+def _keep_better(maps, smoothness, before, field, best, candidate):
+    similarity = evaluate(maps, candidate)
     better = similarity > best
     if smoothness:
         rougher = roughness(candidate, before) - roughness(field, before)
@@ -103,7 +101,7 @@ def roughness(field, before):
     return total
 
 
-def _propagate(maps, before, best, jump):
+def _propagate(maps, smoothness, before, best, jump):
     """Every pixel tries the matches of its four neighbours at `jump`."""
     field = before
     height, width = field.shape[:2]
@@ -111,7 +109,7 @@ def _propagate(maps, before, best, jump):
         candidate = torch.full_like(field, -1)  # outside: never better
         at, moved = _beside((height, width), dy, dx)
         candidate[at] = _shifted(before[moved], -dy, -dx)
-        field, best = _keep_better(maps, before, field, best, candidate)
+        field, best = _keep_better(maps, smoothness, before, field, best, candidate)
     return field, best
 
 
