@@ -240,6 +240,14 @@ def test_short_maps_never_say_less_than_the_whole_ones(channels, patch):
     assert margin < 0.003 * prepared.scale**2
 
 
+def test_short_maps_hold_vectors_that_lie_along_no_axis():
+    """Each along its own: most have nothing but a rest, as long as 16 bits allow."""
+    map_ = torch.eye(100).reshape(10, 10, 100)
+    prepared = cpu._prepare(map_, map_, 1)
+    rest = prepared.short_source.reshape(100, cpu.SHORT)[:, -1]
+    assert (rest > 0.99 * cpu.MOST).sum() > 50 and rest.min() >= 0
+
+
 @pytest.mark.parametrize("smoothness", [0.0, 0.01])
 def test_short_maps_leave_the_field_as_it_is(smoothness):
     maps = Maps(*smooth_maps((33, 47), (40, 38), channels=40), 5)

@@ -26,6 +26,9 @@ from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
 
 MASK = np.uint64(reference.MASK)
+MOST = 2**15 - 1
+"""The largest value of a map."""
+
 SHORT = UNIT
 """Values of a pixel in the short maps."""
 
@@ -144,7 +147,7 @@ def _scale(longest, patch):
     Args:
         longest: length of the longest vector.
     """
-    return min(math.sqrt(2**31 / (1.01 * patch)), 2**15 - 1) / (longest or 1)
+    return min(math.sqrt(2**31 / (1.01 * patch)), MOST) / (longest or 1)
 
 
 def _quantised(vectors, scale):
@@ -180,7 +183,7 @@ def _short(vectors, lengths, axes, scale):
         coordinates = some @ axes
         rest = length.square() - torch.linalg.vector_norm(coordinates, dim=1).square()
         short[:, : axes.shape[1]] = coordinates.mul_(scale).round_()
-        short[:, -1] = (rest.clamp(min=0).sqrt() * scale).ceil()
+        short[:, -1] = (rest.clamp(min=0).sqrt() * scale).ceil().clamp(max=MOST)
     return result.numpy()
 
 
