@@ -14,6 +14,7 @@ from dia_pipeline.algorithm.nnf import identity, uniform
 from dia_pipeline.algorithm.patchmatch import JUMPS, Maps, radii, search, stack
 from dia_pipeline.algorithm.patchmatch import cpu as cpu
 from dia_pipeline.algorithm.patchmatch import reference as reference
+from dia_pipeline.algorithm.patchmatch.prepared import MOST, SHORT, prepare
 from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 
 
@@ -225,8 +226,13 @@ def test_awkward_shapes_are_searched(backend, shapes, iterations, smoothness):
 def test_short_maps_never_say_less_than_the_whole_ones(channels, patch):
     """At the edges too, and not much more where the maps have few channels."""
     source, target = smooth_maps((9, 11), (10, 8), channels)
-    prepared = cpu._prepare(source, target, patch)
-    whole, short, sides, margin = prepared[:2], prepared[2:4], prepared.sides, prepared.margin
+    searched = prepare(source, target, patch)
+    whole, short, sides, margin = (
+        searched.arrays[:2],
+        searched.arrays[2:],
+        searched.sides,
+        searched.margin,
+    )
     pixels = itertools.product(range(9), range(11), range(10), range(8))
     excess = np.array(
         [
@@ -235,17 +241,17 @@ def test_short_maps_never_say_less_than_the_whole_ones(channels, patch):
         ]
     )
     assert excess.min() > 0
-    if 2 * channels < cpu.SHORT:
+    if 2 * channels < SHORT:
         assert excess.max() < 2.1 * margin
-    assert margin < 0.003 * prepared.scale**2
+    assert margin < 0.003 * searched.scale**2
 
 
 def test_short_maps_hold_vectors_that_lie_along_no_axis():
     """Each along its own: most have nothing but a rest, as long as 16 bits allow."""
     map_ = torch.eye(100).reshape(10, 10, 100)
-    prepared = cpu._prepare(map_, map_, 1)
-    rest = prepared.short_source.reshape(100, cpu.SHORT)[:, -1]
-    assert (rest > 0.99 * cpu.MOST).sum() > 50 and rest.min() >= 0
+    searched = prepare(map_, map_, 1)
+    rest = searched.arrays[2].reshape(100, SHORT)[:, -1]
+    assert (rest > 0.99 * MOST).sum() > 50 and rest.min() >= 0
 
 
 @pytest.mark.parametrize("smoothness", [0.0, 0.01])
