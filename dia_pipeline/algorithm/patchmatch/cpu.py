@@ -152,7 +152,7 @@ def _settled(changed, y, x, last):
 
 
 @numba.njit(inline="always")
-def _neighbours(field, changed, sides, y, x, number, turn, settled):
+def _neighbour(field, changed, sides, y, x, number, turn, settled):
     """The match that a neighbour hands on; (-1, -1) for none, or for one not to be tried again."""
     height, width, _, target_height, target_width, _ = sides
     jump, _, last = turn
@@ -206,7 +206,7 @@ def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
             similarity, when = best[y, x], changed[y, x]
             for number in range(4 + len(windows)):
                 if number < 4:
-                    ty, tx = _neighbours(field, changed, sides, y, x, number, turn, settled)
+                    ty, tx = _neighbour(field, changed, sides, y, x, number, turn, settled)
                 else:
                     trial = number - 4
                     ty, tx = _random(sides, y, x, at_y, at_x, windows[trial], keys[trial])

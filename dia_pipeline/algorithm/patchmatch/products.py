@@ -13,6 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from dia_pipeline.algorithm.convolution.vectors import Place, place
+
 UNIT = 32
 """Numbers that are multiplied at once, by one register of 512 bits or several smaller ones."""
 
@@ -35,26 +37,24 @@ def sum_of_products(context, left, start, row, right, at, other_row, rows, units
     """
 
     def emit(context, builder, signature, args):
-        first = _place(context, builder, signature.args[0], args[0], args[1])
-        second = _place(context, builder, signature.args[3], args[3], args[4])
+        first = place(context, builder, signature.args[0], args[0], args[1])
+        second = place(context, builder, signature.args[3], args[3], args[4])
         zeros = ir.Constant(SUMS, [0] * (UNIT // 2))
         chains = [cgutils.alloca_once_value(builder, zeros) for _ in range(CHAINS)]
         for chain in chains:
             builder.store(zeros, chain)
         number = [ir.Constant(args[6].type, k) for k in range(CHAINS * UNIT + 1)]
         with cgutils.for_range(builder, args[6]) as line:
-            own = builder.gep(first, [builder.mul(line.index, args[2])])
-            other = builder.gep(second, [builder.mul(line.index, args[5])])
+            own = first + builder.mul(line.index, args[2])
+            other = second + builder.mul(line.index, args[5])
             rounds = builder.sdiv(args[7], number[CHAINS])
             with cgutils.for_range(builder, rounds) as turn:
                 begin = builder.mul(turn.index, number[CHAINS * UNIT])
                 for k, chain in enumerate(chains):
-                    place = builder.add(begin, number[k * UNIT])
-                    _add_products(builder, own, other, place, chain)
+                    _add_products(own, other, builder.add(begin, number[k * UNIT]), chain)
             done = builder.mul(rounds, number[CHAINS])
             with cgutils.for_range(builder, args[7], start=done) as unit:
-                place = builder.mul(unit.index, number[UNIT])
-                _add_products(builder, own, other, place, chains[-1])
+                _add_products(own, other, builder.mul(unit.index, number[UNIT]), chains[-1])
         total = zeros
         for chain in chains:
             total = builder.add(total, builder.load(chain))
@@ -66,16 +66,11 @@ def sum_of_products(context, left, start, row, right, at, other_row, rows, units
     return types.int32(*arguments), emit
 
 
-def _place(context: Any, builder: ir.IRBuilder, array: Any, value: Any, start: Any) -> Any:
-    """The place of element `start` of an array, whose type and value these are."""
-    data = cgutils.create_struct_proxy(array)(context, builder, value).data
-    return builder.gep(data, [start])
-
-
-def _add_products(builder: ir.IRBuilder, left: Any, right: Any, place: Any, chain: Any) -> None:
+def _add_products(left: Place, right: Place, distance: Any, chain: Any) -> None:
     """Add a UNIT's products, in neighbouring pairs: processors have an instruction for that."""
+    builder = left.builder
     read = (
-        builder.bitcast(builder.gep(each, [place]), NUMBERS.as_pointer()) for each in (left, right)
+        builder.bitcast((each + distance).pointer, NUMBERS.as_pointer()) for each in (left, right)
     )
     numbers = [builder.sext(builder.load(each, align=2), WIDE) for each in read]
     products = builder.mul(*numbers)
