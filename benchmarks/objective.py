@@ -75,17 +75,16 @@ def main(
 def find_problems(network: Network, ratio: float) -> list[tuple]:
     """Level, warped map and first guess of every deconvolution of the pair towards A'."""
     problems = []
-    deconvolve = levels.deconvolve
 
-    def recorded(warped, start, level, *rest):
-        problems.append((level, warped, start))
-        return deconvolve(warped, start, level, *rest)
+    class Recorded(deconvolution.Deconvolution):
+        def features(self, warped, start, *rest):
+            problems.append((self._level, warped, start))
+            return super().features(warped, start, *rest)
 
-    levels.deconvolve = recorded
     options = {"quality": "draft", "directions": "ab", "pose": "given"}
     settings = resolve({"ratio": ratio, **options})
-    analogy(*portraits(), network, settings)
-    levels.deconvolve = deconvolve
+    with patch.object(levels, "Deconvolution", Recorded):
+        analogy(*portraits(), network, settings)
     return problems
 
 
@@ -104,7 +103,7 @@ def work(way: Way, level, warped, start, network, iterations: int) -> Trace:
         return way.minimise(evaluate, start, iterations, history, tolerance)
 
     with patch.multiple(deconvolution, minimise=timed, HISTORY=way.history, **way.changed):
-        deconvolution.reconstruct(warped, start, level, network, iterations)
+        deconvolution.Deconvolution(network, level).minimum(warped, start, iterations)
     seconds, values = np.array(trace).T
     return np.stack([seconds, np.minimum.accumulate(values) / values[0]], axis=1)
 

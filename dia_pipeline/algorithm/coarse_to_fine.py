@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from dia_pipeline.affine import Matrix
 from dia_pipeline.algorithm.canvas import covered
-from dia_pipeline.algorithm.deconvolution import deconvolve
+from dia_pipeline.algorithm.deconvolution import Deconvolution
 from dia_pipeline.algorithm.effort import MATCH, RECONSTRUCT, Progress, ticks
 from dia_pipeline.algorithm.features import Pyramid, round_features
 from dia_pipeline.algorithm.fusion import fuse
@@ -146,13 +147,11 @@ def run_level(
             return result
         directions = 1 if result.nnf_ba is None else 2
         evaluated = ticks(progress, level, RECONSTRUCT, directions * (settings.deconvolution + 1))
-        result.latent_a_prime = _estimate(
-            level, features_a, features_b_prime, result.nnf_ab, network, settings, evaluated
-        )
+        deconvolution = Deconvolution(network, level)
+        estimate = partial(_estimate, level, deconvolution, settings, evaluated)
+        result.latent_a_prime = estimate(features_a, features_b_prime, result.nnf_ab)
         if result.nnf_ba is not None:
-            result.latent_b = _estimate(
-                level, features_b_prime, features_a, result.nnf_ba, network, settings, evaluated
-            )
+            result.latent_b = estimate(features_b_prime, features_a, result.nnf_ba)
         return result
 
     return with_memory(work, needed(shape, other, settings), device)
@@ -249,19 +248,18 @@ def _seed(settings: Settings, level: int, direction: int) -> int:
 
 def _estimate(
     level: int,
+    deconvolution: Deconvolution,
+    settings: Settings,
+    evaluated: Callable[[], None],
     own: Pyramid,
     other: Pyramid,
     nnf: torch.Tensor,
-    network: Network,
-    settings: Settings,
-    evaluated: Callable[[], None],
 ) -> torch.Tensor:
     """The latent features of level - 1: warp the other image's, deconvolve, fuse."""
     warped = vote(other[level], nnf, PATCH[level])
     shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
     fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)
     start = vote(other[level - 2], fine, PATCH[level - 2])
-    iterations = settings.deconvolution
-    reconstructed = deconvolve(warped, start, level, network, iterations, evaluated)
+    reconstructed = deconvolution.features(warped, start, settings.deconvolution, evaluated)
     fused = fuse(own[level - 1], reconstructed, settings.alpha(level - 1), settings.blend_map)
     return round_features(fused, settings.feature_dtype)

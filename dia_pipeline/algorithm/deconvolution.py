@@ -30,60 +30,66 @@ HISTORY = 1
 TOLERANCE = 1e-4
 
 
-def deconvolve(
-    warped: torch.Tensor,
-    start: torch.Tensor,
-    level: int,
-    network: Network,
-    iterations: int,
-    evaluated: Callable[[], None] = lambda: None,
-) -> torch.Tensor:
-    """The features R of level - 1 that the network takes to `warped` (equation 8).
+class Deconvolution:
+    """The deconvolution of a level, of whatever maps.
 
-    The variable lives two levels finer than `warped` (the image itself for level 2) and is pushed
-    forward one level at the end, which keeps R a feature that the network can really produce.
-
-    Args:
-        warped: (C, H, W) float32 features of `level`.
-        start: (c, h, w) float32 first guess at level - 2.
-        iterations: most L-BFGS iterations; with 0 the first guess itself is pushed forward.
-        evaluated: called after every evaluation of the objective.
-
-    Returns:
-        (C', H', W') float32 features of level - 1.
+    The variable lives two levels finer than what is warped: it is the image itself for level 2.
     """
-    if iterations:
-        start = reconstruct(warped, start, level, network, iterations, evaluated).point
-    with torch.no_grad():
-        return network.forward(start, level - 2, level - 1)
 
+    def __init__(self, network: Network, level: int):
+        self._network, self._level = network, level
+        self._push = differentiable(network, level - 2, level)
 
-def reconstruct(
-    warped: torch.Tensor,
-    start: torch.Tensor,
-    level: int,
-    network: Network,
-    iterations: int,
-    evaluated: Callable[[], None] = lambda: None,
-) -> Minimum:
-    """Minimise || CNN(R) - warped ||^2 over the features R of level - 2.
+    def features(
+        self,
+        warped: torch.Tensor,
+        start: torch.Tensor,
+        iterations: int,
+        evaluated: Callable[[], None] = lambda: None,
+    ) -> torch.Tensor:
+        """The features R of level - 1 that the network takes to `warped` (equation 8).
 
-    Points are kept (H, W, C), which is how the network's convolutions want them.
-    """
-    target, first, dot = _channels_last(warped), _channels_last(start), sums(warped.device).dot
-    push = differentiable(network, level - 2, level)
-    matrix, inverse = _coordinates(first, level, push)
-    push = push.in_coordinates(matrix)
+        The minimum is pushed forward one level, which keeps R a feature that the network can
+        really produce.
 
-    def objective(point: torch.Tensor) -> tuple[Any, torch.Tensor]:
-        result, back = push(point)
-        error = result - target
-        gradient = back(2 * error)
-        evaluated()
-        return dot(error, error), gradient
+        Args:
+            warped: (C, H, W) float32 features of the level.
+            start: (c, h, w) float32 first guess at level - 2.
+            iterations: most L-BFGS iterations; with 0 the first guess itself is pushed forward.
+            evaluated: called after every evaluation of the objective.
 
-    found = minimise(objective, first @ inverse, iterations, HISTORY, TOLERANCE)
-    return Minimum(_channels_first(found.point @ matrix), found.values)
+        Returns:
+            (C', H', W') float32 features of level - 1.
+        """
+        if iterations:
+            start = self.minimum(warped, start, iterations, evaluated).point
+        with torch.no_grad():
+            return self._network.forward(start, self._level - 2, self._level - 1)
+
+    def minimum(
+        self,
+        warped: torch.Tensor,
+        start: torch.Tensor,
+        iterations: int,
+        evaluated: Callable[[], None] = lambda: None,
+    ) -> Minimum:
+        """Minimise || CNN(R) - warped ||^2 over the features R of level - 2.
+
+        Points are kept (H, W, C), which is how the network's convolutions want them.
+        """
+        target, first, dot = _channels_last(warped), _channels_last(start), sums(warped.device).dot
+        matrix, inverse = _coordinates(first, self._level, self._push)
+        push = self._push.in_coordinates(matrix)
+
+        def objective(point: torch.Tensor) -> tuple[Any, torch.Tensor]:
+            result, back = push(point)
+            error = result - target
+            gradient = back(2 * error)
+            evaluated()
+            return dot(error, error), gradient
+
+        found = minimise(objective, first @ inverse, iterations, HISTORY, TOLERANCE)
+        return Minimum(_channels_first(found.point @ matrix), found.values)
 
 
 def _coordinates(first: torch.Tensor, level: int, push: Push) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,7 +9,7 @@ import torch
 
 from dia_pipeline.algorithm import deconvolution
 from dia_pipeline.algorithm.convolution import Autograd
-from dia_pipeline.algorithm.deconvolution import _coordinates, deconvolve, reconstruct
+from dia_pipeline.algorithm.deconvolution import Deconvolution, _coordinates
 from dia_pipeline.algorithm.features import extract, working_image
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity, upsample_levels
@@ -42,7 +42,7 @@ def test_the_gradient_is_that_of_the_objective(double_network, level):
     def objective(point):
         return ((double_network.forward(point, level - 2, level) - warped) ** 2).sum()
 
-    first = reconstruct(warped, start, level, double_network, 1)
+    first = Deconvolution(double_network, level).minimum(warped, start, 1)
     assert first.values[0] == pytest.approx(objective(start).item(), rel=1e-12)
     step = first.point - start  # the first step goes down the gradient, in the coordinates
     point = start.clone().requires_grad_()
@@ -86,7 +86,8 @@ def problem(network, portrait, level):
 
 @pytest.mark.parametrize("level", [5, 4, 3, 2])
 def test_the_objective_falls_by_sixty_percent_in_twenty_iterations(network, portrait, level):
-    values = reconstruct(*problem(network, portrait, level), level, network, 20).values
+    given = problem(network, portrait, level)
+    values = Deconvolution(network, level).minimum(*given, 20).values
     assert values[-1] < 0.4 * values[0]
 
 
@@ -94,18 +95,18 @@ def test_the_objective_falls_by_sixty_percent_in_twenty_iterations(network, port
 def test_fifteen_iterations_reach_what_twenty_do_without_the_coordinates(
     network, portrait, level, monkeypatch
 ):
-    given = *problem(network, portrait, level), level, network
-    values = reconstruct(*given, 15).values
+    given = problem(network, portrait, level)
+    values = Deconvolution(network, level).minimum(*given, 15).values
     own = [torch.eye(given[1].shape[0])] * 2
     monkeypatch.setattr(deconvolution, "coordinates", lambda noise: own)
-    plain = reconstruct(*given, 20).values
+    plain = Deconvolution(network, level).minimum(*given, 20).values
     assert values[0] == pytest.approx(plain[0], rel=1e-5)
     assert values[-1] < 1.02 * plain[-1]
 
 
 def test_no_iterations_push_the_first_guess_forward(network):
     start = torch.rand(64, 24, 24)
-    result = deconvolve(torch.zeros(256, 6, 6), start, 3, network, 0)
+    result = Deconvolution(network, 3).features(torch.zeros(256, 6, 6), start, 0)
     assert torch.equal(result, network.forward(start, 1, 2))
 
 
@@ -113,5 +114,5 @@ def test_a_reachable_target_is_reached(network):
     image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 100
     features = network.forward(image, 0, 2)
     warped = network.forward(features, 2, 4)
-    found = reconstruct(warped, features * 0.9, 4, network, 60)
+    found = Deconvolution(network, 4).minimum(warped, features * 0.9, 60)
     assert found.values[-1] < 0.02 * found.values[0]

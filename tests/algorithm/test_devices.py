@@ -179,13 +179,13 @@ def test_a_deconvolution_waits_once_an_evaluation(network, iterations, monkeypat
         there = Network(find_weights("vgg16"), DEVICE, "float32")
         given = warped.to(DEVICE), start.to(DEVICE)
         waits.clear()
-        found = deconvolution.reconstruct(*given, 3, there, iterations)
+        found = deconvolution.Deconvolution(there, 3).minimum(*given, iterations)
         for_coordinates = 3  # noise is sent, what it says is read, the matrices are sent
         evaluations = len(evaluated) - 1
         assert sum(waits.values()) == for_coordinates + evaluations
         assert evaluations >= iterations + 1
         point = found.point.cpu()
-    expected = deconvolution.reconstruct(warped, start, 3, network, iterations)
+    expected = deconvolution.Deconvolution(network, 3).minimum(warped, start, iterations)
     torch.testing.assert_close(point, expected.point, rtol=1e-3, atol=1e-3)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numba
 import numpy as np
@@ -27,10 +28,17 @@ class Layer:
         self._given = weight, bias, pool, ceil
         self._pool, self._ceil = pool, ceil
         self.outputs, self.inputs = weight.shape[:2]
-        forward = weight.float().permute(2, 3, 1, 0)
-        self._weights = _transformed(forward)
-        self._turned = _transformed(forward.flip(0, 1).transpose(2, 3))
         self._bias = _padded(bias.float(), LANES).numpy()
+        self._forward = weight.float().permute(2, 3, 1, 0)
+
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        return _transformed(self._forward)
+
+    @cached_property
+    def _turned(self) -> np.ndarray:
+        """Those of the way back."""
+        return _transformed(self._forward.flip(0, 1).transpose(2, 3))
 
     def in_coordinates(self, matrix: torch.Tensor) -> Layer:
         """The same for maps whose channels are yet to be multiplied by a matrix (C, C)."""
