@@ -25,7 +25,8 @@ def main(
     pair.main(runs, (ratio,), qualities, device=device, record=files["pair"])
     pairs, flight = (1, (1, 2)) if small else (10, (1, 2, 4, 8))
     quality = "draft" if small else "standard"
-    throughput.main(pairs, flight, runs, ratio, quality, device, files["throughput"])
+    ways = throughput.WAYS
+    throughput.main(pairs, flight, ways, runs, ratio, quality, device, files["throughput"])
     search.main(device=device, record=files["search"])
 
 

@@ -1,8 +1,9 @@
 """Pairs a minute with one or more pairs in flight: `python -m benchmarks.throughput`.
 
 The packaged portraits, 448 x 448, over and over. Every pair in flight is a process of its own that
-keeps its network, as the jobs of the workflow do, with an equal share of the CPU's threads. What
-starting the processes takes is left out: they begin together once all are ready.
+keeps its network, as jobs of the workflow are, or a thread of one process, as pairs of a job are on
+a GPU; it has an equal share of the CPU's threads. What starting takes is left out: all begin
+together once they are ready.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from itertools import product
 from statistics import median
 from typing import Annotated
 
@@ -18,10 +20,13 @@ import typer
 from .pair import portraits
 from .records import Record, report
 
+WAYS = "processes", "threads"
+
 
 def main(
-    pairs: Annotated[int, typer.Option(help="Pairs that every process works.")] = 3,
+    pairs: Annotated[int, typer.Option(help="Pairs for each one in flight.")] = 3,
     flight: Annotated[list[int], typer.Option(help="Pairs in flight.")] = (1, 2),
+    way: Annotated[list[str], typer.Option(help="In processes or threads.")] = WAYS,
     runs: Annotated[int, typer.Option(help="Runs of which the median is shown.")] = 5,
     ratio: float = 0.5,
     quality: str = "standard",
@@ -31,24 +36,24 @@ def main(
     """Show the throughput; the first number in flight is the baseline."""
     portraits()  # made once, before the processes look for them
     rows, baseline = [], None
-    for count in flight:
-        threads = max(1, len(os.sched_getaffinity(0)) // count)
-        seconds = median(
-            measure(count, threads, pairs, ratio, quality, device) for _ in range(runs)
-        )
+    for one_way, count in product(way, flight):
+        job = ratio, quality, device
+        seconds = median(measure(one_way, count, pairs, job) for _ in range(runs))
         rate = 60 * pairs * count / seconds
         baseline = baseline or rate
-        row = {"in_flight": count, "threads_each": threads, "pairs_per_minute": rate}
+        row = {"in_flight": count, "way": one_way, "pairs_per_minute": rate}
         rows.append({**row, "pairs_per_baseline": rate / baseline, "pair_s": 60 / rate})
     report(rows, record, runs)
 
 
-def measure(count: int, threads: int, pairs: int, ratio: float, quality: str, device: str) -> float:
-    """Seconds from the moment that all processes are ready to the last pair's end."""
+def measure(way: str, count: int, pairs: int, job: tuple) -> float:
+    """Seconds from the moment that all are ready to the last pair's end."""
+    processes, flight = (count, 1) if way == "processes" else (1, count)
     context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(count + 1)
-    arguments = (ready, threads, pairs, ratio, quality, device)
-    workers = [context.Process(target=work, args=arguments) for _ in range(count)]
+    ready = context.Barrier(processes + 1)
+    threads = max(1, len(os.sched_getaffinity(0)) // processes)
+    arguments = (ready, threads, flight, pairs, *job)
+    workers = [context.Process(target=work, args=arguments) for _ in range(processes)]
     for worker in workers:
         worker.start()
     ready.wait()
@@ -58,7 +63,9 @@ def measure(count: int, threads: int, pairs: int, ratio: float, quality: str, de
     return time.perf_counter() - begin
 
 
-def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: str) -> None:
+def work(
+    ready, threads: int, flight: int, pairs: int, ratio: float, quality: str, device: str
+) -> None:
     """Get ready, wait for the others, process the pairs."""
     import numba
     import torch
@@ -67,6 +74,7 @@ def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: st
     from dia_pipeline.analogy import analogy
     from dia_pipeline.io.weights import find_weights
     from dia_pipeline.settings import resolve
+    from dia_pipeline.stages.abreast import work_abreast
 
     torch.set_num_threads(threads)
     numba.set_num_threads(threads)
@@ -75,10 +83,15 @@ def work(ready, threads: int, pairs: int, ratio: float, quality: str, device: st
     pair = portraits()
     draft = resolve({"ratio": 0.25, "quality": "draft"})
     on_gpu = network.device.type == "cuda"  # whose libraries prepare for every size anew
-    analogy(*pair, network, settings if on_gpu else draft)  # compiles the kernels
-    ready.wait()
-    for _ in range(pairs):
-        analogy(*pair, network, settings)
+
+    def process(number: int) -> None:
+        if number:
+            analogy(*pair, network, settings)
+        else:
+            analogy(*pair, network, settings if on_gpu else draft)  # compiles the kernels
+            ready.wait()
+
+    work_abreast(process, range(1 + pairs * flight), flight, lambda: network.device)
 
 
 if __name__ == "__main__":

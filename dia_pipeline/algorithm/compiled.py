@@ -37,18 +37,20 @@ event.register("numba:compile", _Teller())
 def compiled(function: Callable) -> Callable:
     """Compile a function on its first call, parallel; later processes find it compiled.
 
+    Other threads go on while it runs.
+
     Numba keeps it beside the source or in the user's cache. Where neither can be written, as in a
     container, it is kept in `$DIA_CACHE` or else in the system's temporary folder.
     """
     for folder in _folders():
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, folder
         try:
-            return numba.njit(parallel=True, cache=True)(function)
+            return numba.njit(parallel=True, cache=True, nogil=True)(function)
         except RuntimeError:  # no place to keep it
             continue
         finally:
             numba.config.CACHE_DIR = before
-    return numba.njit(parallel=True)(function)
+    return numba.njit(parallel=True, nogil=True)(function)
 
 
 def _folders() -> Iterator[str]:

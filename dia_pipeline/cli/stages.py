@@ -31,7 +31,7 @@ def stage(
 
     the_plan = Plan.read(plan)
     if batch:
-        run_batch(the_plan, name, variant, batch)
+        run_batch(the_plan, name, variant, batch, at_once=threads or 1)
     elif sequence:
         run_sequence_stage(the_plan, name, variant, sequence, chunk)
     elif name == "synthetic":

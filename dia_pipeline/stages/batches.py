@@ -18,6 +18,7 @@ from pathlib import Path
 from dia_pipeline.errors import JobError, describe, device_failed, is_expected, reason_and_remedy
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import WHOLE, Plan
+from dia_pipeline.stages.abreast import work_abreast
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.measuring import measures_of
 from dia_pipeline.stages.pairs import PairGraph
@@ -71,11 +72,14 @@ def made_by(stage: str, graph: Graph) -> list[Artefact]:
     return [artefact for artefact in graph.values() if artefact.stage == stage]
 
 
-def run_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
+def run_batch(plan: Plan, stage: str, variant: str, batch: str, at_once: int = 1) -> Receipt:
     """Process one stage of a batch and leave its receipt.
 
     A pair that fails is recorded and does not keep the others from being processed; one that failed
     in an earlier stage is not tried again.
+
+    Args:
+        at_once: so many pairs at most are worked on at once, if that is on a GPU.
 
     Raises:
         JobError, OSError: not a pair but the machine is at fault: weights, device, disk.
@@ -86,13 +90,16 @@ def run_batch(plan: Plan, stage: str, variant: str, batch: str) -> Receipt:
     job_log = str(plan.job_file("logs", stage, variant, batch))
     with Writer() as writer:
         job = planned_job(plan, writer)
-        for pair in plan.batches[batch]:
+
+        def work(pair: Pair) -> None:
             if pair.name in carried:
                 receipt.failed[pair.name] = carried[pair.name]
-            else:
-                graph = planned_graph(plan, variant, pair, job, measured=stage == "measure")
-                label = f"{variant}/{pair.name}"
-                ensure(receipt, pair.name, label, partial(made_by, stage, graph), job_log)
+                return
+            graph = planned_graph(plan, variant, pair, job, measured=stage == "measure")
+            label = f"{variant}/{pair.name}"
+            ensure(receipt, pair.name, label, partial(made_by, stage, graph), job_log)
+
+        work_abreast(work, plan.batches[batch], at_once, lambda: job.networks.gpu)
     receipt.write(plan.receipt(stage, variant, batch))
     if stage in FEATURES_DONE and plan.config.features == "temporary":
         _remove_features(plan, variant, batch)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.errors import JobError
@@ -76,6 +77,13 @@ class Networks:
 
     device: str = "auto"
     _loaded: dict[tuple[Backbone, str, str], Network] = field(default_factory=dict)
+    _loading: Lock = field(default_factory=Lock)
+
+    @property
+    def gpu(self) -> torch.device | None:
+        """The GPU that a network was loaded to, if one was."""
+        devices = (network.device for network in self._loaded.values())
+        return next((device for device in devices if device.type == "cuda"), None)
 
     def get(self, backbone: Backbone, precision: str, device: str = "") -> Network:
         """The network of exactly these weights; on the job's own device unless one is named.
@@ -83,23 +91,32 @@ class Networks:
         Raises:
             JobError: weights, device or its memory are not available here.
         """
-        from dia_pipeline.algorithm.network import Network
-        from dia_pipeline.algorithm.sharing import LIBRARIES, with_memory
+        which = backbone, precision, device or self.device
+        with self._loading:
+            if which not in self._loaded:
+                self._loaded[which] = _load(*which)
+            return self._loaded[which]
 
-        device = device or self.device
-        which = backbone, precision, device
-        if which not in self._loaded:
-            found, weights = find_backbone(backbone.name)
-            if found.digest != backbone.digest:
-                raise JobError(
-                    weights.path,
-                    f"these are not the {backbone.name} weights that this run began with "
-                    f"(SHA-256 {backbone.digest})",
-                    "put those there, or begin a new folder of results",
-                )
-            load = partial(Network, weights, own_device(device), precision)
-            self._loaded[which] = with_memory(load, LIBRARIES, own_device(device))
-        return self._loaded[which]
+
+def _load(backbone: Backbone, precision: str, device: str) -> Network:
+    import torch
+
+    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.algorithm.sharing import LIBRARIES, with_memory
+
+    found, weights = find_backbone(backbone.name)
+    if found.digest != backbone.digest:
+        raise JobError(
+            weights.path,
+            f"these are not the {backbone.name} weights that this run began with "
+            f"(SHA-256 {backbone.digest})",
+            "put those there, or begin a new folder of results",
+        )
+    own = own_device(device)
+    network = with_memory(partial(Network, weights, own, precision), LIBRARIES, own)
+    if own.type == "cuda":
+        torch.cuda.synchronize(own)  # other threads' streams do not wait for this one's
+    return network
 
 
 @dataclass(frozen=True)

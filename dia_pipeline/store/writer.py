@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Any
 
@@ -17,7 +18,7 @@ MAX_WAITING = 2
 
 
 class Writer:
-    """Writes artefacts one after the other in a thread of its own.
+    """Writes artefacts of any threads one after the other in one of its own.
 
     Used as a context: when it is left everything is written, or the error of what could not be
     written is raised.
@@ -26,6 +27,7 @@ class Writer:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._waiting: dict[Path, Future] = {}
+        self._lock = RLock()
 
     def write(
         self,
@@ -39,9 +41,13 @@ class Writer:
         Raises:
             OSError: an earlier one could not be written.
         """
-        while len(self._waiting) >= MAX_WAITING:
-            self.wait(next(iter(self._waiting)))
-        self._waiting[path] = self._thread.submit(write_arrays, path, recipe, arrays, attributes)
+        with self._lock:
+            while len(self._waiting) >= MAX_WAITING:
+                self.wait(next(iter(self._waiting)))
+            self.wait(path)
+            self._waiting[path] = self._thread.submit(
+                write_arrays, path, recipe, arrays, attributes
+            )
 
     def wait(self, path: Path) -> None:
         """Return when the artefact of that path, if there is one under way, is written.
@@ -49,8 +55,9 @@ class Writer:
         Raises:
             OSError: it could not be.
         """
-        if path in self._waiting:
-            self._waiting.pop(path).result()
+        with self._lock:
+            if path in self._waiting:
+                self._waiting.pop(path).result()
 
     def __enter__(self) -> Writer:
         return self

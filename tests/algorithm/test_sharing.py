@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+
 import pytest
 import torch
 from pretended import CUDA, SharedGpu
 
+from dia_pipeline.algorithm import sharing
 from dia_pipeline.algorithm.sharing import PATIENCE, with_memory
 from dia_pipeline.errors import JobError
 
@@ -101,3 +105,73 @@ def test_other_errors_and_other_devices_are_left_alone(monkeypatch):
     with pytest.raises(RuntimeError, match="out of memory"):
         with_memory(failing(1), 3e9, torch.device("cpu"))
     assert not gpu.seconds and not gpu.emptied
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(4) as pool:
+        yield pool
+
+
+class Work:
+    """Work of a thread that lasts until it is to end."""
+
+    def __init__(self, threads, wanted: float):
+        self.begun, self.end = Event(), Event()
+        self.result = threads.submit(with_memory, self._go, wanted, CUDA)
+
+    def _go(self):
+        self.begun.set()
+        assert self.end.wait(60)
+        return "done"
+
+
+def test_threads_whose_works_fit_work_at_once(monkeypatch, threads):
+    SharedGpu(monkeypatch, 1e9)
+    together = Barrier(2, timeout=60)
+    works = [threads.submit(with_memory, together.wait, 4e9, CUDA) for _ in range(2)]
+    assert sorted(each.result() for each in works) == [0, 1]
+
+
+def test_a_thread_waits_for_what_others_of_its_process_were_given(monkeypatch, threads, caplog):
+    gpu = SharedGpu(monkeypatch, 0)
+    first = Work(threads, 6e9)
+    assert first.begun.wait(60)
+    second = Work(threads, 5e9)
+    assert not second.begun.wait(0.2)
+    small = Work(threads, 1e9)
+    assert not small.begun.wait(0.2), "overtakes the one that waits, which may so wait for ever"
+    for each in (first, second, small):
+        each.end.set()
+        assert each.result.result(60) == "done"
+    assert not gpu.seconds and not caplog.messages and not sharing._given
+
+
+def test_what_is_too_large_for_all_threads_is_worked_alone(monkeypatch, threads):
+    SharedGpu(monkeypatch, 0)
+    first = Work(threads, 6e9)
+    assert first.begun.wait(60)
+    second = Work(threads, 30e9)
+    assert not second.begun.wait(0.2)
+    second.end.set()
+    first.end.set()
+    assert second.result.result(60) == "done"
+
+
+def test_a_work_that_fails_gives_its_memory_back(monkeypatch, threads):
+    SharedGpu(monkeypatch, 0)
+    with pytest.raises(ZeroDivisionError):
+        with_memory(lambda: 1 / 0, 9e9, CUDA)
+    assert threads.submit(with_memory, failing(0), 9e9, CUDA).result(60) == "done"
+
+
+def test_a_thread_out_of_memory_begins_again_when_the_others_have_ended(monkeypatch, threads):
+    gpu = SharedGpu(monkeypatch, 0)
+    other = Work(threads, 6e9)
+    assert other.begun.wait(60)
+    again = threads.submit(with_memory, failing(1), 3e9, CUDA)
+    with pytest.raises(TimeoutError):
+        again.result(0.2)
+    other.end.set()
+    assert again.result(60) == "done"
+    assert gpu.emptied == 1 and not gpu.seconds
