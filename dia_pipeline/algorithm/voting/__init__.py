@@ -6,6 +6,7 @@ V(p) = mean over patch offsets o of S(phi(p - o) + o)
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import torch
 
@@ -38,6 +39,10 @@ def _backend(device: torch.device) -> Callable[[torch.Tensor, torch.Tensor, int]
         from dia_pipeline.algorithm.voting import cpu
 
         return cpu.vote
+    if device.type == "cuda" and find_spec("triton"):
+        from dia_pipeline.algorithm.voting import cuda
+
+        return cuda.vote
     return vote_in_bands
 
 

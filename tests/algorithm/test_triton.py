@@ -12,7 +12,7 @@ import pytest
 
 triton = pytest.importorskip("triton")
 
-INTERPRETED = """
+SEARCHED = """
 import sys
 import torch
 from dia_pipeline.algorithm.patchmatch import cuda
@@ -41,13 +41,38 @@ assert not any(value.is_contiguous() for value in turned) and torch.equal(again,
 """
 
 
-@pytest.mark.parametrize("arguments", ["0 3 9 9 11 12 7", "0 5 2 11 8 6 13", "0.05 3 5 9 11 12 7"])
-def test_the_kernels_give_the_field_of_the_reference(arguments):
+VOTED = """
+import sys
+import torch
+from dia_pipeline.algorithm.nnf import uniform
+from dia_pipeline.algorithm.voting import cuda, vote_in_bands
+
+radius, depth, *sides = map(int, sys.argv[1:])
+source, nnf = torch.rand(*sides[2:], depth), uniform(sides[:2], sides[2:], seed=3)
+assert torch.equal(cuda.vote(source, nnf, radius), vote_in_bands(source, nnf, radius))
+turned = nnf.transpose(0, 1).contiguous().transpose(0, 1)
+assert torch.equal(cuda.vote(source, turned, radius), vote_in_bands(source, nnf, radius))
+"""
+
+
+def interpret(code: str, arguments: str) -> None:
+    """Run code with Triton's interpreter."""
     folder = Path(__file__).parent
     paths = os.pathsep.join((str(folder), str(folder.parents[1])))
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": paths}
-    command = [sys.executable, "-c", INTERPRETED, *arguments.split()]
-    subprocess.run(command, env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code, *arguments.split()], env=environment, check=True)
+
+
+@pytest.mark.parametrize("arguments", ["0 3 9 9 11 12 7", "0 5 2 11 8 6 13", "0.05 3 5 9 11 12 7"])
+def test_the_kernels_give_the_field_of_the_reference(arguments):
+    interpret(SEARCHED, arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["1 12 7 9 8 6", "2 5 1 17 3 3", "1 130 6 6 1 2", "0 3 9 2 4 4"]
+)
+def test_the_votes_are_those_of_the_reference(arguments):
+    interpret(VOTED, arguments)
 
 
 MAPS = ("*fp32", "*fp32", "i32", "i32", "i32", "i32", "fp32")
@@ -69,20 +94,37 @@ ALIGNED = [["tt.divisibility", 16]]
 def test_the_kernels_of_the_fine_levels_fit_into_the_registers_of_a_gpu(
     depth, radius, capability, name, tmp_path, monkeypatch
 ):
-    """Compiled for an A100 and an H100 as a call would: what a GPU keeps elsewhere is slow."""
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
     from dia_pipeline.algorithm.patchmatch import cuda
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    sizes = depth, radius, cuda.BLOCK, cuda.CHANNELS
     signature = {"maps": MAPS, **KERNELS[name], "sizes": "constexpr"}
-    sizes = {(len(signature) - 1,): (depth, radius, cuda.BLOCK, cuda.CHANNELS)}
-    arrays = [(0, 0), (0, 1)]
-    arrays += [(n,) for n, kind in enumerate(signature.values()) if kind[0] == "*"]
-    source = ASTSource(getattr(cuda, name), signature, sizes, dict.fromkeys(arrays, ALIGNED))
+    check_registers(getattr(cuda, name), signature, sizes, capability, tmp_path)
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize(("depth", "radius"), [(64, 2), (512, 1)])
+def test_voting_fits_into_the_registers_of_a_gpu(depth, radius, capability, tmp_path, monkeypatch):
+    from dia_pipeline.algorithm.voting import cuda
+
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    sizes = depth, radius, cuda.BLOCK, min(depth, cuda.CHANNELS)
+    signature = {"source": "*fp32", "field": "*i32", "result": "*fp32", "shapes": ("i32",) * 4}
+    check_registers(cuda._vote, {**signature, "sizes": "constexpr"}, sizes, capability, tmp_path)
+
+
+def check_registers(kernel, signature: dict, sizes: tuple, capability: int, folder: Path) -> None:
+    """Compile for an A100 or an H100 as a call would: what a GPU keeps elsewhere is slow."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    arrays = [(n,) for n, kind in enumerate(signature.values()) if kind[0] == "*"]
+    if "maps" in signature:
+        arrays += [(0, 0), (0, 1)]
+    constants = {(len(signature) - 1,): sizes}
+    source = ASTSource(kernel, signature, constants, dict.fromkeys(arrays, ALIGNED))
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))
-    used = resources(compiled.asm["cubin"], tmp_path)
+    used = resources(compiled.asm["cubin"], folder)
     assert 0 < used["REG"] < 255 and used["STACK"] == used["LOCAL"] == 0
 
 
