@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from dia_pipeline.errors import JobError
+from dia_pipeline.errors import JobError, out_of_memory
 from dia_pipeline.io.backbones import Entry
 from dia_pipeline.io.weights import Weights, WeightsError
 
@@ -160,7 +160,8 @@ def pick_device(name: str = "auto") -> torch.device:
         try:
             torch.empty(0, device=name)
         except (RuntimeError, AssertionError) as error:
-            raise JobError("", f"device {name!r} is not available here: {error}") from error
+            if not out_of_memory(error):  # which is waited for where it is needed
+                raise JobError("", f"device {name!r} is not available here: {error}") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

@@ -121,3 +121,11 @@ def test_a_gpu_that_was_allotted_and_is_not_seen_is_told(monkeypatch, caplog, gi
 def test_a_device_that_is_not_there_is_named():
     with pytest.raises(JobError, match="cuda:77"):
         pick_device("cuda:77")
+
+
+def test_a_gpu_whose_memory_others_hold_is_there_all_the_same(monkeypatch):
+    def full(*_, device):
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch, "empty", full)
+    assert pick_device("cuda:1") == torch.device("cuda:1")
