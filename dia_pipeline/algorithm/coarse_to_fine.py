@@ -78,7 +78,11 @@ def run_levels(
     pose: Matrix = AS_GIVEN,
     guidance: Guidance | None = None,
 ) -> dict[int, Level]:
-    """All levels, coarse to fine; for the arguments see `run_level`."""
+    """All levels, coarse to fine; for the arguments see `run_level`.
+
+    The levels of the features are taken out of the pyramids, and the latent features out of the
+    levels, once no finer level needs them: they are most of what a large pair holds.
+    """
     levels: dict[int, Level] = {}
     for level in settings.levels:
         levels[level] = run_level(
@@ -93,6 +97,9 @@ def run_levels(
             pose,
             guidance,
         )
+        del features_a[level], features_b_prime[level]
+        if previous := levels.get(level + 1):
+            previous.latent_a_prime = previous.latent_b = None
     return levels
 
 
@@ -111,7 +118,7 @@ def run_level(
     """One level: match both ways, then estimate the latent features of the next level.
 
     Args:
-        features_a, features_b_prime: levels L, L-1 and L-2 are needed.
+        features_a, features_b_prime: levels L, L-1, L-2 and 0 are needed.
         previous: what level L+1 left; None at level 5. `layer-independent` makes nothing of it.
         earlier: the fields of this level for a similar pair, the frame before; the search then
             starts from them and keeps their matches wherever it finds no clearly better ones.

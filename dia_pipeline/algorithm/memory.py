@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 """Height and width in pixels at which the network works an image."""
 
-MATCHING = 2500
+MATCHING = 1950
 """Bytes a pixel of both images: features, matching maps and fields of all levels."""
 
 FEATURES = 600

@@ -234,13 +234,14 @@ class PairGraph:
 
         network = self._matching.network
         drawn = features_drawn.arrays if features_drawn else {}
+        levels = {0, *range(max(number - 2, 0), number + 1)}
         matched = _pose_of(pose)
         if coarser is None:
             check_confidence(matched, self.settings)
         made = run_level(
             number,
-            unpack_features(features_a.arrays, network.device),
-            unpack_features(drawn or features_b_prime.arrays, network.device),
+            unpack_features(features_a.arrays, network.device, levels),
+            unpack_features(drawn or features_b_prime.arrays, network.device, levels),
             unpack_level(coarser.arrays, network.device) if coarser else None,
             network,
             self.settings,

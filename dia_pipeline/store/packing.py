@@ -5,6 +5,7 @@ What is kept in float16 was rounded to it when it was made, so both ways are exa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 
 import numpy as np
@@ -24,12 +25,11 @@ def pack_features(pyramid: Pyramid, feature_dtype: str) -> Arrays:
     }
 
 
-def unpack_features(arrays: Arrays, device: torch.device) -> Pyramid:
-    """The inverse of `pack_features`, in float32."""
-    return {
-        int(name.removeprefix("level")): torch.from_numpy(array).to(device).float()
-        for name, array in arrays.items()
-    }
+def unpack_features(
+    arrays: Arrays, device: torch.device, levels: Iterable[int] = range(6)
+) -> Pyramid:
+    """The inverse of `pack_features`, in float32; of these levels."""
+    return {level: torch.from_numpy(arrays[f"level{level}"]).to(device).float() for level in levels}
 
 
 def pack_level(level: Level, feature_dtype: str) -> Arrays:

@@ -148,7 +148,8 @@ def test_a_frame_starts_from_the_fields_of_the_one_before(images):
     with pretended_device():
         network = Network(find_weights("vgg16"), DEVICE, "float32")
         pyramids = [algorithm.features_of(image, network, settings) for image in images]
-        fields = unpack_fields(pack_fields(match_frame(*pyramids, network, settings)), DEVICE)
+        first = match_frame(*map(dict, pyramids), network, settings)
+        fields = unpack_fields(pack_fields(first), DEVICE)
         moved = Motion(images[0], images[0][::-1].copy()).carry_levels(fields)
         assert match_frame(*pyramids, network, settings, moved)[1][0].device == DEVICE
 
