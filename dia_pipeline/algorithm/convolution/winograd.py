@@ -28,14 +28,10 @@ from dia_pipeline.algorithm.convolution.instructions import (
 )
 from dia_pipeline.algorithm.convolution.vectors import LANES, PANEL, ROWS
 
-BLOCK = 96
+BLOCK = 104
 """Tiles multiplied at a time; a multiple of ROWS."""
 
-BAND = 2**21
-"""Bytes of transformed patches a thread before they are multiplied, which the caches hold."""
 
-
-@compiled
 def transform(weights):
     """Weights (3, 3, C, K) float32 to those of `convolve`: (panels, 36, C, PANEL).
 
@@ -43,11 +39,17 @@ def transform(weights):
     """
     depth, count = weights.shape[2:]
     result = np.empty((count // PANEL, POSITIONS, depth, PANEL), np.float32)
+    _transform(weights, result)
+    return result
+
+
+@compiled
+def _transform(weights, result):
+    depth, count = weights.shape[2:]
     for c in numba.prange(depth):
         for k in range(0, count, LANES):
             to = (k // PANEL * POSITIONS * depth + c) * PANEL + k % PANEL
             transform_weights(weights, c * count + k, depth * count, result, to, depth * PANEL)
-    return result
 
 
 @compiled
@@ -70,58 +72,83 @@ def convolve(source, codes, back, pool, size, seen, weights, bias, target, worke
     """
     panels, _, depth, _ = weights.shape
     line = -(-depth // LANES) * LANES + LANES  # rows no power of two apart, for the cache
-    apart = (BLOCK + 1) * line
-    across = -(-size[1] // TILE)
-    tiles = -(-size[0] // TILE) * across
-    blocks = max(1, BAND * workers // (4 * POSITIONS * apart))
-    blocks = min(blocks, -(-tiles // BLOCK))
+    tiles = -(-size[0] // TILE) * -(-size[1] // TILE)
+    alone = tiles >= workers * BLOCK
+    blocks = workers if alone else -(-tiles // BLOCK)
     patches = np.empty((blocks, POSITIONS, BLOCK + 1, line), np.float32)
     scratch = np.zeros((workers, POSITIONS, line), np.float32)
     products = np.empty((workers, POSITIONS, BLOCK + 1, PANEL), np.float32)
-    for first in range(0, tiles, blocks * BLOCK):
-        count = min(blocks * BLOCK, tiles - first)
+    read = source, codes, back, pool, size[0], size[1], seen[0], seen[1], depth
+    written = back, pool, size[0], size[1], bias, target, codes
+    if alone:  # each thread has tiles of its own, whose patches stay in its cache
         for worker in numba.prange(workers):
-            for tile in range(worker * count // workers, (worker + 1) * count // workers):
-                y, x = divmod(first + tile, across)
-                to = tile // BLOCK * POSITIONS * apart + tile % BLOCK * line
-                corner = (y * TILE - 1, x * TILE - 1)
-                patch = scratch[worker]
-                _enter(source, codes, back, pool, size, seen, corner, depth, patch, patches, to)
-        used = -(-count // BLOCK)
-        for worker in numba.prange(workers):
-            tasks = panels * used
-            for task in range(worker * tasks // workers, (worker + 1) * tasks // workers):
-                panel, block = divmod(task, used)
-                each = min(BLOCK, count - block * BLOCK)
-                _multiply(patches[block], weights[panel], each, products[worker])
-                begin = first + block * BLOCK
-                for tile in range(each):
-                    place = divmod(begin + tile, across)
-                    _leave(
-                        products[worker], tile, panel, place, back, pool, size, bias, target, codes
-                    )
+            begin, end = _share(tiles, worker, workers)
+            parts = -(-(end - begin) // BLOCK)
+            for part in range(parts):
+                first, last = _share(end - begin, part, parts)
+                first, last = begin + first, begin + last
+                _enter_tiles(read, first, last, first, scratch[worker], patches[worker])
+                for panel in range(panels):
+                    _finish(patches[worker], weights, panel, first, last, products[worker], written)
+        return
+    for worker in numba.prange(workers):
+        begin, end = _share(tiles, worker, workers)
+        for block in range(begin // BLOCK, -(-end // BLOCK)):
+            first, last = max(begin, block * BLOCK), min(end, (block + 1) * BLOCK)
+            _enter_tiles(read, first, last, block * BLOCK, scratch[worker], patches[block])
+    for worker in numba.prange(workers):
+        for task in range(*_share(panels * blocks, worker, workers)):
+            panel, block = divmod(task, blocks)
+            first, last = block * BLOCK, min(tiles, (block + 1) * BLOCK)
+            _finish(patches[block], weights, panel, first, last, products[worker], written)
 
 
 @numba.njit
-def _enter(source, codes, back, pool, size, seen, corner, depth, patch, patches, to):
+def _share(count, number, parts):
+    """Where the part of that number begins and ends, of so many things."""
+    return number * count // parts, (number + 1) * count // parts
+
+
+@numba.njit
+def _enter_tiles(read, first, last, origin, patch, patches):
+    """Transform the patches of tiles; that of tile `origin` is the first of `patches`."""
+    for tile in range(first, last):
+        y, x = divmod(tile, -(-read[5] // TILE))
+        corner = y * TILE - 1, x * TILE - 1
+        _enter(read, corner, patch, patches, (tile - origin) * patch.shape[1])
+
+
+@numba.njit
+def _finish(patches, weights, panel, first, last, products, written):
+    """Multiply the patches of tiles with a panel of the weights, and write the results."""
+    _multiply(patches, weights[panel], last - first, products)
+    for tile in range(first, last):
+        place = divmod(tile, -(-written[3] // TILE))
+        _leave(products, tile - first, panel, place, written)
+
+
+@numba.njit
+def _enter(read, corner, patch, patches, to):
     """Transform the patch at a corner, to element `to` of the patches."""
+    source, codes, back, pool, height, width, down, across, depth = read
     top, left = corner
-    line, apart = patch.shape[1], patches.shape[2] * patches.shape[3]
+    line, apart = patch.shape[1], patches.shape[1] * patches.shape[2]
     column = source.shape[2]
     row = source.shape[1] * column
-    inside = top >= 0 and left >= 0 and top + TILE + 2 <= size[0] and left + TILE + 2 <= size[1]
+    inside = top >= 0 and left >= 0 and top + TILE + 2 <= height and left + TILE + 2 <= width
     if inside and not back and depth % LANES == 0:
         for k in range(0, depth, LANES):
             at = top * row + left * column + k
             transform_patch(source, at, row, column, patches, to + k, apart)
         return
     half = 1 if back and pool else 0
-    end = seen if back else size
+    if not back:
+        down, across = height, width
     for position in range(POSITIONS):
         y, x = top + position // (TILE + 2), left + position % (TILE + 2)
         above, before = y >> half, x >> half
-        inside = 0 <= y < size[0] and 0 <= x < size[1]
-        if not inside or above >= end[0] or before >= end[1]:
+        inside = 0 <= y < height and 0 <= x < width
+        if not inside or above >= down or before >= across:
             patch[position] = 0
         elif back:
             own = 2 * (y & half) + (x & half)
@@ -148,14 +175,15 @@ def _multiply(patches, weights, tiles, products):
 
 
 @numba.njit
-def _leave(products, tile, panel, place, back, pool, size, bias, target, codes):
+def _leave(products, tile, panel, place, written):
     """Transform back the products of a tile, which lies at this place."""
+    back, pool, height, width, bias, target, codes = written
     apart = (BLOCK + 1) * PANEL
     side = TILE // 2 if pool and not back else TILE
     column = target.shape[2]
     row = target.shape[1] * column
     y, x = place
-    down, across = size[0] - y * TILE, size[1] - x * TILE
+    down, across = height - y * TILE, width - x * TILE
     for k in range(0, min(PANEL, column - panel * PANEL), LANES):
         at, channel = tile * PANEL + k, panel * PANEL + k
         to = y * side * row + x * side * column + channel

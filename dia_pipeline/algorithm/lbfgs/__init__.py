@@ -68,6 +68,7 @@ def minimise(
     backend = sums(start.device)
     last = 2 * history
     memory = start.new_zeros(last + 1, *start.shape)  # the steps, their gradient changes, gradient
+    direction = torch.empty_like(start)
     gram = np.zeros((last + 1, last + 1))
     new = [last]
     value, gradient = function(start)
@@ -87,7 +88,7 @@ def minimise(
         used = [step for step in newest if gram[step, history + step] > 0]
         weights = _direction(gram, used, history)
         slope = float(gram[last] @ weights)
-        direction = backend.combine(weights, memory)
+        backend.combine(weights, memory, direction)
         first = 1.0 if used else 2 * trial.value / norm**2  # exact if the minimum is 0
         new = [iteration % history, history + iteration % history, last]
         attempt = partial(_attempt, function, trial, direction, memory, new)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import torch
 
 from dia_pipeline.algorithm.compiled import compiled
 
@@ -24,10 +23,9 @@ def products(vectors, rows):
     return _products(vectors.flatten(1).numpy(), np.array(rows)).sum(axis=0)
 
 
-def combine(weights, vectors):
+def combine(weights, vectors, result):
     """See `reference.combine`; on the CPU."""
-    combined = _combine(weights, vectors.flatten(1).numpy())
-    return torch.from_numpy(combined).view(vectors.shape[1:])
+    _combine(weights, vectors.flatten(1).numpy(), result.flatten().numpy())
 
 
 def dot(a, b):
@@ -62,11 +60,11 @@ def _products(vectors, rows):
 
 
 @compiled
-def _combine(weights, vectors):
+def _combine(weights, vectors, result):
     count, size = vectors.shape
-    result = np.zeros(size, vectors.dtype)
     for block in numba.prange(-(-size // BLOCK)):
         total = result[block * BLOCK : block * BLOCK + BLOCK]
+        total[:] = 0
         for i in range(count):
             weight = vectors.dtype.type(weights[i])
             vector = vectors[i, block * BLOCK : block * BLOCK + BLOCK]

@@ -26,11 +26,11 @@ def products(vectors: torch.Tensor, rows: list[int]) -> torch.Tensor:
     return torch.bmm(torch.stack([parts[:, row] for row in rows], dim=1), parts.mT)
 
 
-def combine(weights: np.ndarray, vectors: torch.Tensor) -> torch.Tensor:
-    """The sum (N, ...) of vectors (V, N, ...), each times its weight (V,)."""
+def combine(weights: np.ndarray, vectors: torch.Tensor, result: torch.Tensor) -> None:
+    """Write the sum (N, ...) of vectors (V, N, ...), each times its weight (V,)."""
     parts = vectors.flatten(2).movedim(0, 1)
     sent = torch.tensor(weights, dtype=parts.dtype).to(parts.device, non_blocking=True)
-    return torch.matmul(sent, parts).view(vectors.shape[1:])
+    torch.bmm(sent.expand(len(parts), 1, -1), parts, out=result.view(len(parts), 1, -1))
 
 
 def dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

@@ -11,17 +11,19 @@ from dia_pipeline.algorithm.compiled import compiled
 
 def vote(source, nnf, radius):
     """See `voting.vote_in_bands`; tensors on the CPU."""
-    return torch.from_numpy(_vote(source.numpy(), nnf.contiguous().numpy(), radius))
+    result = np.empty((*nnf.shape[:2], source.shape[2]), source.numpy().dtype)
+    _vote(source.numpy(), nnf.contiguous().numpy(), radius, result)
+    return torch.from_numpy(result)
 
 
 @compiled
-def _vote(source, nnf, radius):
+def _vote(source, nnf, radius, result):
     height, width = nnf.shape[:2]
     target_height, target_width, channels = source.shape
-    result = np.zeros((height, width, channels), source.dtype)
     for y in numba.prange(height):
         for x in range(width):
             total = result[y, x]
+            total[:] = 0
             count = 0
             for dy in range(max(-radius, y - height + 1), min(radius, y) + 1):
                 for dx in range(max(-radius, x - width + 1), min(radius, x) + 1):
@@ -35,4 +37,3 @@ def _vote(source, nnf, radius):
                     count += 1
             for channel in range(channels):
                 total[channel] /= count
-    return result
