@@ -20,6 +20,9 @@ from dia_pipeline.settings import Settings
 Pyramid = dict[int, torch.Tensor]
 """Level to features (C, H, W) float32; level 0 is the preprocessed working image."""
 
+BAND = 2**20
+"""Values that are rounded at a time."""
+
 MIN_SIDE = 16
 """Shortest working side in pixels for which the deepest level still has a pixel."""
 
@@ -79,10 +82,16 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
 
 
 def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
-    """Round features (float32) in place to what comes back from storage in `feature_dtype`."""
+    """Round features (C, H, W) float32 in place to what comes back from storage in `feature_dtype`.
+
+    Row by row, some at a time: what is made on the way stays in the cache.
+    """
     dtype = getattr(torch, feature_dtype)
     largest = torch.finfo(dtype).max
-    return features.copy_(features.to(dtype).clamp(-largest, largest))
+    channels, _, width = features.shape
+    for rows in features.split(max(1, BAND // (channels * width)), dim=1):
+        rows.copy_(rows.to(dtype).clamp_(-largest, largest))
+    return features
 
 
 def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:

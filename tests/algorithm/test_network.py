@@ -93,14 +93,15 @@ def test_working_size_is_bounded_on_both_sides():
     assert working_size((40, 30), 0.5, 700) == (20, 16)
 
 
-def test_features_are_rounded_as_storage_would():
-    features = torch.tensor([1 / 3, 1e9, -1e9])
-    assert round_features(features, "float32").tolist() == features.tolist()
-    assert round_features(features, "float16").tolist() == [
-        float(np.float16(1 / 3)),
-        65504,
-        -65504,
-    ]
+@pytest.mark.parametrize("band", [1, 7, 2**20])
+def test_features_are_rounded_as_storage_would(band, monkeypatch):
+    monkeypatch.setattr("dia_pipeline.algorithm.features.BAND", band)
+    features = torch.tensor([1 / 3, 1e9, -1e9]).expand(5, 4, 3).permute(2, 0, 1).contiguous()
+    assert torch.equal(round_features(features.clone(), "float32"), features)
+    rounded = round_features(features, "float16")
+    assert rounded is features
+    for channel, value in zip(rounded, (np.float16(1 / 3), 65504, -65504), strict=True):
+        assert (channel == float(value)).all()
 
 
 def test_float32_is_no_tf32():
