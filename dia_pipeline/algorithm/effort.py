@@ -29,7 +29,7 @@ Efforts = dict[tuple[int, str], float]
 FORWARD = 1.5e-12
 """Seconds a multiplication of the network's convolutions."""
 
-EVALUATION = 4.5e-12
+EVALUATION = 4.0e-12
 """The same, there and back while features are reconstructed, with what L-BFGS adds."""
 
 MORE = 3
