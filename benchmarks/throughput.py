@@ -2,8 +2,8 @@
 
 The packaged portraits, 448 x 448, over and over. Every pair in flight is a process of its own that
 keeps its network, as jobs of the workflow are, or a thread of one process, as pairs of a job are on
-a GPU; it has an equal share of the CPU's threads. What starting takes is left out: all begin
-together once they are ready.
+a GPU. Processes share the threads of the CPU evenly; a pair in a thread has that one alone. What
+starting takes is left out: all begin together once they are ready.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from PIL import Image
 
 import dia_pipeline
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, preview, rebuild, voted
-from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level
+from dia_pipeline.algorithm.coarse_to_fine import LOYALTY, run_level, run_levels
 from dia_pipeline.algorithm.features import Size, extract
 from dia_pipeline.algorithm.nnf import identity, uniform, upsample
 from dia_pipeline.algorithm.patchmatch import Maps, exact, stack
@@ -48,6 +48,30 @@ def share_within(field, truth, pixels):
     """The share of matches at most `pixels` from the truth, where that lies in the image."""
     inside = ((truth >= 0) & (truth <= (HEIGHT - 1, WIDTH - 1))).all(axis=-1)
     return (np.linalg.norm(field - truth, axis=-1)[inside] <= pixels).mean()
+
+
+def levels_one_by_one(a, b_prime, network, settings, earlier=None):
+    """All levels as jobs of one level make them, which keep the latent features."""
+    pyramids = [extract(image, network, settings.feature_dtype) for image in (a, b_prime)]
+    levels = {}
+    for level in LEVELS:
+        before = earlier and (earlier[level].nnf_ab, earlier[level].nnf_ba)
+        levels[level] = run_level(
+            level, *pyramids, levels.get(level + 1), network, settings, earlier=before
+        )
+    return levels
+
+
+def test_features_go_when_no_finer_level_needs_them_and_the_fields_stay_the_same(network, small):
+    settings = resolve({"deconvolution": 1})
+    pyramids = [extract(image, network, settings.feature_dtype) for image in small]
+    levels = run_levels(*pyramids, network, settings)
+    assert [list(pyramid) for pyramid in pyramids] == [[0], [0]]
+    for level, kept in levels_one_by_one(*small, network, settings).items():
+        assert (kept.latent_a_prime is None) == (kept.latent_b is None) == (level == 1)
+        assert levels[level].latent_a_prime is levels[level].latent_b is None
+        assert torch.equal(levels[level].nnf_ab, kept.nnf_ab)
+        assert torch.equal(levels[level].nnf_ba, kept.nnf_ba)
 
 
 def test_an_image_with_itself_is_left_as_it_is(network, cat):
@@ -138,9 +162,11 @@ def test_large_images_are_worked_at_max_side(network, cat):
 
 
 def test_one_direction_gives_a_prime_alone(network, small):
-    result = analogy(*small, network, resolve({"deconvolution": 1, "directions": "ab"}))
+    settings = resolve({"deconvolution": 1, "directions": "ab"})
+    result = analogy(*small, network, settings)
     assert result.a_prime.shape == small[0].shape
-    assert result.b is None and result.nnf_ba is None and result.levels[2].nnf_ba is None
+    assert result.b is None and result.nnf_ba is None
+    assert levels_one_by_one(*small, network, settings)[2].latent_b is None
 
 
 def test_refinement_is_part_of_photo_to_photo(network, small):
@@ -167,10 +193,10 @@ def test_refinement_follows_the_image_as_it_was_given_also_where_it_is_mirrored(
 )
 def test_every_choice_matters(network, small, options):
     usual, other = (
-        analogy(*small, network, resolve({"deconvolution": 1, "iterations": 0, **more}))
+        levels_one_by_one(*small, network, resolve({"deconvolution": 1, "iterations": 0, **more}))
         for more in ({}, options)
     )
-    assert not torch.equal(usual.levels[4].energy_ab, other.levels[4].energy_ab)
+    assert not torch.equal(usual[5].latent_a_prime, other[5].latent_a_prime)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -180,17 +206,19 @@ def test_the_number_of_threads_does_not_change_a_byte(network, small, precision)
 
     network = Network(find_weights("vgg16"), "cpu", precision)
     before = torch.get_num_threads()
-    results = []
+    results, levels = [], []
     for threads in (1, 2):
         torch.set_num_threads(threads)
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
-        results.append(analogy(*small, network, resolve({"deconvolution": 3})))
+        settings = resolve({"deconvolution": 3})
+        levels.append(levels_one_by_one(*small, network, settings))
+        results.append(analogy(*small, network, settings))
     torch.set_num_threads(before)
     one, two = results
     np.testing.assert_array_equal(one.a_prime, two.a_prime)
     np.testing.assert_array_equal(one.b, two.b)
-    for level in LEVELS:
-        assert torch.equal(one.levels[level].energy_ab, two.levels[level].energy_ab)
+    for level in LEVELS[:-1]:
+        assert torch.equal(levels[0][level].latent_a_prime, levels[1][level].latent_a_prime)
         assert torch.equal(one.levels[level].energy_ba, two.levels[level].energy_ba)
 
 
@@ -319,13 +347,7 @@ def test_a_pair_like_an_earlier_one_keeps_its_matches(network, small):
     settings = resolve({"quality": "draft"})
     darker = (b_prime * 0.9).astype(np.uint8)
     first = analogy(a, b_prime, network, settings)
-    pyramids = [extract(p, network, settings.feature_dtype) for p in (a, darker)]
-    levels = {}
-    for level in LEVELS:
-        earlier = first.levels[level].nnf_ab, first.levels[level].nnf_ba
-        levels[level] = run_level(
-            level, *pyramids, levels.get(level + 1), network, settings, earlier=earlier
-        )
+    levels = levels_one_by_one(a, darker, network, settings, first.levels)
     alone = analogy(a, darker, network, settings)
     field, earlier = levels[1].nnf_ab, first.levels[1].nnf_ab
     kept = (field == earlier).all(dim=-1).float().mean()
@@ -356,11 +378,13 @@ def test_layer_independent_matches_every_level_on_its_own_features_alone(network
     settings = resolve({"quality": "draft", "matcher": "layer-independent", "search": "exact"})
     a, b_prime = (extract(image, network, "float16") for image in small)
     result = analogy(*small, network, settings)
+    levels = levels_one_by_one(*small, network, settings)
     for level in (5, 4):
         source, target = stack(a[level], a[level]), stack(b_prime[level], b_prime[level])
         anywhere = uniform(a[level].shape[1:], b_prime[level].shape[1:], seed=9)
         _, energy = exact.search(Maps(source, target, PATCH[level]), anywhere)
         torch.testing.assert_close(result.levels[level].energy_ab, energy, rtol=0, atol=1e-4)
+        assert levels[level].latent_a_prime is None
 
 
 def test_the_finest_level_gives_the_images(network, small):

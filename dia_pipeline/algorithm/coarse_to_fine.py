@@ -80,8 +80,8 @@ def run_levels(
 ) -> dict[int, Level]:
     """All levels, coarse to fine; for the arguments see `run_level`.
 
-    The levels of the features are taken out of the pyramids, and the latent features out of the
-    levels, once no finer level needs them: they are most of what a large pair holds.
+    Features are most of what a large pair holds. So the pyramids are emptied, level by level, and
+    the levels keep no latent features, once no finer level needs them.
     """
     levels: dict[int, Level] = {}
     for level in settings.levels:

@@ -84,7 +84,7 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
 def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
     """Round features (C, H, W) float32 in place to what comes back from storage in `feature_dtype`.
 
-    Row by row, some at a time: what is made on the way stays in the cache.
+    Some rows at a time, so that the arrays in between stay in the cache.
     """
     dtype = getattr(torch, feature_dtype)
     largest = torch.finfo(dtype).max

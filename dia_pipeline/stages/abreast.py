@@ -24,14 +24,14 @@ def work_abreast(
 ) -> None:
     """Work on all items, one after the other until a GPU is in use; then on several at once.
 
-    The first one so loads and compiles what all share.
+    So the first one loads and compiles what all share.
 
     Args:
         at_once: so many at most.
         gpu: the GPU in use, if there is one by now.
 
     Raises:
-        Exception: the first that `work` raises; no further item is begun.
+        Exception: what `work` raises; no further item is begun then.
     """
     left = iter(items)
     for item in left:
@@ -41,7 +41,7 @@ def work_abreast(
             break
     else:
         return
-    with ThreadPoolExecutor(at_once, initializer=_settle, initargs=(device,)) as threads:
+    with ThreadPoolExecutor(at_once, initializer=_set_up, initargs=(device,)) as threads:
         works = [threads.submit(work, item) for item in left]
         try:
             ended, _ = wait(works, return_when=FIRST_EXCEPTION)
@@ -59,7 +59,7 @@ def _may_share_numba() -> bool:
     return numba.threading_layer() != "workqueue"
 
 
-def _settle(device: torch.device) -> None:
+def _set_up(device: torch.device) -> None:
     """Give this thread a stream of the GPU and one thread of the CPU."""
     import numba
     import torch

@@ -18,7 +18,7 @@ MAX_WAITING = 2
 
 
 class Writer:
-    """Writes artefacts of any threads one after the other in one of its own.
+    """Writes artefacts one after the other in a thread of its own; any thread may hand them over.
 
     Used as a context: when it is left everything is written, or the error of what could not be
     written is raised.

@@ -119,8 +119,8 @@ def check_registers(kernel, signature: dict, sizes: tuple, capability: int, fold
     from triton.compiler import ASTSource
 
     arrays = [(n,) for n, kind in enumerate(signature.values()) if kind[0] == "*"]
-    if "maps" in signature:
-        arrays += [(0, 0), (0, 1)]
+    tuples = [(n, kind) for n, kind in enumerate(signature.values()) if isinstance(kind, tuple)]
+    arrays += [(n, m) for n, kinds in tuples for m, kind in enumerate(kinds) if kind[0] == "*"]
     constants = {(len(signature) - 1,): sizes}
     source = ASTSource(kernel, signature, constants, dict.fromkeys(arrays, ALIGNED))
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))

@@ -29,16 +29,16 @@ class Layer:
         self._pool, self._ceil = pool, ceil
         self.outputs, self.inputs = weight.shape[:2]
         self._bias = _padded(bias.float(), LANES).numpy()
-        self._forward = weight.float().permute(2, 3, 1, 0)
+        self._kernel = weight.float().permute(2, 3, 1, 0)
 
     @cached_property
     def _weights(self) -> np.ndarray:
-        return _transformed(self._forward)
+        return _transformed(self._kernel)
 
     @cached_property
     def _turned(self) -> np.ndarray:
         """Those of the way back."""
-        return _transformed(self._forward.flip(0, 1).transpose(2, 3))
+        return _transformed(self._kernel.flip(0, 1).transpose(2, 3))
 
     def in_coordinates(self, matrix: torch.Tensor) -> Layer:
         """The same for maps whose channels are yet to be multiplied by a matrix (C, C)."""

@@ -72,7 +72,8 @@ def convolve(source, codes, back, pool, size, seen, weights, bias, target, worke
     """
     panels, _, depth, _ = weights.shape
     line = -(-depth // LANES) * LANES + LANES  # rows no power of two apart, for the cache
-    tiles = -(-size[0] // TILE) * -(-size[1] // TILE)
+    across = -(-size[1] // TILE)
+    tiles = -(-size[0] // TILE) * across
     alone = tiles >= workers * BLOCK
     blocks = workers if alone else -(-tiles // BLOCK)
     patches = np.empty((blocks, POSITIONS, BLOCK + 1, line), np.float32)
@@ -82,49 +83,52 @@ def convolve(source, codes, back, pool, size, seen, weights, bias, target, worke
     written = back, pool, size[0], size[1], bias, target, codes
     if alone:  # each thread has tiles of its own, whose patches stay in its cache
         for worker in numba.prange(workers):
-            begin, end = _share(tiles, worker, workers)
+            begin, end = _part(0, tiles, worker, workers)
             parts = -(-(end - begin) // BLOCK)
             for part in range(parts):
-                first, last = _share(end - begin, part, parts)
-                first, last = begin + first, begin + last
-                _enter_tiles(read, first, last, first, scratch[worker], patches[worker])
+                some = _part(begin, end, part, parts)
+                _enter_tiles(read, some, some[0], across, scratch[worker], patches[worker])
                 for panel in range(panels):
-                    _finish(patches[worker], weights, panel, first, last, products[worker], written)
+                    _finish(
+                        patches[worker], weights, panel, some, across, products[worker], written
+                    )
         return
     for worker in numba.prange(workers):
-        begin, end = _share(tiles, worker, workers)
+        begin, end = _part(0, tiles, worker, workers)
         for block in range(begin // BLOCK, -(-end // BLOCK)):
-            first, last = max(begin, block * BLOCK), min(end, (block + 1) * BLOCK)
-            _enter_tiles(read, first, last, block * BLOCK, scratch[worker], patches[block])
+            some = max(begin, block * BLOCK), min(end, (block + 1) * BLOCK)
+            _enter_tiles(read, some, block * BLOCK, across, scratch[worker], patches[block])
     for worker in numba.prange(workers):
-        for task in range(*_share(panels * blocks, worker, workers)):
+        begin, end = _part(0, panels * blocks, worker, workers)
+        for task in range(begin, end):
             panel, block = divmod(task, blocks)
-            first, last = block * BLOCK, min(tiles, (block + 1) * BLOCK)
-            _finish(patches[block], weights, panel, first, last, products[worker], written)
+            some = block * BLOCK, min(tiles, (block + 1) * BLOCK)
+            _finish(patches[block], weights, panel, some, across, products[worker], written)
 
 
 @numba.njit
-def _share(count, number, parts):
-    """Where the part of that number begins and ends, of so many things."""
-    return number * count // parts, (number + 1) * count // parts
+def _part(begin, end, number, parts):
+    """Where the part of that number begins and ends, of so many equal ones."""
+    count = end - begin
+    return begin + number * count // parts, begin + (number + 1) * count // parts
 
 
 @numba.njit
-def _enter_tiles(read, first, last, origin, patch, patches):
-    """Transform the patches of tiles; that of tile `origin` is the first of `patches`."""
-    for tile in range(first, last):
-        y, x = divmod(tile, -(-read[5] // TILE))
+def _enter_tiles(read, tiles, origin, across, patch, patches):
+    """Transform the patches of a range of tiles; that of `origin` is the first of `patches`."""
+    for tile in range(tiles[0], tiles[1]):
+        y, x = divmod(tile, across)
         corner = y * TILE - 1, x * TILE - 1
         _enter(read, corner, patch, patches, (tile - origin) * patch.shape[1])
 
 
 @numba.njit
-def _finish(patches, weights, panel, first, last, products, written):
-    """Multiply the patches of tiles with a panel of the weights, and write the results."""
+def _finish(patches, weights, panel, tiles, across, products, written):
+    """Multiply the patches of a range of tiles with a panel of the weights; write the results."""
+    first, last = tiles
     _multiply(patches, weights[panel], last - first, products)
     for tile in range(first, last):
-        place = divmod(tile, -(-written[3] // TILE))
-        _leave(products, tile - first, panel, place, written)
+        _leave(products, tile - first, panel, divmod(tile, across), written)
 
 
 @numba.njit
