@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from dia_pipeline.errors import MALFORMED, DiaError
-from dia_pipeline.io.decoding import open_image
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.flow import FlowError, read_flo
-from dia_pipeline.io.images import read_image
+from dia_pipeline.io.images import read_image, read_mask
+from dia_pipeline.io.reading import open_regular
 
 TRUTH_COLUMNS = (
     "flow_ab",
@@ -91,7 +91,7 @@ def read_truth(row: dict[str, Any]) -> Truth:
     """
     given = {name: row[name] for name in TRUTH_COLUMNS if row.get(name)}
     sizes = {name: read_image(row[name]).shape[:2] for name in ("a", "b_prime")} if given else {}
-    readers = {
+    readers: dict[str, tuple[Callable[[str], np.ndarray], str, Callable[..., None]]] = {
         "flow_ab": (_read_flow, "a", _check_size),
         "flow_ba": (_read_flow, "b_prime", _check_size),
         "mask_a": (read_mask, "a", _check_size),
@@ -109,20 +109,6 @@ def read_truth(row: dict[str, Any]) -> Truth:
     return Truth(**known)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """The foreground (H, W) bool of a mask: wherever any channel but alpha is not zero.
-
-    Raises:
-        TruthError: the file is no image.
-    """
-    try:
-        with open_image(path) as image:
-            values = np.asarray(image.convert("RGB") if image.has_transparency_data else image)
-    except Exception as error:  # the decoders raise many kinds
-        raise TruthError(path, f"the mask cannot be read ({error})", "save it as PNG") from error
-    return values.reshape(*values.shape[:2], -1).any(axis=-1)
-
-
 def read_keypoints(
     path: str | Path, shape: tuple[int, ...], target_shape: tuple[int, ...]
 ) -> Keypoints:
@@ -135,7 +121,8 @@ def read_keypoints(
         TruthError: the file is not in the format, or a point lies outside its image.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            content = json.loads(file.read().decode())
         a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
     except (OSError, *MALFORMED) as error:

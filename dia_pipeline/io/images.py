@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dia_pipeline.io.colour import rounded_to_8_bits
-from dia_pipeline.io.decoding import (
-    MAX_PIXELS,
-    Decoded,
-    ImageError,
-    decode,
-    open_image,
-)
+from dia_pipeline.io.decoding import ImageError, decode, file_of, of_pillow, open_image
 from dia_pipeline.io.files import fault_of_file, replace_file
 from dia_pipeline.io.notes import say_once
+from dia_pipeline.io.reading import open_regular
+from dia_pipeline.io.stored import Seen, Stored, seen, turned, with_alpha
 from dia_pipeline.pixels import to_bytes
 
 _HEADER = 33
 """Bytes of a PNG before its second chunk."""
 
+_USUAL = "give (H, W, 3) uint8 RGB, a Pillow image or a path"
+
 
 @dataclass(frozen=True)
 class Picture:
-    """All of an image file that results may show.
+    """All of an image that results may show.
 
     Attributes:
-        path: of the file.
+        path: of the file, or what else the image is called.
         pixels: (H, W, 3) uint8 RGB, laid over white: what is matched.
-        deep: (H, W, 3) float32 in grey levels from 0 to 255, of the same with 16 bits; None for a
-            file of 8 bits.
+        deep: (H, W, 3) float32 in grey levels from 0 to 255, of the same with 16 bits; None for an
+            image of 8 bits.
         alpha: (H, W) uint8 or uint16, its opacity, if it has any.
         profile: the name of the colour profile it had; empty for sRGB.
         notes: what was done to read it that a person may want to know.
-        sha256: the digest of the file, where it is known.
+        sha256: the digest of the very bytes that were decoded; empty for what was no file.
     """
 
     path: str
@@ -58,36 +58,44 @@ class Picture:
         return self.pixels.astype(np.float32) if self.deep is None else self.deep
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image as it is meant to be seen.
-
-    EXIF rotation is applied, transparency is laid over white, the colours of another profile are
-    converted to sRGB, 16 bits are rounded to 8, linear light is encoded, and of an animation the
-    first frame is taken.
+def read_image(source: Any, name: str = "image") -> np.ndarray:
+    """Read an image as it is meant to be seen: the pixels of `read_picture`.
 
     Returns:
         (H, W, 3) uint8 RGB.
+    """
+    return read_picture(source, name).pixels
+
+
+as_image = read_image
+"""The same, for what is no file."""
+
+
+def read_picture(source: Any, name: str = "image") -> Picture:
+    """Read an image of any usual kind, with its full depth and its transparency.
+
+    It is turned as EXIF says, and laid over white; the colours of another profile are converted to
+    sRGB, linear light is encoded, and of several images the first is taken. A file is read once.
+
+    Args:
+        source: a path; the bytes of an image file; such a file, open; an image of Pillow, of which
+            the file counts where nothing of it was decoded yet; an array (H, W), (H, W, C) or
+            (C, H, W), or a torch tensor with the channels first, of 1 or 3 channels, or 2 or 4
+            with opacity: uint8, uint16, bool, or floats from 0 to 1.
+        name: what to call an image that has no path.
 
     Raises:
-        ImageError: the file is missing, empty, damaged, no image, or above `MAX_PIXELS`.
+        ImageError: it is none of these; or missing, empty, damaged, or above `MAX_PIXELS`.
     """
-    return read_picture(path).pixels
-
-
-def read_picture(path: str | Path) -> Picture:
-    """Read an image with its full depth and its transparency; otherwise like `read_image`."""
-    decoded = _decode(path)
-    for note in decoded.notes:
-        say_once(f"{path}: {note}")
-    over_white = decoded.values
-    if decoded.alpha is not None:
-        over_white = _over_white(decoded.values, decoded.alpha)
-    deep = None
-    if over_white.dtype == np.uint16:
-        deep, over_white = over_white.astype(np.float32) / 257, rounded_to_8_bits(over_white)
-    clear = decoded.alpha is not None and not _is_opaque(decoded.alpha)
-    alpha = decoded.alpha if clear else None
-    return Picture(str(path), over_white, deep, alpha, decoded.profile, decoded.notes)
+    given = _given(source, name)
+    try:
+        image = seen(given.stored)
+    except ValueError as error:
+        remedy = "save it anew as PNG of 8 or 16 bits"
+        raise ImageError(given.name, f"the image cannot be decoded ({error})", remedy) from error
+    for note in image.notes:
+        say_once(f"{given.name}: {note}")
+    return _picture(given, image)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -95,47 +103,27 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
     An image that is turned on its side has them exchanged.
     """
-    with suppress(Exception), open_image(path) as image:  # the decoders raise many kinds
+    with (
+        suppress(Exception),  # the decoders raise many kinds
+        open_regular(path) as file,
+        open_image(file) as image,
+    ):
         return image.height, image.width
     return 0, 0
 
 
-def as_image(value: Any, name: str) -> np.ndarray:
-    """An image of any usual kind.
-
-    Args:
-        value: a path; a Pillow image; an array (H, W), (H, W, C) or (C, H, W), or a torch tensor
-            with the channels first, of 1, 3 or 4 channels RGB or RGBA: uint8, uint16, bool, or
-            floats from 0 to 1.
-        name: what to call it in messages.
-
-    Returns:
-        (H, W, 3) uint8 RGB; transparency is laid over white.
+def read_mask(source: Any, name: str = "mask") -> np.ndarray:
+    """What is not black in an image of any usual kind, whatever its opacity: (H, W) bool.
 
     Raises:
-        ImageError: it is none of these.
+        ImageError: as `read_picture`.
     """
-    if isinstance(value, (str, Path)):
-        return read_image(value)
-    if isinstance(value, Image.Image):
-        return _flat(ImageOps.exif_transpose(value))
-    tensor = hasattr(value, "detach")
-    array = np.asarray(value.detach().cpu() if tensor else value)
-    channels = (1, 3, 4)
-    if array.ndim == 2:
-        array = array[..., None]
-    first = array.ndim == 3 and array.shape[0] in channels
-    if first and (tensor or array.shape[-1] not in channels):
-        array = np.moveaxis(array, 0, -1)
-    if array.ndim != 3 or array.shape[-1] not in channels or 0 in array.shape:
-        raise ImageError(
-            name,
-            f"an array of shape {np.shape(value)} is no image",
-            "give (H, W, 3) uint8 RGB, a Pillow image or a path",
-        )
-    values = _as_8_bits(array, name)
-    grey = values.shape[-1] == 1
-    return _flat(Image.fromarray(values[..., 0] if grey else values))
+    stored = _given(source, name).stored
+    colours = stored.colours
+    if colours.shape[-1] == 4:  # CMYK, of which nothing is white
+        return np.any(seen(stored).colours, axis=-1)
+    black = np.iinfo(colours.dtype).max if stored.white_is_zero else 0
+    return turned(np.any(colours != black, axis=-1), stored)
 
 
 def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
@@ -175,57 +163,128 @@ def _deep_png(image: np.ndarray, alpha: np.ndarray | None) -> bytes:
     return bytes(png[:_HEADER] + chunk + png[_HEADER:])
 
 
-def _decode(path: str | Path) -> Decoded:
+class _Given(NamedTuple):
+    """An image that is given: what it is called, what it holds, the digest of its file."""
+
+    name: str
+    stored: Stored
+    sha256: str = ""
+
+
+def _given(source: Any, name: str) -> _Given:
+    content: bytes | None = None
+    if isinstance(source, (str, PathLike)):
+        name = fspath(source)
+        content = _content_of_path(name)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        content = bytes(source)
+    elif isinstance(source, Image.Image):
+        content = file_of(source)
+    elif hasattr(source, "read"):
+        content = _content_of_file(source, name)
+    try:
+        if content is not None:
+            return _Given(name, _decoded(content), hashlib.sha256(content).hexdigest())
+        of_values = of_pillow if isinstance(source, Image.Image) else _of_array
+        return _Given(name, of_values(source))
+    except ImageError as error:
+        raise type(error)(name, error.problem, error.remedy) from error.__cause__
+
+
+def _decoded(content: bytes) -> Stored:
+    if not content:
+        raise ImageError("", "the file is empty", "copy it again")
+    return decode(content)
+
+
+def _content_of_path(path: str) -> bytes:
     fault = fault_of_file(path)
     if fault:
         raise ImageError(path, fault, "give the path of an image")
-    if not Path(path).stat().st_size:
-        raise ImageError(path, "the file is empty", "copy it again")
     try:
-        return decode(Path(path))
-    except Image.DecompressionBombError as error:
-        limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
-        raise ImageError(path, f"the image has {limit}", "scale it down first") from error
-    except ImageError:
-        raise
-    except Exception as error:  # the decoders raise many kinds for damaged files
-        raise ImageError(
-            path,
-            f"the image cannot be decoded ({error})",
-            "it may be cut short or damaged: copy it again, or save it anew as 8-bit PNG",
-        ) from error
+        with open_regular(path) as file:
+            return file.read()
+    except OSError as error:
+        raise ImageError(path, f"the file cannot be read ({error})", "check it") from error
 
 
-def _as_8_bits(array: np.ndarray, name: str) -> np.ndarray:
-    """The values of an image as uint8."""
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.uint16:
-        return rounded_to_8_bits(array)
+def _content_of_file(file: Any, name: str) -> bytes:
+    """All of an open file, from its beginning where it has been read from."""
+    try:
+        if file.seekable():
+            file.seek(0)
+        content = file.read()
+    except (AttributeError, OSError, ValueError) as error:
+        raise ImageError(name, f"the open file cannot be read ({error})") from error
+    if not isinstance(content, bytes):
+        raise ImageError(name, "the file is opened as text", "open it with mode 'rb'")
+    return content
+
+
+def _of_array(value: Any) -> Stored:
+    """The values of an array or tensor."""
+    tensor = hasattr(value, "detach")
+    try:
+        array = np.asarray(_tensor_as_array(value) if tensor else value)
+    except Exception as error:  # what has no values raises many kinds
+        raise ImageError("", f"{type(value).__name__} is no image ({error})", _USUAL) from error
+    channels = (1, 2, 3, 4)
+    if array.ndim == 2:
+        array = array[..., None]
+    first = array.ndim == 3 and array.shape[0] in channels
+    if first and (tensor or array.shape[-1] not in channels):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim != 3 or array.shape[-1] not in channels or 0 in array.shape:
+        raise ImageError("", f"an array of shape {np.shape(value)} is no image", _USUAL)
+    values = _levels(array)
+    return with_alpha(values, greatest=np.iinfo(values.dtype).max)
+
+
+def _tensor_as_array(tensor: Any) -> np.ndarray:
+    """A tensor of torch, some of whose floats NumPy does not know."""
+    return (tensor.detach().float() if tensor.is_floating_point() else tensor).cpu().numpy()
+
+
+def _levels(array: np.ndarray) -> np.ndarray:
+    """The values of an image as uint8 or uint16."""
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+        return array.astype(array.dtype.newbyteorder("="))
     inside = array.dtype == bool or (
         np.issubdtype(array.dtype, np.floating) and bool(((array >= 0) & (array <= 1)).all())
     )
     if not inside:
+        between = f" from {array.min()} to {array.max()}" if array.dtype.kind in "biuf" else ""
         raise ImageError(
-            name,
-            f"values of {array.dtype} from {array.min()} to {array.max()} are no image",
-            "give uint8, or floats from 0 to 1",
+            "",
+            f"values of {array.dtype}{between} are no image",
+            "give uint8, uint16, or floats from 0 to 1",
         )
     return to_bytes(array.astype(np.float64))
 
 
-def _flat(image: Image.Image) -> np.ndarray:
-    """A Pillow image as (H, W, 3) uint8, laid over white."""
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return np.array(image.convert("RGB"))
+def _picture(given: _Given, image: Seen) -> Picture:
+    """What is seen, laid over white."""
+    alpha, notes = image.alpha, image.notes
+    if alpha is not None and not alpha.any():
+        alpha = None
+        notes += ("all of it is transparent: its transparency is left aside",)
+        say_once(f"{given.name}: {notes[-1]}")
+    pixels = image.colours if alpha is None else _over_white(image.colours, alpha)
+    deep = None
+    if pixels.dtype == np.uint16:
+        deep, pixels = pixels.astype(np.float32) / 257, rounded_to_8_bits(pixels)
+    if alpha is not None and _is_opaque(alpha):
+        alpha = None
+    pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+    return Picture(given.name, pixels, deep, alpha, image.profile, notes, given.sha256)
 
 
 def _over_white(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Values (H, W, 3) laid over white by their opacity (H, W) of the same type."""
     if values.dtype == np.uint8:
-        return _flat(Image.fromarray(np.dstack([values, alpha])))
+        white = Image.new("RGBA", values.shape[1::-1], "white")
+        image = Image.fromarray(np.dstack([values, alpha]))
+        return np.array(Image.alpha_composite(white, image).convert("RGB"))
     opacity = alpha[..., None] / 65535
     return np.rint(values * opacity + 65535 * (1 - opacity)).astype(np.uint16)
 

@@ -104,7 +104,7 @@ def test_the_point_outside_is_named(row, tmp_path):
     ("name", "error"),
     [
         ("flow_ab", FlowError),
-        ("mask_a", TruthError),
+        ("mask_a", ImageError),
         ("keypoints", TruthError),
         ("a_prime", ImageError),
     ],
