@@ -201,7 +201,8 @@ def _known_formats() -> tuple[str, ...]:
 
 def _state(image: ImageFile) -> tuple[Any, ...]:
     """What differs between an image that was just opened and another."""
-    return image.format, image.size, image.mode, image.tell(), image.info, image.tile
+    tiles = [tile[:3] for tile in image.tile]  # the rest may name the open file
+    return image.format, image.size, image.mode, image.tell(), image.info, tiles
 
 
 def _pixels(image: Image.Image) -> Stored:
@@ -237,6 +238,8 @@ def _coded(image: Image.Image, content: bytes) -> Profile | None:
 
 def _said(image: Image.Image) -> Profile | None:
     """What the colours of an image mean by what Pillow knows of it."""
+    if image.mode == "LAB":  # means one thing
+        return None
     icc, gamma = image.info.get("icc_profile"), image.info.get("gamma")
     if icc and isinstance(icc, bytes):
         return embedded(icc)
