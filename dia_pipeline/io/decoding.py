@@ -233,7 +233,7 @@ def _coded(image: Image.Image, content: bytes) -> Profile | None:
     if image.format == "JPEG2000":
         return profile_of_jp2(content)
     code = _cicp(content) if image.format == "PNG" else b""
-    return of_codes(*code[:2]) if code else None
+    return of_codes(*code[:2]) if len(code) == 4 else None
 
 
 def _said(image: Image.Image) -> Profile | None:

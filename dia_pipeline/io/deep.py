@@ -53,7 +53,8 @@ def _read_jpeg2000(content: bytes, image: ImageFile) -> Stored | None:
         return None
     if any(depth & 0x80 for depth in depths):
         raise ValueError("signed values have no known range")
-    return with_alpha(imagecodecs.jpeg2k_decode(content), greatest=_all(bits))
+    # without its boxes, by which the decoder would convert its colours, and not say so
+    return with_alpha(imagecodecs.jpeg2k_decode(content[start:]), greatest=_all(bits))
 
 
 def _read_avif(content: bytes, image: ImageFile) -> Stored | None:

@@ -16,6 +16,21 @@ from PIL import Image, ImageCms
 
 HEIGHT, WIDTH = 12, 20
 
+SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+WHITE = (0.3127, 0.329)
+
+
+def to_xyz(primaries) -> np.ndarray:
+    """From linear RGB to XYZ (ITU-R BT.709, annex)."""
+    columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in primaries]).T
+    x, y = WHITE
+    return columns * np.linalg.solve(columns, [x / y, 1, (1 - x - y) / y])
+
+
+def srgb_curve(light: np.ndarray) -> np.ndarray:
+    light = light.clip(0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
     check = struct.pack(">I", zlib.crc32(kind + body))
@@ -77,15 +92,15 @@ def make_exr(channels: dict[str, np.ndarray], **header: Any) -> bytes:
     return file.getvalue()
 
 
-def make_heic(deep: bool = False, mode: str = "RGB") -> bytes:
+def make_heic(deep: bool = False, mode: str = "RGB", **options: Any) -> bytes:
     heif = pytest.importorskip("pillow_heif")
     heif.register_heif_opener()
     if not deep:
-        return saved(mode, "HEIF", quality=90)
+        return saved(mode, "HEIF", quality=90, **options)
     values = np.kron(colours(np.uint16), np.ones((4, 4, 1), np.uint16))
     file = BytesIO()
     image = heif.from_bytes("RGB;16", values.shape[1::-1], values.tobytes())
-    image.save(file, quality=90, chroma=444)
+    image.save(file, quality=90, chroma=444, **options)
     return file.getvalue()
 
 
@@ -108,7 +123,11 @@ MAKERS: dict[str, Callable[[], bytes]] = {
         GREY_BITS[4], 4, 0, png_chunk(b"tRNS", struct.pack(">H", 5))
     ),
     "png, palette of 2 bits": lambda: make_png(
-        GREY_BITS[2], 2, 3, png_chunk(b"PLTE", bytes(range(0, 240, 20))), png_chunk(b"tRNS", b"\x80")
+        GREY_BITS[2],
+        2,
+        3,
+        png_chunk(b"PLTE", bytes(range(0, 240, 20))),
+        png_chunk(b"tRNS", b"\x80"),
     ),
     "png, grey": lambda: saved("L", "PNG"),
     "png, grey with alpha": lambda: saved("LA", "PNG"),
@@ -174,9 +193,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "jpeg 2000, RGB of 12 bits": lambda: bytes(
         imagecodecs.jpeg2k_encode(DEEP >> 4, bitspersample=12)
     ),
-    "jpeg 2000, RGBA of 16 bits": lambda: bytes(
-        imagecodecs.jpeg2k_encode(colours(np.uint16, 4))
-    ),
+    "jpeg 2000, RGBA of 16 bits": lambda: bytes(imagecodecs.jpeg2k_encode(colours(np.uint16, 4))),
     "avif": lambda: saved("RGB", "AVIF", quality=90),
     "avif, RGBA": lambda: saved("RGBA", "AVIF", quality=90),
     **{

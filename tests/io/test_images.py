@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from pictures import SRGB, WHITE, srgb_curve, to_xyz
 from PIL import Image, ImageCms
 
 from dia_pipeline.io.images import (
@@ -243,14 +244,12 @@ def test_a_mirror_image_has_left_and_right_exchanged():
 
 # What people have: profiles, depth, light, transparency.
 
-SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 PROFILES = {
     "P3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
     "Adobe RGB": ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)),
     "ProPhoto": ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001)),
 }
 GAMMA = 2.2
-WHITE = (0.3127, 0.329)
 
 
 def make_profile(primaries) -> bytes:
@@ -260,22 +259,10 @@ def make_profile(primaries) -> bytes:
     return bytes(profile)
 
 
-def to_xyz(primaries) -> np.ndarray:
-    """From linear RGB to XYZ (ITU-R BT.709, annex)."""
-    columns = np.array([(x / y, 1, (1 - x - y) / y) for x, y in primaries]).T
-    x, y = WHITE
-    return columns * np.linalg.solve(columns, [x / y, 1, (1 - x - y) / y])
-
-
 def expected_srgb(levels: np.ndarray, primaries) -> np.ndarray:
     """Grey levels of a profile as those of sRGB, by the definitions, in float64."""
     light = (levels / 255.0) ** GAMMA @ (np.linalg.inv(to_xyz(SRGB)) @ to_xyz(primaries)).T
     return srgb_curve(light) * 255
-
-
-def srgb_curve(light: np.ndarray) -> np.ndarray:
-    light = light.clip(0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from pictures import GREY, MAKERS, saved
+from PIL import Image
 
 from dia_pipeline.io.images import ImageError, Picture, read_image, read_picture
 from dia_pipeline.io.profiles import of_codes
