@@ -9,6 +9,7 @@ from PIL import Image
 
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.images import ImageError, srgb_info
+from dia_pipeline.io.reading import open_regular
 
 
 def write_frame(path: Path, image: np.ndarray, key: str) -> None:
@@ -22,7 +23,7 @@ def write_frame(path: Path, image: np.ndarray, key: str) -> None:
 def frame_fault(path: Path, key: str) -> str | None:
     """What is wrong with a file of `write_frame`: missing, damaged or of another key."""
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             found = image.info.get("key")
             image.verify()  # the checksum of every part
     except FileNotFoundError:
@@ -35,7 +36,7 @@ def frame_fault(path: Path, key: str) -> str | None:
 def is_frame(path: Path) -> bool:
     """Whether a file is one of `write_frame`, of whatever key."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with open_regular(path) as file, Image.open(file, formats=("PNG",)) as image:
             return "key" in image.info
     except Exception:  # Pillow raises many kinds for damaged files
         return False
