@@ -26,11 +26,12 @@ def run(
     """Process one pair in memory: A' has the structure of A and the style of B', B the reverse.
 
     Args:
-        a: an image of any usual kind: a path, a Pillow image, an array (H, W, 3), a torch tensor
-            (3, H, W); uint8, uint16 or floats from 0 to 1; grey or with alpha, which is laid over
-            white.
+        a: an image of any usual kind: a path, the bytes of a file, an open file, a Pillow image of
+            any mode, an array (H, W, 3), a torch tensor (3, H, W); uint8, uint16 or floats from 0
+            to 1; grey or with alpha, which is laid over white.
         b_prime: the same.
-        labels_a: an image whose colours are labels; matches keep to the same label.
+        labels_a: an image of the aspect of A, whose colours are labels; matches keep to the same
+            label.
         labels_b_prime: the same for B'.
         points: what belongs together, rows of x and y in A, then in B', in pixels; or a CSV file.
         device: a torch device, or `auto`.

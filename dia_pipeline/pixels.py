@@ -11,6 +11,16 @@ LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
 
 
+ASPECT = 0.05
+"""By what share the same aspects may differ, as published images are cut out of figures."""
+
+
+def same_aspect(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether images of two shapes (H, W, ...) may show the same places, each scaled as a whole."""
+    (height, width), (h, w) = shape[:2], other[:2]
+    return abs((width * h) / (height * w) - 1) <= ASPECT
+
+
 def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resample (H, W, 3) uint8 or float32 to `size` = (height, width), antialiased (Lanczos)."""
     height, width = size

@@ -15,6 +15,7 @@ import torch
 from dia_pipeline.affine import Matrix, Shape, centres, moved
 from dia_pipeline.algorithm.canvas import in_units
 from dia_pipeline.errors import DiaError
+from dia_pipeline.pixels import same_aspect
 
 MAX_LABELS = 16
 """Colours that label maps may have together."""
@@ -95,7 +96,8 @@ def make_guidance(
 
     Args:
         a, b_prime: (H, W, 3), the images.
-        labels_a, labels_b_prime: images (h, w, 3) uint8 of any sizes, whose colours are labels.
+        labels_a, labels_b_prime: images (h, w, 3) uint8 whose colours are labels, of any sizes
+            with the aspects of A and of B'.
         points: (N, 4), y and x in A and in B', both in unit coordinates.
 
     Raises:
@@ -106,6 +108,9 @@ def make_guidance(
         return None
     if len(labels) == 1:
         raise GuidanceError("labels", "those of one image are missing", "give those of both")
+    names, images = ("labels_a", "labels_b_prime"), (a, b_prime)
+    for name, image, given in zip(names, images, labels, strict=False):
+        _check_shape(name, given.shape, image.shape)
     maps = labels_of(*labels) if labels else None
     chosen = np.empty((0, 4)) if points is None else points
     return Guidance(weight, maps, chosen, (a.shape[:2], b_prime.shape[:2]))
@@ -133,6 +138,16 @@ def labels_of(*images: np.ndarray) -> tuple[np.ndarray, ...]:
             raise _no_labels("a label map has more than a few colours")
         labels.append(away.argmin(axis=0))
     return tuple(labels)
+
+
+def _check_shape(name: str, given: Shape, image: Shape) -> None:
+    if not same_aspect(given, image):
+        (height, width), (h, w) = given[:2], image[:2]
+        raise GuidanceError(
+            name,
+            f"the label map is {width}x{height}, but its image is {w}x{h}",
+            "paint it over the image, the same way up",
+        )
 
 
 def _no_labels(problem: str) -> GuidanceError:

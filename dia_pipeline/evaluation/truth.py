@@ -15,6 +15,7 @@ from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image, read_mask
 from dia_pipeline.io.reading import open_regular
+from dia_pipeline.pixels import same_aspect
 
 TRUTH_COLUMNS = (
     "flow_ab",
@@ -27,10 +28,6 @@ TRUTH_COLUMNS = (
     "mirrored",
 )
 """The columns of the table of pairs that `read_truth` understands, all optional."""
-
-
-ASPECT = 0.05
-"""By what share the aspect of a true image may differ; published ones are cut out of figures."""
 
 
 class TruthError(DiaError):
@@ -174,8 +171,7 @@ def _check_size(path: str, size: tuple[int, ...], image: str, image_size: tuple[
 def _check_aspect(
     path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]
 ) -> None:
-    aspect, image_aspect = (width / height for height, width in (size, image_size))
-    if abs(aspect / image_aspect - 1) > ASPECT:
+    if not same_aspect(size, image_size):
         raise TruthError(
             path,
             f"it is {_sides(size)}, but the image {image} is {_sides(image_size)}",

@@ -94,6 +94,20 @@ def test_labels_of_one_image_alone_are_refused():
         dia_pipeline.run(image, image, labels_a=halves(RED, BLUE), backbone="vgg16")
 
 
+@pytest.mark.parametrize("turned", [0, 1])
+def test_labels_of_another_shape_than_their_image_are_refused(turned):
+    """Such as those of a photograph that EXIF turns, or of the other image."""
+    image = np.zeros((20, 30, 3), np.uint8)
+    labels = [halves(RED, BLUE, (40, 60)), halves(BLUE, RED, (40, 60))]
+    assert make_guidance(image, image, *labels, None, 1.0).labels
+    labels[turned] = np.rot90(labels[turned])
+    name = ("labels_a", "labels_b_prime")[turned]
+    with pytest.raises(GuidanceError, match=f"{name}: the label map is 40x60, but .* is 30x20"):
+        make_guidance(image, image, *labels, None, 1.0)
+    with pytest.raises(GuidanceError, match="the label map is 60x60"):
+        make_guidance(image, image, halves(RED, BLUE, (60, 60)), labels[1], None, 1.0)
+
+
 @pytest.fixture(scope="module")
 def cat():
     return resize_image(photograph("chelsea"), (96, 144))
@@ -106,7 +120,7 @@ def targets(cat, **guides):
 
 def test_matches_keep_to_their_label(cat):
     """A cat with itself, of which the left half must go to the right half and back."""
-    left, right = halves(RED, BLUE), halves(BLUE, RED)
+    left, right = (halves(*colours, (48, 72)) for colours in ((RED, BLUE), (BLUE, RED)))
     crossed = targets(cat, labels_a=left, labels_b_prime=right, guidance=3)[..., 1]
     assert (crossed[:, :64] >= 68).mean() > 0.95 and (crossed[:, 80:] < 76).mean() > 0.95
     plain = targets(cat)[..., 1]
