@@ -82,6 +82,10 @@ READERS: dict[str, Callable[[Path], object]] = {
     "light.tif": read_picture,
     "light.exr": read_picture,
     "photo.heic": read_picture,
+    "photo.avif": read_picture,
+    "photo.jp2": read_picture,
+    "deep.ppm": read_picture,
+    "image.tga": read_picture,
     "mask.png": read_mask,
     "film.mp4": read_whole_video,
     "film.mkv": read_whole_video,
@@ -109,13 +113,19 @@ def valid(tmp_path_factory):
     draw_image(folder / "image.png", 1)
     with Image.open(folder / "image.png") as image:
         pixels = np.asarray(image)
-        for suffix in ("jpg", "webp", "gif", "bmp"):
+        for suffix in ("jpg", "webp", "gif", "bmp", "tga"):
             image.save(folder / f"image.{suffix}")
         image.convert("L").save(folder / "mask.png")
         heif = pytest.importorskip("pillow_heif")
         heif.from_pillow(image).save(folder / "photo.heic")
     deep = pixels.astype(np.uint16) * 257
     (folder / "deep.png").write_bytes(imagecodecs.png_encode(deep))
+    avif = imagecodecs.avif_encode(deep >> 6, bitspersample=10, primaries=12, transfer=13)
+    (folder / "photo.avif").write_bytes(avif)
+    (folder / "photo.jp2").write_bytes(imagecodecs.jpeg2k_encode(deep))
+    height, width = deep.shape[:2]
+    head = b"P6\n%d %d\n65535\n" % (width, height)
+    (folder / "deep.ppm").write_bytes(head + deep.astype(">u2").tobytes())
     tifffile.imwrite(folder / "deep.tif", deep, compression="zlib")
     tifffile.imwrite(folder / "light.tif", (pixels / 255).astype(np.float32), photometric="rgb")
     exr = pytest.importorskip("OpenEXR")

@@ -14,7 +14,7 @@ from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image, read_mask
-from dia_pipeline.io.reading import open_regular
+from dia_pipeline.io.reading import read_file
 from dia_pipeline.pixels import same_aspect
 
 TRUTH_COLUMNS = (
@@ -77,7 +77,7 @@ def read_truth(row: dict[str, Any]) -> Truth:
     Args:
         row: a row of the table of pairs: the paths `a` and `b_prime`, and any of TRUTH_COLUMNS.
             `flow_ab` and `flow_ba` are .flo files of the size of A and of B'; of `mask_a` and
-            `mask_b_prime` any value but zero is foreground; `keypoints` is a JSON file with the
+            `mask_b_prime` any colour but black is foreground; `keypoints` is a JSON file with the
             lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
             [left, top, right, bottom]; `a_prime` and `b` are images of any size, with the aspect
             of A and of B'.
@@ -118,8 +118,7 @@ def read_keypoints(
         TruthError: the file is not in the format, or a point lies outside its image.
     """
     try:
-        with open_regular(path) as file:
-            content = json.loads(file.read().decode())
+        content = json.loads(read_file(path).decode())
         a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
     except (OSError, *MALFORMED) as error:

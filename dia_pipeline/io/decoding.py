@@ -93,7 +93,8 @@ def _decode(content: bytes) -> Stored:
         return page
     try:
         with open_image(BytesIO(content)) as image:
-            image.seek(page)
+            if page:
+                image.seek(page)
             return of_pillow(image, content)
     except UnknownFormatError as error:
         if _is_heif(content):
@@ -109,16 +110,13 @@ def of_pillow(image: Image.Image, content: bytes = b"") -> Stored:
     """
     deep = read_deep(content, image) if content and isinstance(image, ImageFile) else None
     stored = deep or _pixels(image)
-    page = image.tell()
-    stored.notes += notes_on_frames(
-        getattr(image, "n_frames", 1), f"page {page + 1}" if page else "the first"
-    )
+    stored.notes += notes_on_frames(getattr(image, "n_frames", 1), image.tell())
     stored.orientation = image.getexif().get(_ORIENTATION, 1)
     try:
         stored.profile = _coded(image, content) or _said(image)
     except ValueError as error:
         stored.notes.append(f"{error}, and its colours are taken for those of sRGB")
-    if image.format in ("JPEG", "MPO"):
+    if content and image.format in ("JPEG", "MPO"):
         stored.notes += _damage_of_jpeg(content)
     return stored
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.reading import read_file
 
 _UNKNOWN = 1e9  # components from here on mean that the flow is unknown there
 _MAGIC = b"PIEH"  # 202021.25 as a little-endian float32
@@ -77,7 +78,7 @@ def read_flo(path: str | Path) -> np.ndarray:
         FlowError: the file is not in the format or not whole.
         OSError: the file cannot be read.
     """
-    data = Path(path).read_bytes()
+    data = read_file(path)
     if not data.startswith(_MAGIC) or len(data) < 12:
         raise FlowError(path, "this is no Middlebury .flo file", "give one of that format")
     width, height = (int(side) for side in np.frombuffer(data, "<i4", 2, 4))

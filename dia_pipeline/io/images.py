@@ -19,7 +19,7 @@ from dia_pipeline.io.colour import rounded_to_8_bits
 from dia_pipeline.io.decoding import ImageError, decode, file_of, of_pillow, open_image
 from dia_pipeline.io.files import fault_of_file, replace_file
 from dia_pipeline.io.notes import say_once
-from dia_pipeline.io.reading import open_regular
+from dia_pipeline.io.reading import open_regular, read_file
 from dia_pipeline.io.stored import Seen, Stored, seen, turned, with_alpha
 from dia_pipeline.pixels import to_bytes
 
@@ -202,8 +202,7 @@ def _content_of_path(path: str) -> bytes:
     if fault:
         raise ImageError(path, fault, "give the path of an image")
     try:
-        with open_regular(path) as file:
-            return file.read()
+        return read_file(path)
     except OSError as error:
         raise ImageError(path, f"the file cannot be read ({error})", "check it") from error
 

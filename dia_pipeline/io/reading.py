@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+
+def read_file(path: str | Path) -> bytes:
+    """All of a regular file; a pipe is not waited for.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    with open_regular(path) as file:
+        return file.read()
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -18,7 +29,7 @@ def open_regular(path: str | Path) -> BinaryIO:
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
-    raise OSError(f"{path}: this is no regular file")
+    raise OSError(errno.EINVAL, "this is no regular file", str(path))
 
 
 def _without_waiting(path: str, flags: int) -> int:

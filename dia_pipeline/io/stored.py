@@ -122,10 +122,11 @@ def check_pixels(count: int) -> None:
         raise Image.DecompressionBombError(f"{count} pixels")
 
 
-def notes_on_frames(count: int, first: str = "the first") -> Iterator[str]:
-    """That an image is one of many."""
+def notes_on_frames(count: int, taken: int = 0) -> Iterator[str]:
+    """That an image is one of many, by its number from 0 on."""
     if count > 1:
-        yield f"it holds {count} images, of which {first} is taken"
+        which = f"number {taken + 1}" if taken else "the first"
+        yield f"it holds {count} images, of which {which} is taken"
 
 
 def _of_light(stored: Stored) -> tuple[np.ndarray, np.ndarray | None]:

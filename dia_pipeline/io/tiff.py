@@ -55,8 +55,7 @@ def read_tiff(content: bytes) -> Stored | int:
         if page.bitspersample <= 8 or int(page.photometric) not in _CHANNELS:
             return number
         check_pixels(page.imagelength * page.imagewidth)
-        which = f"page {number + 1}" if number else "the first page"
-        return _stored(page, list(notes_on_frames(len(pages), which)))
+        return _stored(page, list(notes_on_frames(len(pages), number)))
 
 
 def profile_of_tags(tags: Mapping[int, Any]) -> Profile | None:

@@ -82,7 +82,7 @@ def test_turned_and_of_a_profile_it_is_the_same_too(tmp_path, kind, mode):
     if kind == "HEIF":
         pytest.importorskip("pillow_heif").register_heif_opener()
     exif = Image.Exif()
-    for orientation in range(1, 9):
+    for orientation in (1, 4, 5, 6):
         exif[274] = orientation
         options = {"exif": exif, "icc_profile": of_codes(12, 8).icc}
         if kind == "MPO":

@@ -23,7 +23,9 @@ from pictures import (
 )
 from PIL import Image
 
+from dia_pipeline.evaluation.truth import TruthError, read_keypoints
 from dia_pipeline.io.decoding import is_image
+from dia_pipeline.io.flow import read_flo
 from dia_pipeline.io.frames import frame_fault, is_frame
 from dia_pipeline.io.images import ImageError, image_size, read_image, read_mask, read_picture
 
@@ -162,7 +164,7 @@ def test_a_preview_is_not_taken_for_the_image(dtype):
     np.testing.assert_allclose(
         picture.grey_levels, colours(dtype) / (np.iinfo(dtype).max / 255), atol=0.01
     )
-    assert picture.notes == ("it holds 2 images, of which page 2 is taken",)
+    assert picture.notes == ("it holds 2 images, of which number 2 is taken",)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +183,17 @@ def test_a_preview_is_not_taken_for_the_image(dtype):
 def test_a_raw_file_is_refused_in_words(content):
     with pytest.raises(ImageError, match=r"raw file, .*; develop it, and save it as TIFF or PNG"):
         read_image(content)
+
+
+def test_of_heic_the_primary_image_is_taken():
+    heif = pytest.importorskip("pillow_heif")
+    file = heif.from_pillow(Image.fromarray(255 - colours()))
+    file.add_from_pillow(Image.fromarray(colours()))
+    content = BytesIO()
+    file.save(content, quality=100, primary_index=1)
+    picture = read_picture(content)
+    np.testing.assert_allclose(picture.pixels, colours(), atol=60)
+    assert picture.notes == ("it holds 2 images, of which number 2 is taken",)
 
 
 def test_previews_alone_are_refused():
@@ -292,5 +305,8 @@ def test_no_reader_waits_for_a_pipe(tmp_path):
     for read in (read_image, read_mask):
         with pytest.raises(ImageError, match="no regular file"):
             read(path)
-    with pytest.raises(OSError, match="no regular file"):
-        is_image(path)
+    for read in (is_image, read_flo):
+        with pytest.raises(OSError, match="no regular file"):
+            read(path)
+    with pytest.raises(TruthError, match="no regular file"):
+        read_keypoints(path, (9, 9), (9, 9))
