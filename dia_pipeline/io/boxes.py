@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from io import BytesIO
 
-from dia_pipeline.io.profiles import Profile, embedded, of_codes
+from dia_pipeline.io.profiles import Profile, embedded
 
 Box = tuple[bytes, bytes]
 """Kind and content."""
@@ -36,8 +36,9 @@ def read_boxes(content: bytes) -> Iterator[Box]:
 def primary_properties(content: bytes) -> list[Box]:
     """The properties of the image of an AVIF that is to be shown."""
     meta = _of_kind(read_boxes(content), b"meta")[4:]
-    own = BytesIO(_of_kind(read_boxes(meta), b"pitm"))
-    primary = _number(own, 2 if _number(own, 4) >> 24 == 0 else 4)
+    item = BytesIO(_of_kind(read_boxes(meta), b"pitm"))
+    version = _number(item, 4) >> 24
+    primary = _number(item, 4 if version else 2)
     properties = _of_kind(read_boxes(meta), b"iprp")
     known = list(read_boxes(_of_kind(read_boxes(properties), b"ipco")))
     wanted = _associations(_of_kind(read_boxes(properties), b"ipma")).get(primary, [])
@@ -45,23 +46,20 @@ def primary_properties(content: bytes) -> list[Box]:
 
 
 def bits_of(properties: list[Box]) -> int:
-    """The bits of a channel of an AVIF; 8 where that is not said."""
-    return max(_of_kind(properties, b"pixi")[5:], default=8)
+    """The bits of a channel of an AVIF."""
+    depths = _of_kind(properties, b"pixi")[5:]
+    flags = _of_kind(properties, b"av1C")[2:3]
+    if depths or not flags:
+        return max(depths, default=8)
+    more, most = flags[0] & 0x40, flags[0] & 0x20
+    return 12 if most else 10 if more else 8
 
 
-def profile_of_item(properties: list[Box]) -> Profile | None:
-    """What the colours of an AVIF mean, where they have a profile or codes.
-
-    Raises:
-        ValueError: it is not known here.
-    """
-    found = [body for kind, body in properties if kind == b"colr"]
-    for body in found:
-        if body[:4] in (b"prof", b"rICC"):
-            return embedded(body[4:])
-    for body in found:
-        if body[:4] == b"nclx" and len(body) >= 8:
-            return of_codes(*struct.unpack_from(">HH", body, 4))
+def codes_of(properties: list[Box]) -> tuple[int, int] | None:
+    """The codes of ITU-T H.273 for the primaries and the curve of an AVIF, where it has them."""
+    for kind, body in properties:
+        if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
+            return struct.unpack_from(">HH", body, 4)
     return None
 
 
@@ -86,12 +84,12 @@ def _of_kind(boxes: Iterator[Box] | list[Box], kind: bytes) -> bytes:
 def _associations(content: bytes) -> dict[int, list[int]]:
     """The numbers of the properties of every image."""
     file = BytesIO(content)
-    flags = _number(file, 4)
+    head = _number(file, 4)
+    version, wide = head >> 24, head & 1
+    mask = 0x7FFF if wide else 0x7F  # the highest bit says whether it must be understood
     found = {}
     for _ in range(_number(file, 4)):
-        item = _number(file, 2 if flags >> 24 == 0 else 4)
-        wide = flags & 1
-        mask = 0x7FFF if wide else 0x7F  # the highest bit says whether it must be understood
+        item = _number(file, 4 if version else 2)
         found[item] = [_number(file, 1 + wide) & mask for _ in range(_number(file, 1))]
         if file.tell() == len(content):
             break

@@ -20,7 +20,7 @@ from PIL.ImageFile import ImageFile
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io import exr, tiff
-from dia_pipeline.io.boxes import primary_properties, profile_of_item, profile_of_jp2
+from dia_pipeline.io.boxes import codes_of, primary_properties, profile_of_jp2
 from dia_pipeline.io.deep import read_deep
 from dia_pipeline.io.profiles import Profile, adobe_rgb, embedded, of_codes, of_gamma
 from dia_pipeline.io.reading import open_regular
@@ -112,10 +112,7 @@ def of_pillow(image: Image.Image, content: bytes = b"") -> Stored:
     stored = deep or _pixels(image)
     stored.notes += notes_on_frames(getattr(image, "n_frames", 1), image.tell())
     stored.orientation = image.getexif().get(_ORIENTATION, 1)
-    try:
-        stored.profile = _coded(image, content) or _said(image)
-    except ValueError as error:
-        stored.notes.append(f"{error}, and its colours are taken for those of sRGB")
+    stored.tell_profile(lambda: _coded(image, content) or _said(image))
     if content and image.format in ("JPEG", "MPO"):
         stored.notes += _damage_of_jpeg(content)
     return stored
@@ -226,12 +223,14 @@ def _coded(image: Image.Image, content: bytes) -> Profile | None:
     nclx = image.info.get("nclx_profile")  # of pillow-heif
     if isinstance(nclx, dict):
         return of_codes(nclx["color_primaries"], nclx["transfer_characteristics"])
-    if image.format == "AVIF":
-        return profile_of_item(primary_properties(content))
     if image.format == "JPEG2000":
         return profile_of_jp2(content)
-    code = _cicp(content) if image.format == "PNG" else b""
-    return of_codes(*code[:2]) if len(code) == 4 else None
+    codes = None
+    if image.format == "AVIF" and "icc_profile" not in image.info:
+        codes = codes_of(primary_properties(content))
+    elif image.format == "PNG":
+        codes = _cicp(content)
+    return of_codes(*codes) if codes else None
 
 
 def _said(image: Image.Image) -> Profile | None:
@@ -261,17 +260,17 @@ def _of_camera(image: Image.Image) -> Profile | None:
     return None
 
 
-def _cicp(content: bytes) -> bytes:
-    """The codes of the colours of a PNG: the chunk cICP, which lies before the pixels."""
+def _cicp(content: bytes) -> tuple[int, int] | None:
+    """The same codes of a PNG: those of the chunk cICP, which lies before the pixels."""
     at = 8
     while at + 8 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
-        if kind == b"cICP":
-            return content[at + 8 : at + 8 + length]
+        if kind == b"cICP" and length == 4:
+            return content[at + 8], content[at + 9]
         if kind == b"IDAT":
             break
         at += length + 12
-    return b""
+    return None
 
 
 def _damage_of_jpeg(content: bytes) -> Iterator[str]:

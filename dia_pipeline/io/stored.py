@@ -59,6 +59,13 @@ class Stored:
     profile: Profile | None = None
     notes: list[str] = field(default_factory=list)
 
+    def tell_profile(self, find: Callable[[], Profile | None]) -> None:
+        """Set the profile; where `find` raises a ValueError, note that it is not known."""
+        try:
+            self.profile = find()
+        except ValueError as error:
+            self.notes.append(_unknown(error))
+
 
 class Seen(NamedTuple):
     """An image as it is meant to be seen.
@@ -127,6 +134,10 @@ def notes_on_frames(count: int, taken: int = 0) -> Iterator[str]:
     if count > 1:
         which = f"number {taken + 1}" if taken else "the first"
         yield f"it holds {count} images, of which {which} is taken"
+
+
+def _unknown(error: ValueError) -> str:
+    return f"{error}, and its colours are taken for those of sRGB"
 
 
 def _of_light(stored: Stored) -> tuple[np.ndarray, np.ndarray | None]:
@@ -201,7 +212,7 @@ def _in_srgb(
         try:
             return _converted(colours, profile, notes)
         except ValueError as error:
-            notes.append(f"{error}, and its colours are taken for those of sRGB")
+            notes.append(_unknown(error))
     if colours.shape[-1] < 4:
         return _three(colours), ""
     if colours.dtype != np.uint8:

@@ -13,8 +13,8 @@ from dia_pipeline.io.stored import Stored, check_pixels, notes_on_frames, with_c
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-_WHITE, _PRIMARIES = 318, 319
-"""Tags: x and y of white; of red, green and blue."""
+_WHITE, _PRIMARIES, _CURVES = 318, 319, 301
+"""Tags: x and y of white; of red, green and blue; tables of what values mean."""
 
 _ORIENTATION, _PHOTOMETRIC, _MOST, _PROFILE, _DNG = 274, 262, 281, 34675, 50706
 """Tags: how it is turned, what zero is, the greatest value, the profile; of DNG, its version."""
@@ -62,8 +62,10 @@ def profile_of_tags(tags: Mapping[int, Any]) -> Profile | None:
     """What colours mean by the primaries that the tags of a page name, if they do.
 
     Raises:
-        ValueError: they are those of no colours.
+        ValueError: they are those of no colours, or there are tables too.
     """
+    if _CURVES in tags:
+        raise ValueError("its tables of curves are left aside")
     values = [*tags.get(_WHITE, ()), *tags.get(_PRIMARIES, ())]
     if len(values) == 16:  # numerators and denominators
         values = [
@@ -99,7 +101,7 @@ def _stored(page: Any, notes: list[str]) -> Stored:
     elif values.dtype.kind == "f":
         notes.append("its values are taken for linear light")
     else:
-        stored.profile = profile_of_tags(tags)
+        stored.tell_profile(lambda: profile_of_tags(tags))
     return stored
 
 

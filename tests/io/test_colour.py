@@ -232,6 +232,17 @@ def test_primaries_that_a_tiff_names(dtype):
         assert bool(picture.profile) == (points == P3)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_that_a_tiff_has_curves_or_no_primaries_is_noted(dtype):
+    for tag in ((301, 3, 256, tuple(range(0, 65536, 256)), True), (319, 5, 6, (0, 1) * 6, True)):
+        white = (318, 5, 2, (0, 1, 0, 1), True)
+        file = BytesIO()
+        tifffile.imwrite(file, colours(dtype), photometric="rgb", extratags=[white, tag])
+        picture = read_picture(file.getvalue())
+        np.testing.assert_allclose(picture.grey_levels, colours(), atol=0.01)
+        assert "taken for those of sRGB" in picture.notes[0]
+
+
 def test_primaries_that_openexr_names():
     light = (colours(np.uint16) / 65535).astype(np.float32)
     numbers = (*(number for pair in P3 for number in pair), 0.3127, 0.329)
