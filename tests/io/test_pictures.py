@@ -11,6 +11,7 @@ import torch
 from pictures import GREY, MAKERS, saved
 from PIL import Image
 
+import dia_pipeline
 from dia_pipeline.io.images import ImageError, Picture, read_image, read_picture
 from dia_pipeline.io.profiles import of_codes
 
@@ -135,6 +136,28 @@ def test_an_image_of_pillow_of_any_mode(mode):
     image = base.convert("P" if mode == "PA" else through).convert(mode)
     expected = np.asarray(base.convert("1" if mode == "1" else "RGB").convert("RGB"))
     np.testing.assert_array_equal(read_image(image), expected)
+
+
+def test_a_pair_in_python_takes_them_all(tmp_path):
+    deep, photo = MAKERS["png, grey of 16 bits"](), MAKERS["jpeg, RGB"]()
+    (tmp_path / "a.png").write_bytes(deep)
+    (tmp_path / "b.jpg").write_bytes(photo)
+
+    def made(a, b_prime):
+        return dia_pipeline.run(a, b_prime, matcher="identity", pose="given")
+
+    expected = made(tmp_path / "a.png", tmp_path / "b.jpg")
+    tensor = torch.from_numpy(read_image(photo)).permute(2, 0, 1)
+    with (tmp_path / "a.png").open("rb") as file, Image.open(tmp_path / "b.jpg") as image:
+        for a, b_prime in (
+            (file, image),
+            (BytesIO(deep), photo),
+            (Image.fromarray(GREY), tensor),
+            (GREY.astype(">u2"), (tensor / 255).to(torch.float32)),
+        ):
+            found = made(a, b_prime)
+            np.testing.assert_array_equal(found.a_prime, expected.a_prime)
+            np.testing.assert_array_equal(found.b, expected.b)
 
 
 def test_arrays_of_any_usual_type_and_number_of_channels():
