@@ -18,13 +18,12 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from dia_pipeline.errors import DiaError
 from dia_pipeline.io import exr, tiff
 from dia_pipeline.io.boxes import codes_of, primary_properties, profile_of_jp2
 from dia_pipeline.io.deep import read_deep
 from dia_pipeline.io.profiles import Profile, adobe_rgb, embedded, of_codes, of_gamma
 from dia_pipeline.io.reading import open_regular
-from dia_pipeline.io.stored import MAX_PIXELS, Stored, notes_on_frames, with_alpha
+from dia_pipeline.io.stored import MAX_PIXELS, ImageError, Stored, notes_on_frames, with_alpha
 
 FORMATS = (
     *("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000"),
@@ -49,10 +48,6 @@ _ADOBE_RGB, _ADOBE_RGB_INDEX = 2, "R03"
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-class ImageError(DiaError):
-    """A file cannot be read as an image; its place may be filled in by who knows it."""
-
-
 class UnknownFormatError(ImageError):
     """The file is no image of a format that is read here."""
 
@@ -71,9 +66,6 @@ def decode(content: bytes) -> Stored:
     except Image.DecompressionBombError as error:
         limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
         raise ImageError("", f"the image has {limit}", "scale it down first") from error
-    except tiff.RawError as error:
-        problem = "this is a camera's raw file, whose picture is still to be developed"
-        raise ImageError("", problem, "develop it, and save it as TIFF or PNG") from error
     except Exception as error:  # the decoders raise many kinds for damaged files
         raise ImageError(
             "",

@@ -16,11 +16,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from dia_pipeline.io.colour import rounded_to_8_bits
-from dia_pipeline.io.decoding import ImageError, decode, file_of, of_pillow, open_image
+from dia_pipeline.io.decoding import decode, file_of, of_pillow, open_image
 from dia_pipeline.io.files import fault_of_file, replace_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.reading import open_regular, read_file
-from dia_pipeline.io.stored import Seen, Stored, seen, turned, with_alpha
+from dia_pipeline.io.stored import ImageError, Seen, Stored, seen, turned, with_alpha
 from dia_pipeline.pixels import to_bytes
 
 _HEADER = 33

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from dia_pipeline.errors import DiaError
 from dia_pipeline.io.colour import channels_of, encode_linear, is_srgb, to_srgb
 from dia_pipeline.io.profiles import Profile
 
@@ -32,6 +33,10 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda values: values.swapaxes(0, 1)[::-1],
 }
 """How an image is turned that is to be seen in an orientation of EXIF."""
+
+
+class ImageError(DiaError):
+    """A file cannot be read as an image; its place is empty until it is told by who knows it."""
 
 
 @dataclass

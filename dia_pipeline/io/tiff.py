@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dia_pipeline.io.profiles import Profile, embedded, of_gamma
-from dia_pipeline.io.stored import Stored, check_pixels, notes_on_frames, with_channels
+from dia_pipeline.io.stored import ImageError, Stored, check_pixels, notes_on_frames, with_channels
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -31,15 +31,11 @@ _OF_SENSOR = (32803, 34892)
 """What pages say that hold what a sensor measured, in a mosaic or not."""
 
 
-class RawError(ValueError):
-    """The file is what a camera's sensor measured."""
-
-
 def read_tiff(content: bytes) -> Stored | int:
     """What a TIFF of more than 8 bits holds; of another the number of the page that is the image.
 
     Raises:
-        RawError: it is a camera's raw file, most pages of which are previews.
+        ImageError: it is a camera's raw file, most pages of which are previews.
         ValueError: its pages are previews alone.
     """
     from tifffile import TiffFile
@@ -47,7 +43,8 @@ def read_tiff(content: bytes) -> Stored | int:
     with TiffFile(BytesIO(content)) as tiff:
         pages: Any = tiff.pages
         if content[8:11] == _CR2 or _is_raw(pages[0]):
-            raise RawError
+            problem = "this is a camera's raw file, whose picture is still to be developed"
+            raise ImageError("", problem, "develop it, and save it as TIFF or PNG")
         number = next((n for n, page in enumerate(pages) if not page.is_reduced), 0)
         page = pages[number]
         if page.is_reduced and page.pages:
