@@ -57,8 +57,10 @@ def decode(content: bytes) -> Stored:
 
     Raises:
         UnknownFormatError: it is no image.
-        ImageError: it is a camera's raw file, or cannot be decoded.
+        ImageError: it is empty, a camera's raw file, too large, or cannot be decoded.
     """
+    if not content:
+        raise ImageError("", "the file is empty", "copy it again")
     try:
         return _decode(content)
     except ImageError:

@@ -88,14 +88,16 @@ def read_picture(source: Any, name: str = "image") -> Picture:
         ImageError: it is none of these; or missing, empty, damaged, or above `MAX_PIXELS`.
     """
     given = _given(source, name)
-    try:
-        image = seen(given.stored)
-    except ValueError as error:
-        remedy = "save it anew as PNG of 8 or 16 bits"
-        raise ImageError(given.name, f"the image cannot be decoded ({error})", remedy) from error
+    image = _seen(given)
     for note in image.notes:
         say_once(f"{given.name}: {note}")
-    return _picture(given, image)
+    pixels, deep = image.colours, None
+    if image.alpha is not None:
+        pixels = _over_white(pixels, image.alpha)
+    if pixels.dtype == np.uint16:
+        deep, pixels = pixels.astype(np.float32) / 257, rounded_to_8_bits(pixels)
+    pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+    return Picture(given.name, pixels, deep, image.alpha, image.profile, image.notes, given.sha256)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -118,10 +120,10 @@ def read_mask(source: Any, name: str = "mask") -> np.ndarray:
     Raises:
         ImageError: as `read_picture`.
     """
-    stored = _given(source, name).stored
-    colours = stored.colours
+    given = _given(source, name)
+    stored, colours = given.stored, given.stored.colours
     if colours.shape[-1] == 4:  # CMYK, of which nothing is white
-        return np.any(seen(stored).colours, axis=-1)
+        return np.any(_seen(given).colours, axis=-1)
     black = np.iinfo(colours.dtype).max if stored.white_is_zero else 0
     return turned(np.any(colours != black, axis=-1), stored)
 
@@ -184,17 +186,19 @@ def _given(source: Any, name: str) -> _Given:
         content = _content_of_file(source, name)
     try:
         if content is not None:
-            return _Given(name, _decoded(content), hashlib.sha256(content).hexdigest())
+            return _Given(name, decode(content), hashlib.sha256(content).hexdigest())
         of_values = of_pillow if isinstance(source, Image.Image) else _of_array
         return _Given(name, of_values(source))
     except ImageError as error:
         raise type(error)(name, error.problem, error.remedy) from error.__cause__
 
 
-def _decoded(content: bytes) -> Stored:
-    if not content:
-        raise ImageError("", "the file is empty", "copy it again")
-    return decode(content)
+def _seen(given: _Given) -> Seen:
+    try:
+        return seen(given.stored)
+    except ValueError as error:
+        remedy = "save it anew as PNG of 8 or 16 bits"
+        raise ImageError(given.name, f"the image cannot be decoded ({error})", remedy) from error
 
 
 def _content_of_path(path: str) -> bytes:
@@ -241,7 +245,9 @@ def _of_array(value: Any) -> Stored:
 
 def _tensor_as_array(tensor: Any) -> np.ndarray:
     """A tensor of torch, some of whose floats NumPy does not know."""
-    return (tensor.detach().float() if tensor.is_floating_point() else tensor).cpu().numpy()
+    tensor = tensor.detach().cpu()
+    short = tensor.is_floating_point() and tensor.element_size() < 4
+    return (tensor.float() if short else tensor).numpy()
 
 
 def _levels(array: np.ndarray) -> np.ndarray:
@@ -261,23 +267,6 @@ def _levels(array: np.ndarray) -> np.ndarray:
     return to_bytes(array.astype(np.float64))
 
 
-def _picture(given: _Given, image: Seen) -> Picture:
-    """What is seen, laid over white."""
-    alpha, notes = image.alpha, image.notes
-    if alpha is not None and not alpha.any():
-        alpha = None
-        notes += ("all of it is transparent: its transparency is left aside",)
-        say_once(f"{given.name}: {notes[-1]}")
-    pixels = image.colours if alpha is None else _over_white(image.colours, alpha)
-    deep = None
-    if pixels.dtype == np.uint16:
-        deep, pixels = pixels.astype(np.float32) / 257, rounded_to_8_bits(pixels)
-    if alpha is not None and _is_opaque(alpha):
-        alpha = None
-    pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
-    return Picture(given.name, pixels, deep, alpha, image.profile, notes, given.sha256)
-
-
 def _over_white(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Values (H, W, 3) laid over white by their opacity (H, W) of the same type."""
     if values.dtype == np.uint8:
@@ -293,7 +282,3 @@ def _scaled(alpha: np.ndarray, kind: type) -> np.ndarray:
     if alpha.dtype == kind:
         return alpha
     return alpha.astype(np.uint16) * 257 if kind is np.uint16 else rounded_to_8_bits(alpha)
-
-
-def _is_opaque(alpha: np.ndarray) -> bool:
-    return bool((alpha == np.iinfo(alpha.dtype).max).all())

@@ -77,7 +77,7 @@ class Seen(NamedTuple):
 
     Attributes:
         colours: (H, W, 3) uint8 or uint16, sRGB.
-        alpha: (H, W) of the same type, its opacity, if it has any.
+        alpha: (H, W) of the same type, its opacity; None where it is opaque.
         profile: the name of the profile from which the colours are converted; empty if none is.
         notes: what was done that a person may want to know.
     """
@@ -102,6 +102,7 @@ def seen(stored: Stored) -> Seen:
     if stored.white_is_zero:
         colours = np.iinfo(colours.dtype).max - colours
     colours, profile = _in_srgb(colours, stored.profile, notes)
+    alpha = _meant(alpha, notes)
     return Seen(turned(colours, stored), turned(alpha, stored), profile, tuple(notes))
 
 
@@ -207,6 +208,16 @@ def _divided(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     """Colours that were multiplied by their opacity, as they were before."""
     opacity = opacity[..., None]
     return np.divide(colours, opacity, out=np.array(colours, float), where=opacity > 0)
+
+
+def _meant(alpha: np.ndarray | None, notes: list[str]) -> np.ndarray | None:
+    """The opacity, if it is one: some programs write 0 for what they mean to be opaque."""
+    if alpha is None or (alpha == np.iinfo(alpha.dtype).max).all():
+        return None
+    if alpha.any():
+        return alpha
+    notes.append("all of it is transparent: its transparency is left aside")
+    return None
 
 
 def _in_srgb(
