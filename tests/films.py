@@ -27,6 +27,7 @@ def film(
     turn: int = 0,
     aspect: Fraction | None = None,
     frames: int = FRAMES,
+    matrix: list[int] | None = None,
 ) -> Path:
     """A video with a whole frame every 15, and others that need their neighbours."""
     with av.open(str(path), "w") as container:
@@ -35,6 +36,8 @@ def film(
         stream.options = {"g": "15", "bf": "2", "crf": "12"}
         if turn:
             stream.set_display_rotation(turn)
+        if matrix:
+            stream.set_display_matrix(matrix)
         if aspect:
             stream.codec_context.sample_aspect_ratio = aspect
         for number in range(frames):
@@ -64,4 +67,29 @@ def add_sound(video: Path, path: Path, codec: str) -> Path:
             frame.sample_rate, frame.pts = 48000, start
             container.mux(sound.encode(frame))
         container.mux(sound.encode())
+    return path
+
+
+def add_sounds(video: Path, path: Path, *sounds: tuple[str, int, str], start: float = 0) -> Path:
+    """The same video with a tone of 1.2 seconds for each codec, rate and layout; from `start` s."""
+    with av.open(str(video)) as given, av.open(str(path), "w") as container:
+        images = given.streams.video[0]
+        copy = container.add_stream_from_template(images)
+        streams = [container.add_stream(codec, rate) for codec, rate, _ in sounds]
+        for stream, (_, _, layout) in zip(streams, sounds, strict=True):
+            stream.codec_context.layout = layout
+            stream.codec_context.options = {"strict": "-2"}
+        for packet in given.demux(images):
+            if packet.dts is not None:
+                packet.stream = copy
+                container.mux(packet)
+        for stream, (_, rate, layout) in zip(streams, sounds, strict=True):
+            tone = 0.3 * np.sin(np.arange(1.2 * rate) * 2 * np.pi * 440 / rate)
+            samples = np.tile(tone.astype(np.float32), (stream.codec_context.channels, 1))
+            for first in range(0, len(tone), 1000):
+                part = np.ascontiguousarray(samples[:, first : first + 1000])
+                frame = av.AudioFrame.from_ndarray(part, "fltp", layout)
+                frame.sample_rate, frame.pts = rate, round(start * rate) + first
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
     return path

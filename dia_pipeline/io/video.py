@@ -1,31 +1,27 @@
-"""Video files in and out, through FFmpeg's libraries (PyAV).
-
-Files are opened here and handed over as streams, and only as containers of video: FFmpeg itself
-would also follow addresses and lists of other files.
-"""
+"""Films in and out, through FFmpeg's libraries (PyAV)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace
 
-from dia_pipeline.io.files import fault_of_file, replace_file
-from dia_pipeline.io.images import ImageError
+from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.films import open_film
+from dia_pipeline.io.images import as_image
 from dia_pipeline.io.notes import say_once
+from dia_pipeline.io.sound import Sound, carry
 from dia_pipeline.pixels import resize_image
-
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,mxf,gif"
-"""The formats of files that are opened, as FFmpeg calls them."""
 
 HIGH_DEFINITION = 720
 """Rows from which on colours that a file does not name are those of ITU-R BT.709, else BT.601."""
@@ -36,8 +32,8 @@ UNEVEN = 0.02
 _HDR = {16: "PQ", 18: "HLG"}
 """Transfers of H.273 whose tones are brighter than those of sRGB."""
 
-_COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
-"""Kinds of sound that an MP4 holds; others are encoded anew, as AAC."""
+_FIELDS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+"""Of FFmpeg's orders of fields, which is shown first, the top or the bottom one."""
 
 _BT709 = 1
 """Primaries and transfer of ITU-R BT.709, the numbers of H.273."""
@@ -86,38 +82,28 @@ class Timing:
         return cls(rate if even else 1 / mean, None if even else tuple(t - times[0] for t in times))
 
 
-@dataclass(frozen=True)
-class Sound:
-    """The sound of a video from `start` to `stop`, in seconds."""
-
-    path: Path
-    start: float
-    stop: float
-
-
 def count_frames(path: str | Path) -> int:
-    """How many frames of a video are shown, by what the file says of them, without decoding.
+    """How many frames of a film are shown, by what the file says of them, without decoding.
 
     Raises:
-        ImageError: the file cannot be read as a video.
+        ImageError: the file cannot be read as a film.
     """
-    with _opened(path) as container:
-        return _promised(container) or len(_shown_packets(container))
+    with open_film(path) as (container, film):
+        return _promised(film) or len(_shown_packets(container, film))
 
 
 def read_pace(path: str | Path) -> Pace:
-    """When the frames of a video are shown, and whether it has sound, without decoding.
+    """When the frames of a film are shown, and whether it has sound, without decoding.
 
     Raises:
-        ImageError: the file cannot be read as a video.
+        ImageError: the file cannot be read as a film.
     """
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        rate = float(stream.average_rate or stream.guessed_rate or 24)
-        stamps = [packet.pts for packet in _shown_packets(container)]
-        unit, sound = stream.time_base, bool(container.streams.audio)
-        size = stream.height, stream.width
-        count = _promised(container) or len(stamps)
+    with open_film(path) as (container, film):
+        rate = float(film.average_rate or film.guessed_rate or 24)
+        stamps = [packet.pts for packet in _shown_packets(container, film)]
+        unit, sound = film.time_base, bool(container.streams.audio)
+        size = film.height, film.width
+        count = _promised(film) or len(stamps)
     if None in stamps or len(stamps) < count:  # no times, or the file is cut short
         times = [number / rate for number in range(count)]
     else:
@@ -126,19 +112,36 @@ def read_pace(path: str | Path) -> Pace:
 
 
 def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
-    """The frames of a video in order as they are meant to be seen, (H, W, 3) uint8 RGB.
+    """The frames of a film in order as they are meant to be seen, (H, W, 3) uint8 RGB.
 
-    They are turned as the file says, and their pixels made square.
+    They are turned and mirrored as the file says, deinterlaced if they are of two fields, laid over
+    white where they are transparent, and their pixels made square.
 
     Raises:
         ImageError: the file cannot be read any further; the frames before that were given.
     """
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        for frame in _decoded(container, stream):
-            _say_what_is_lost(str(path), frame)
+    faults: list[av.FFmpegError] = []
+    with open_film(path) as (container, film):
+        aspect = film.sample_aspect_ratio or Fraction(1)
+        order = film.codec_context.field_order
+        decoded = _told(path, order, _decoded(container, film, faults))
+        for frame in _deinterlaced(decoded, order):
             yield _as_seen(frame, aspect)
+        for fault in faults:
+            raise fault
+
+
+def notes_on(path: str | Path) -> list[str]:
+    """What is changed or lost when a film is read, by its key frames.
+
+    Raises:
+        ImageError: the file cannot be read as a film.
+    """
+    with open_film(path) as (container, film):
+        film.codec_context.skip_frame = "NONKEY"
+        order = film.codec_context.field_order
+        frames = _decoded(container, film, [])
+        return list(dict.fromkeys(note for frame in frames for note in _notes(frame, order)))
 
 
 def write_video(
@@ -156,7 +159,7 @@ def write_video(
             image = np.pad(image, [(0, s % 2) for s in image.shape[:2]] + [(0, 0)], "edge")
             if stream is None:
                 stream = _open_stream(container, image.shape[:2], timing)
-                packets = _sound_packets(container, sound) if sound else packets
+                packets = carry(container, sound) if sound else packets
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
             if timing.times:
@@ -166,42 +169,18 @@ def write_video(
         if stream:
             container.mux(stream.encode())
         for packet in packets:
-            container.mux(packet)
+            with suppress(av.InvalidDataError):  # what is damaged is left out, as players do
+                container.mux(packet)
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
-    """A video file that has a stream of images."""
-    fault = fault_of_file(path)
-    if fault:
-        raise ImageError(path, fault, "give the path of a video")
-    try:
-        with (
-            Path(path).open("rb") as file,
-            av.open(file, options={"format_whitelist": CONTAINERS}) as container,
-        ):
-            if not container.streams.video:  # a sound file
-                raise ImageError(path, "it holds no video", "check that it plays")
-            if container.streams.video[0].codec_context is None:
-                raise ImageError(path, "its kind of video is not known", "save it as H.264")
-            yield container
-    except (av.FFmpegError, ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(
-            path, f"the video cannot be read ({reason})", "check that it plays"
-        ) from error
-
-
-def _promised(container: Any) -> int:
+def _promised(film: Any) -> int:
     """How many frames are shown, by the index of the file; 0 if that is missing or incomplete."""
-    stream = container.streams.video[0]
-    listed = list(stream.index_entries)
-    return len(_shown(listed)) if len(listed) == stream.frames else 0
+    listed = list(film.index_entries)
+    return len(_shown(listed)) if len(listed) == film.frames else 0
 
 
-def _shown_packets(container: Any) -> list[Any]:
-    stream = container.streams.video[0]
-    return _shown([packet for packet in container.demux(stream) if packet.size])
+def _shown_packets(container: Any, film: Any) -> list[Any]:
+    return _shown([packet for packet in container.demux(film) if packet.size])
 
 
 def _shown(entries: list[Any]) -> list[Any]:
@@ -214,25 +193,105 @@ def _shown(entries: list[Any]) -> list[Any]:
     return [each for each in entries[first:] if not each.is_discard]
 
 
-def _decoded(container: Any, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _decoded(container: Any, film: Any, faults: list[av.FFmpegError]) -> Iterator[av.VideoFrame]:
+    """The frames of a film up to its first fault, which is added to `faults`."""
     try:
-        for packet in container.demux(stream):
+        for packet in container.demux(film):
             yield from packet.decode()
-    except av.FFmpegError:
-        yield from stream.codec_context.decode(None)  # those that the decoder still holds
-        raise
+    except av.FFmpegError as fault:
+        yield from film.codec_context.decode(None)  # those that the decoder still holds
+        faults.append(fault)
+
+
+def _told(path: str | Path, order: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The frames, of which is said what is changed or lost."""
+    for frame in frames:
+        for note in _notes(frame, order):
+            say_once(f"{path}: {note}", logging.WARNING)
+        yield frame
+
+
+def _notes(frame: av.VideoFrame, order: int) -> Iterator[str]:
+    bits = frame.format.components[0].bits
+    if frame.color_trc in _HDR:
+        yield f"the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped"
+    elif bits > 8:
+        yield f"the {bits} bits of its colours become 8"
+    if frame.interlaced_frame or order in _FIELDS:
+        yield "it is interlaced: each frame becomes the whole picture of its first field"
+
+
+def _deinterlaced(frames: Iterator[av.VideoFrame], order: int) -> Iterator[av.VideoFrame]:
+    """Frames of whole pictures: one for each, and the same where a frame is not interlaced.
+
+    Args:
+        order: of the fields, as FFmpeg numbers it. It tells that the film is interlaced where the
+            frames themselves do not.
+    """
+    for _, alike in groupby(frames, lambda frame: (frame.format.name, frame.width, frame.height)):
+        graph, fields = None, ""
+        for number, frame in enumerate(alike):
+            if number == 0 and not frame.interlaced_frame:
+                fields = _FIELDS.get(order, "")
+            if graph is None and (fields or frame.interlaced_frame):
+                graph = _deinterlacer(frame, fields)
+            yield from _filtered(graph, frame) if graph else [frame]
+        if graph:
+            yield from _filtered(graph, None)
+
+
+def _deinterlacer(frame: av.VideoFrame, fields: str) -> Graph:
+    """FFmpeg's filter for frames such as this one; all are interlaced if `fields` says which first.
+
+    The picture of a frame is that of its first field.
+    """
+    graph, size = Graph(), f"{frame.width}x{frame.height}"
+    given = f"video_size={size}:pix_fmt={frame.format.name}:time_base=1/{_TICKS}"
+    nodes = [graph.add("buffer", given)]
+    if fields:
+        nodes.append(graph.add("setfield", fields))
+    nodes += [graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink")]
+    graph.link_nodes(*nodes).configure()
+    return graph
+
+
+def _filtered(graph: Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    """What comes out of a filter when a frame goes in, or none any more."""
+    graph.push(frame)
+    with suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            yield graph.vpull()
 
 
 def _as_seen(frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
-    """A frame as (H, W, 3) uint8 RGB, upright, with square pixels."""
+    """A frame as (H, W, 3) uint8 RGB, upright, with square pixels, over white."""
     space = frame.colorspace
     if space == _UNKNOWN:
         named = Colorspace.ITU709 if frame.height >= HIGH_DEFINITION else Colorspace.ITU601
         frame.colorspace = space = named
-    image = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()
+    clear = any(each.is_alpha for each in frame.format.components)
+    values = frame.reformat(format="rgba" if clear else "rgb24", src_colorspace=space).to_ndarray()
+    image = as_image(values, "a frame")
     if aspect != 1:
         image = resize_image(image, (image.shape[0], max(1, round(image.shape[1] * aspect))))
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+    return np.ascontiguousarray(_upright(image, frame))
+
+
+def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """An image, turned and mirrored as its frame is displayed.
+
+    The display matrix takes (x, y) to (a x + c y, b x + d y).
+    """
+    try:
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV does not know what else the frame says
+        return np.rot90(image, round(frame.rotation / 90))
+    if matrix is None:
+        return image
+    a, b, _, c, d, *_ = np.frombuffer(matrix, np.int32).tolist()
+    if abs(b) > abs(a):
+        image, a, d = image.swapaxes(0, 1), c, b
+    return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 def _open_stream(container: Any, size: tuple[int, int], timing: Timing) -> av.VideoStream:
@@ -249,51 +308,3 @@ def _open_stream(container: Any, size: tuple[int, int], timing: Timing) -> av.Vi
     # Macroblock-tree rate control gives other bytes now and then, even on one thread.
     stream.options = {"crf": "16", "preset": "medium", "threads": "1", "x264-params": "mbtree=0"}
     return stream
-
-
-def _sound_packets(container: Any, sound: Sound) -> Iterator[Any]:
-    """The packets of the sound, for a stream that is added to a video that is written."""
-    with _opened(sound.path) as given:
-        own = given.streams.audio[0]
-        copied = own.codec_context.name in _COPIED
-        if copied:
-            stream = container.add_stream_from_template(own)
-        else:
-            stream = container.add_stream("aac", own.codec_context.sample_rate)
-    return _copied(sound, stream) if copied else _encoded(sound, stream)
-
-
-def _copied(sound: Sound, stream: Any) -> Iterator[Any]:
-    with _opened(sound.path) as given:
-        for packet in given.demux(given.streams.audio[0]):
-            if packet.pts is None:
-                continue
-            unit = packet.time_base
-            if sound.start <= float(packet.pts * unit) < sound.stop:
-                shift = round(Fraction(sound.start) / unit)
-                packet.pts, packet.dts = packet.pts - shift, (packet.dts or packet.pts) - shift
-                packet.stream = stream
-                yield packet
-
-
-def _encoded(sound: Sound, stream: Any) -> Iterator[Any]:
-    with _opened(sound.path) as given:
-        own = given.streams.audio[0]
-        resampler = av.AudioResampler("fltp", own.codec_context.layout, own.sample_rate)
-        for frame in given.decode(own):
-            if frame.time is None or not sound.start <= frame.time < sound.stop:
-                continue
-            frame.pts = None
-            for resampled in resampler.resample(frame):
-                yield from stream.encode(resampled)
-        yield from stream.encode(None)
-
-
-def _say_what_is_lost(path: str, frame: av.VideoFrame) -> None:
-    if frame.color_trc in _HDR:
-        lost = f"the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped"
-    elif frame.format.components[0].bits > 8:
-        lost = f"the {frame.format.components[0].bits} bits of its colours become 8"
-    else:
-        return
-    say_once(f"{path}: {lost}", logging.WARNING)
