@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -88,8 +88,9 @@ def count_frames(path: str | Path) -> int:
     Raises:
         ImageError: the file cannot be read as a film.
     """
+    lost = _count_lost(path)
     with open_film(path) as (container, film):
-        return _promised(film) or len(_shown_packets(container, film))
+        return (_promised(film) or len(_stamps(container, film))) - lost
 
 
 def read_pace(path: str | Path) -> Pace:
@@ -98,16 +99,18 @@ def read_pace(path: str | Path) -> Pace:
     Raises:
         ImageError: the file cannot be read as a film.
     """
+    lost = _count_lost(path)
     with open_film(path) as (container, film):
         rate = float(film.average_rate or film.guessed_rate or 24)
-        stamps = [packet.pts for packet in _shown_packets(container, film)]
+        stamps = _stamps(container, film)
         unit, sound = film.time_base, bool(container.streams.audio)
         size = film.height, film.width
         count = _promised(film) or len(stamps)
-    if None in stamps or len(stamps) < count:  # no times, or the file is cut short
-        times = [number / rate for number in range(count)]
+    known = [stamp for stamp in stamps if stamp is not None]
+    if len(known) < count:  # no times, or the file is cut short
+        times = [number / rate for number in range(count - lost)]
     else:
-        times = [float(stamp * unit) for stamp in sorted(stamps)]
+        times = [float(stamp * unit) for stamp in sorted(known)[lost:]]
     return Pace(rate, times, sound, size)
 
 
@@ -179,8 +182,19 @@ def _promised(film: Any) -> int:
     return len(_shown(listed)) if len(listed) == film.frames else 0
 
 
-def _shown_packets(container: Any, film: Any) -> list[Any]:
-    return _shown([packet for packet in container.demux(film) if packet.size])
+def _stamps(container: Any, film: Any) -> list[int | None]:
+    """When the frames that are shown are, in the order of their packets and in the film's unit."""
+    packets = (packet for packet in container.demux(film) if packet.size)
+    entries = [_Entry(each.pts, each.is_keyframe, each.is_discard) for each in packets]
+    return [each.pts for each in _shown(entries)]
+
+
+class _Entry(NamedTuple):
+    """What a packet says, without its content."""
+
+    pts: int | None
+    is_keyframe: bool
+    is_discard: bool
 
 
 def _shown(entries: list[Any]) -> list[Any]:
@@ -191,6 +205,21 @@ def _shown(entries: list[Any]) -> list[Any]:
     """
     first = next((n for n, each in enumerate(entries) if each.is_keyframe), 0)
     return [each for each in entries[first:] if not each.is_discard]
+
+
+def _count_lost(path: str | Path) -> int:
+    """How many frames before the first that can be decoded follow a whole one in the file.
+
+    They are made of frames before the cut, too, as in the recording of a broadcast.
+    """
+    earlier: list[int] = []
+    with open_film(path) as (container, film), suppress(av.FFmpegError):
+        for packet in dropwhile(lambda packet: not packet.is_keyframe, container.demux(film)):
+            if packet.pts is not None and not packet.is_discard:
+                earlier.append(packet.pts)
+            for frame in packet.decode():
+                return sum(pts < frame.pts for pts in earlier if frame.pts is not None)
+    return 0
 
 
 def _decoded(container: Any, film: Any, faults: list[av.FFmpegError]) -> Iterator[av.VideoFrame]:

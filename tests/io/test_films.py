@@ -354,3 +354,39 @@ def test_a_timecode_and_data_beside_a_film_are_left_alone(tmp_path):
     with av.open(str(path)) as container:
         assert container.streams.data
     check_that_the_film_is_read(path)
+
+
+def recording(path: Path, codec: str, options: dict[str, str]) -> tuple[Path, Path]:
+    """Sixty frames whose groups need the one before, and the same from the middle of a group on."""
+    whole, cut = path.with_stem("whole"), path.with_stem("cut")
+    with av.open(str(whole), "w") as container:
+        stream = container.add_stream(codec, 25)
+        (stream.height, stream.width), stream.pix_fmt = SIZE, "yuv420p"
+        stream.options = {"g": "12", "bf": "2", **options}
+        for number in range(60):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(draw(number % 30), "rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(whole)) as given, av.open(str(cut), "w") as container:
+        stream = given.streams.video[0]
+        copy = container.add_stream_from_template(stream)
+        for packet in [each for each in given.demux(stream) if each.dts is not None][20:]:
+            packet.stream = copy
+            container.mux(packet)
+    return whole, cut
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [("mpeg2video", {}), ("libx264", {"x264-params": "open-gop=1:scenecut=0"}), ("mpeg4", {})],
+)
+def test_a_recording_begins_with_its_first_whole_frame(tmp_path, codec, options, suffix):
+    """As broadcasts are recorded: the first frames need others that are not there."""
+    whole, cut = recording(tmp_path / f"film.{suffix}", codec, options)
+    assert count_frames(whole) == len(list(decode_frames(whole))) == 60
+    found = list(decode_frames(cut))
+    times = read_pace(cut).times
+    assert count_frames(cut) == len(times) == len(found) < 40
+    with av.open(str(cut)) as container:
+        shown = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+    np.testing.assert_allclose(times, shown, atol=1e-3)
