@@ -16,7 +16,7 @@ import pytest
 import tifffile
 import yaml
 from examples import draw_image
-from films import film
+from films import add_sounds, draw, film
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -25,7 +25,15 @@ from dia_pipeline.errors import DiaError
 from dia_pipeline.evaluation.truth import read_keypoints, read_mask, write_keypoints
 from dia_pipeline.io.flow import read_flo, write_flo
 from dia_pipeline.io.images import read_picture
-from dia_pipeline.io.video import count_frames, decode_frames, read_pace
+from dia_pipeline.io.sound import Sound
+from dia_pipeline.io.video import (
+    Timing,
+    count_frames,
+    decode_frames,
+    notes_on,
+    read_pace,
+    write_video,
+)
 from dia_pipeline.io.weights import Weights
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
@@ -46,8 +54,11 @@ TRIES = 60
 def read_whole_video(path: Path) -> None:
     count_frames(path)
     read_pace(path)
+    notes_on(path)
     for _ in decode_frames(path):
         pass
+    sound = Sound(path, 0.1, 1)
+    write_video(path.with_name("written.mp4"), [draw(1)], Timing(25), sound)
 
 
 def read_config(path: Path) -> None:
@@ -89,6 +100,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "mask.png": read_mask,
     "film.mp4": read_whole_video,
     "film.mkv": read_whole_video,
+    "film.ts": read_whole_video,
     "flow.flo": read_flo,
     "keypoints.json": lambda path: read_keypoints(path, (30, 30), (30, 30)),
     "pairs.tsv": read_table,
@@ -131,8 +143,10 @@ def valid(tmp_path_factory):
     exr = pytest.importorskip("OpenEXR")
     header = {"compression": exr.ZIP_COMPRESSION, "type": exr.scanlineimage}
     exr.File(header, {"RGB": (pixels / 255).astype(np.float32)}).write(str(folder / "light.exr"))
-    for suffix in ("mp4", "mkv"):
-        film(folder / f"film.{suffix}")
+    mute = film(folder / "mute.mp4")
+    add_sounds(mute, folder / "film.mp4", ("aac", 48000, "stereo"))
+    add_sounds(mute, folder / "film.mkv", ("flac", 48000, "stereo"), ("ac3", 48000, "5.1"))
+    add_sounds(mute, folder / "film.ts", ("aac", 48000, "stereo"))
     write_flo(folder / "flow.flo", np.ones((5, 7, 2), np.float32))
     write_keypoints(folder / "keypoints.json", [[1, 2], [3, 4]], [[5, 6], [7, 8]], [0, 0, 9, 9])
     a = folder / "image.png"
