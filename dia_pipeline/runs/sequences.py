@@ -5,6 +5,7 @@ Frames are counted from 0 here and in tables, as in a Python slice; files are nu
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -140,14 +141,18 @@ class Sequence:
 
     def weights(self, frame: int) -> dict[str, float]:
         """The chunks whose matches make a frame, and how much of it each makes."""
-        names = list(self.chunks)
-        own = next(i for i, c in enumerate(self.chunks.values()) if c.start <= frame < c.stop)
-        chunk = self.chunks[names[own]]
-        before = self.chunks[names[own - 1]] if own else None
-        if before is None or frame >= before.end:
-            return {names[own]: 1.0}
+        own = bisect_right(self._ordered, frame, key=lambda each: each[1].start) - 1
+        name, chunk = self._ordered[own]
+        earlier, before = self._ordered[max(0, own - 1)]
+        if not own or frame >= before.end:
+            return {name: 1.0}
         weight = (frame - chunk.start + 1) / (before.end - before.stop + 1)
-        return {names[own - 1]: 1 - weight, names[own]: weight}
+        return {earlier: 1 - weight, name: weight}
+
+    @cached_property
+    def _ordered(self) -> list[tuple[str, Chunk]]:
+        """The chunks with their names, in order."""
+        return list(self.chunks.items())
 
 
 def _check_image(column: str, path: str) -> None:

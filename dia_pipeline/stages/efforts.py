@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from dia_pipeline.algorithm.effort import (
@@ -20,7 +21,6 @@ from dia_pipeline.temporal.frames import fewer_iterations
 
 if TYPE_CHECKING:
     from dia_pipeline.stages.sequences import SequenceGraph
-    from dia_pipeline.store.artefacts import Artefact
 
 Shape = tuple[int, ...]
 """Height and width in pixels."""
@@ -44,24 +44,26 @@ def sequence_efforts(graph: SequenceGraph) -> Efforts:
     if not all((*graph.size, *(side for size in fixed.values() for side in size))):
         return {}
     found = {}
+    efforts = cache(partial(_efforts, graph))  # thousands of frames are of few kinds
     for name, artefact in graph.numbered.items():
         chunk = sequence.chunks.get(artefact.chunk)
         shapes = graph.size, fixed[graph.fixed_path(chunk) if chunk else next(iter(fixed))]
         a, b_prime = shapes if sequence.content_moves else shapes[::-1]
-        for (level, step), effort in _efforts(graph, artefact, a, b_prime).items():
+        goes_on = "before" in artefact.inputs
+        for (level, step), effort in efforts(artefact.name, goes_on, a, b_prime).items():
             found[level, f"{name}, {step}"] = effort
     return found
 
 
-def _efforts(graph: SequenceGraph, artefact: Artefact, a: Shape, b_prime: Shape) -> Efforts:
-    """The seconds of the steps of an artefact."""
+def _efforts(graph: SequenceGraph, name: str, goes_on: bool, a: Shape, b_prime: Shape) -> Efforts:
+    """The seconds of the steps of an artefact, which may go on from that of the frame before."""
     count, settings = len(graph.sequence.frames), graph.settings
-    if artefact.name == "prepared":
+    if name == "prepared":
         return {(0, PREPARE): READING * count * math.prod(graph.size)}
-    if artefact.name == "fields":
-        used = fewer_iterations(settings) if "before" in artefact.inputs else settings
+    if name == "fields":
+        used = fewer_iterations(settings) if goes_on else settings
         features = {(0, FEATURES): features_effort(graph.size, settings)}
         return features | level_efforts(a, b_prime, used)
-    if artefact.name == "frame":
+    if name == "frame":
         return {(0, COMPOSE): compose_effort(a, settings)}
     return {(0, VIDEO): SHOWING * count * math.prod(a)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import pairwise
@@ -112,3 +113,7 @@ class GivenSequence:
         """The frames of every scene, gaps among them."""
         bounds = [*self.report["scenes"], len(self.sequence.frames)]
         return [range(*both) for both in pairwise(bounds)]
+
+    def scene_of(self, frame: int) -> range:
+        """The frames of the scene of a frame that is no gap."""
+        return self.scenes[bisect_right(self.scenes, frame, key=lambda scene: scene.start) - 1]

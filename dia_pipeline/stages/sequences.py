@@ -9,15 +9,16 @@ What is prepared says which frames are gaps and where scenes begin: only then th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
+from dia_pipeline.stages.chains import Link
 from dia_pipeline.stages.frames import Frame, Remembered, Together
 from dia_pipeline.stages.given import GivenSequence
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
@@ -81,7 +82,7 @@ class SequenceGraph(GivenSequence):
             "prepared": self.prepared,
             **{f"features of {path}": each.of for path, each in self._features.items()},
             **{f"fields of {name}": each.of for name, each in self._locks.items()},
-            **{f"fields {chunk} {n + 1}": each for (chunk, n), each in self._fields.items()},
+            **{f"fields {chunk} {n + 1}": each.of for (chunk, n), each in self._fields.items()},
             **{f"frame {n + 1}": frame for n, frame in self.frames.items()},
             "video": self.video,
         }
@@ -99,27 +100,29 @@ class SequenceGraph(GivenSequence):
     # The fields.
 
     @cached_property
-    def _fields(self) -> dict[tuple[str, int], Arrays]:
+    def _fields(self) -> dict[tuple[str, int], Link]:
         """The fields by chunk and frame; none where they are locked."""
-        fields: dict[tuple[str, int], Arrays] = {}
+        fields: dict[tuple[str, int], Link] = {}
         if isinstance(self.sequence.mode, Locked):
             return fields
         for name, chunk in self.sequence.chunks.items():
-            before = None
+            link: Link | None = None
+            before = chunk.start
             for frame in range(chunk.start, chunk.end):
                 if frame in self.gaps:
                     continue
+                if not self._goes_on(before, frame):
+                    link = None
                 earlier: dict[str, Input] = {}
-                if before is not None and self._goes_on(before, frame):
-                    earlier = {"before": fields[name, before], "a_before": self.a(before)}
-                fields[name, frame] = self._match_frame(name, chunk, frame, earlier)
-                before = frame
+                if link:
+                    earlier = {"before": link, "a_before": self.a(before)}
+                link = Link(self._match_frame(name, chunk, frame, earlier), link)
+                fields[name, frame], before = link, frame
         return fields
 
     def _goes_on(self, before: int, frame: int) -> bool:
         """Whether a frame depends on the one before: the two are of the same scene."""
-        cut = any(before < scene.start <= frame for scene in self.scenes)
-        return self.sequence.mode.chained and not cut
+        return self.sequence.mode.chained and frame in self.scene_of(before)
 
     def _match_frame(
         self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input]
@@ -178,7 +181,7 @@ class SequenceGraph(GivenSequence):
     def _lock_images(self) -> Iterator[tuple[str, ImageFile]]:
         if isinstance(self.sequence.mode, Locked):
             for scene in self.scenes:
-                for key in self._keys(scene):
+                for key in self._keys[scene]:
                     yield _key_name(key), self.given[key]
                 if not self.sequence.keyframes:
                     median = self.prepared.path / median_name(scene.start)
@@ -190,12 +193,16 @@ class SequenceGraph(GivenSequence):
         fields = self._matched(path, "prepare", pair, self.sequence.a)
         return Remembered(fields, self._with_full_field)
 
-    def _keys(self, scene: range) -> list[int]:
-        """The keyframes of a scene; none where its median is matched."""
+    @cached_property
+    def _keys(self) -> dict[range, list[int]]:
+        """The keyframes of every scene in order; none where its median is matched."""
+        keys: dict[range, list[int]] = {scene: [] for scene in self.scenes}
+        for key in sorted(self.sequence.keyframes):
+            if key not in self.gaps:
+                keys[self.scene_of(key)].append(key)
         if not self.sequence.keyframes:
-            return []
-        inside = [n for n in self.sequence.keyframes if n in scene and n not in self.gaps]
-        return inside or [scene.start]
+            return keys
+        return {scene: inside or [scene.start] for scene, inside in keys.items()}
 
     def _with_full_field(self, fields: Content) -> Content:
         """Locked fields with that of A's pixels, which all frames share."""
@@ -266,13 +273,14 @@ class SequenceGraph(GivenSequence):
 
     def _lock_weights(self, frame: int) -> dict[str, float]:
         """The locks by which a frame is made: those of the keyframes around it."""
-        scene = next(scene for scene in self.scenes if frame in scene)
-        keys = self._keys(scene)
+        scene = self.scene_of(frame)
+        keys = self._keys[scene]
         if not keys:
             return {_median_name(scene): 1.0}
         if frame <= keys[0] or frame >= keys[-1]:
             return {_key_name(keys[0] if frame <= keys[0] else keys[-1]): 1.0}
-        before, after = next(both for both in pairwise(keys) if frame < both[1])
+        number = bisect_right(keys, frame)
+        before, after = keys[number - 1], keys[number]
         weight = (frame - before) / (after - before)
         weights = {before: 1 - weight, after: weight}
         return {_key_name(key): weight for key, weight in weights.items() if weight}
