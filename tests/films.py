@@ -28,12 +28,13 @@ def film(
     aspect: Fraction | None = None,
     frames: int = FRAMES,
     matrix: list[int] | None = None,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """A video with a whole frame every 15, and others that need their neighbours."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate)
         (stream.height, stream.width), stream.pix_fmt = SIZE, "yuv420p"
-        stream.options = {"g": "15", "bf": "2", "crf": "12"}
+        stream.options = {"g": "15", "bf": "2", "crf": "12", **(options or {})}
         if turn:
             stream.set_display_rotation(turn)
         if matrix:

@@ -6,19 +6,17 @@ would also follow addresses and lists of other files.
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 from av.stream import Disposition
 
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.images import ImageError
-from dia_pipeline.io.notes import say_once
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,mxf,gif"
 """The formats of files that are opened, as FFmpeg calls them."""
@@ -27,15 +25,24 @@ _PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Dispositio
 """What a stream is that holds pictures beside the film: a cover, for example."""
 
 
+class Film(NamedTuple):
+    """A film in an open file: PyAV's container and stream, and what to tell a person of the choice
+    among several streams."""
+
+    container: Any
+    stream: Any
+    note: str
+
+
 @contextmanager
-def open_film(path: str | Path) -> Iterator[tuple[Any, Any]]:
-    """A file of a film: PyAV's container, and the stream in it that is the film.
+def open_film(path: str | Path) -> Iterator[Film]:
+    """A file, and the stream in it that is the film.
 
     Raises:
         ImageError: the file cannot be read as a film, or no further.
     """
     with open_container(path) as container:
-        yield container, _find_film(path, container)
+        yield _find_film(path, container)
 
 
 @contextmanager
@@ -61,8 +68,8 @@ def open_container(path: str | Path) -> Iterator[Any]:
         ) from error
 
 
-def _find_film(path: str | Path, container: Any) -> Any:
-    """The stream that is the film: of several the default one, then the one of most pixels."""
+def _find_film(path: str | Path, container: Any) -> Film:
+    """The film: of several the default one, then the one of most pixels."""
     streams = [each for each in container.streams.video if not each.disposition & _PICTURES]
     if not streams:  # a sound file, perhaps with a cover
         raise ImageError(path, "it holds no video", "check that it plays")
@@ -72,11 +79,10 @@ def _find_film(path: str | Path, container: Any) -> Any:
     if len(films) > 1:
         counts = _count_packets(path, films)
         films = [each for each in films if counts[each.index] > 1] or films
-    film = max(films, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
-    if len(films) > 1:
-        which = f"stream {film.index}, {film.width}x{film.height} pixels"
-        say_once(f"{path}: of its {len(films)} videos this is taken: {which}", logging.WARNING)
-    return film
+    best = max(films, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
+    which = f"stream {best.index}, {best.width}x{best.height} pixels"
+    note = f"of its {len(films)} videos this is taken: {which}" if len(films) > 1 else ""
+    return Film(container, best, note)
 
 
 def _count_packets(path: str | Path, streams: list[Any]) -> Counter[int]:

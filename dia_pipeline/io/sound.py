@@ -54,9 +54,10 @@ def find_track(path: str | Path) -> tuple[Track | None, str]:
     Raises:
         ImageError: the file cannot be read as a film.
     """
-    with open_film(path) as (container, film):
-        best = container.streams.best("audio", film)
-        streams = [each for each in (best, *container.streams.audio) if each]
+    with open_film(path) as film:
+        sounds = film.container.streams
+        best = sounds.best("audio", film.stream)
+        streams = [each for each in (best, *sounds.audio) if each]
         kinds = {each.index: _kind(each) for each in streams}
         tracks = [track for each in streams for track in _ways(each)]
     track = next((each for each in tracks if _is_carried(path, each)), None)

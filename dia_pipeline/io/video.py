@@ -17,7 +17,7 @@ from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace
 
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.io.films import open_film
+from dia_pipeline.io.films import Film, open_film
 from dia_pipeline.io.images import as_image
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.sound import Sound, carry
@@ -89,8 +89,8 @@ def count_frames(path: str | Path) -> int:
         ImageError: the file cannot be read as a film.
     """
     lost = _count_lost(path)
-    with open_film(path) as (container, film):
-        return (_promised(film) or len(_stamps(container, film))) - lost
+    with open_film(path) as film:
+        return (_promised(film) or len(_stamps(film))) - lost
 
 
 def read_pace(path: str | Path) -> Pace:
@@ -100,11 +100,11 @@ def read_pace(path: str | Path) -> Pace:
         ImageError: the file cannot be read as a film.
     """
     lost = _count_lost(path)
-    with open_film(path) as (container, film):
-        rate = float(film.average_rate or film.guessed_rate or 24)
-        stamps = _stamps(container, film)
-        unit, sound = film.time_base, bool(container.streams.audio)
-        size = film.height, film.width
+    with open_film(path) as film:
+        stream, sound = film.stream, bool(film.container.streams.audio)
+        rate = float(stream.average_rate or stream.guessed_rate or 24)
+        unit, size = stream.time_base, (stream.height, stream.width)
+        stamps = _stamps(film)
         count = _promised(film) or len(stamps)
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) < count:  # no times, or the file is cut short
@@ -124,27 +124,25 @@ def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
         ImageError: the file cannot be read any further; the frames before that were given.
     """
     faults: list[av.FFmpegError] = []
-    with open_film(path) as (container, film):
-        aspect = film.sample_aspect_ratio or Fraction(1)
-        order = film.codec_context.field_order
-        decoded = _told(path, order, _decoded(container, film, faults))
-        for frame in _deinterlaced(decoded, order):
+    with open_film(path) as film:
+        aspect = film.stream.sample_aspect_ratio or Fraction(1)
+        order = film.stream.codec_context.field_order
+        for frame in _deinterlaced(_told(path, film, _decoded(film, faults)), order):
             yield _as_seen(frame, aspect)
         for fault in faults:
             raise fault
 
 
 def notes_on(path: str | Path) -> list[str]:
-    """What is changed or lost when a film is read, by its key frames.
+    """What is chosen, changed or lost when a film is read, by its key frames.
 
     Raises:
         ImageError: the file cannot be read as a film.
     """
-    with open_film(path) as (container, film):
-        film.codec_context.skip_frame = "NONKEY"
-        order = film.codec_context.field_order
-        frames = _decoded(container, film, [])
-        return list(dict.fromkeys(note for frame in frames for note in _notes(frame, order)))
+    with open_film(path) as film:
+        film.stream.codec_context.skip_frame = "NONKEY"
+        notes = (note for frame in _decoded(film, []) for note in _notes(film, frame))
+        return list(dict.fromkeys(notes))
 
 
 def write_video(
@@ -176,15 +174,15 @@ def write_video(
                 container.mux(packet)
 
 
-def _promised(film: Any) -> int:
+def _promised(film: Film) -> int:
     """How many frames are shown, by the index of the file; 0 if that is missing or incomplete."""
-    listed = list(film.index_entries)
-    return len(_shown(listed)) if len(listed) == film.frames else 0
+    listed = list(film.stream.index_entries)
+    return len(_shown(listed)) if len(listed) == film.stream.frames else 0
 
 
-def _stamps(container: Any, film: Any) -> list[int | None]:
+def _stamps(film: Film) -> list[int | None]:
     """When the frames that are shown are, in the order of their packets and in the film's unit."""
-    packets = (packet for packet in container.demux(film) if packet.size)
+    packets = (packet for packet in film.container.demux(film.stream) if packet.size)
     entries = [_Entry(each.pts, each.is_keyframe, each.is_discard) for each in packets]
     return [each.pts for each in _shown(entries)]
 
@@ -213,8 +211,9 @@ def _count_lost(path: str | Path) -> int:
     They are made of frames before the cut, too, as in the recording of a broadcast.
     """
     earlier: list[int] = []
-    with open_film(path) as (container, film), suppress(av.FFmpegError):
-        for packet in dropwhile(lambda packet: not packet.is_keyframe, container.demux(film)):
+    with open_film(path) as film, suppress(av.FFmpegError):
+        packets = film.container.demux(film.stream)
+        for packet in dropwhile(lambda packet: not packet.is_keyframe, packets):
             if packet.pts is not None and not packet.is_discard:
                 earlier.append(packet.pts)
             for frame in packet.decode():
@@ -222,31 +221,33 @@ def _count_lost(path: str | Path) -> int:
     return 0
 
 
-def _decoded(container: Any, film: Any, faults: list[av.FFmpegError]) -> Iterator[av.VideoFrame]:
+def _decoded(film: Film, faults: list[av.FFmpegError]) -> Iterator[av.VideoFrame]:
     """The frames of a film up to its first fault, which is added to `faults`."""
     try:
-        for packet in container.demux(film):
+        for packet in film.container.demux(film.stream):
             yield from packet.decode()
     except av.FFmpegError as fault:
-        yield from film.codec_context.decode(None)  # those that the decoder still holds
+        yield from film.stream.codec_context.decode(None)  # those that the decoder still holds
         faults.append(fault)
 
 
-def _told(path: str | Path, order: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The frames, of which is said what is changed or lost."""
+def _told(path: str | Path, film: Film, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The frames of a film, of which is said what is chosen, changed or lost."""
     for frame in frames:
-        for note in _notes(frame, order):
+        for note in _notes(film, frame):
             say_once(f"{path}: {note}", logging.WARNING)
         yield frame
 
 
-def _notes(frame: av.VideoFrame, order: int) -> Iterator[str]:
+def _notes(film: Film, frame: av.VideoFrame) -> Iterator[str]:
+    if film.note:
+        yield film.note
     bits = frame.format.components[0].bits
     if frame.color_trc in _HDR:
         yield f"the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped"
     elif bits > 8:
         yield f"the {bits} bits of its colours become 8"
-    if frame.interlaced_frame or order in _FIELDS:
+    if frame.interlaced_frame or film.stream.codec_context.field_order in _FIELDS:
         yield "it is interlaced: each frame becomes the whole picture of its first field"
 
 

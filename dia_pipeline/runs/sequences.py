@@ -5,6 +5,7 @@ Frames are counted from 0 here and in tables, as in a Python slice; files are nu
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.io.notes import say_once
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
 from dia_pipeline.text import fault_of_path
@@ -108,6 +110,11 @@ class Sequence:
         return self.a if self.content_moves else self.b_prime
 
     @property
+    def carries_sound(self) -> bool:
+        """Whether the video has the sound of the one that the frames are of, at its pace."""
+        return self.of_video and self.content_moves and not self.frame_rate
+
+    @property
     def mode(self) -> Independent:
         """How the frames hang together."""
         return MODES[self.coherence]
@@ -201,4 +208,15 @@ def find_frames(sequence: Sequence) -> Sequence:
         raise SequenceError(
             "keyframes", "only 'locked' has them", "a content video names them in b_prime"
         )
+    if sequence.carries_sound:
+        _say_of_sound(sequence.source)
     return replace(sequence, frames=tuple(frames))
+
+
+def _say_of_sound(film: str) -> None:
+    """Say which sound of a film is carried over, or why none is, before any frame is made."""
+    from dia_pipeline.io.sound import find_track
+
+    track, note = find_track(film)
+    if note:
+        say_once(f"{film}: {note}", logging.INFO if track else logging.WARNING)

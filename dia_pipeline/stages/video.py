@@ -16,7 +16,8 @@ from dia_pipeline.store.folders import Written
 if TYPE_CHECKING:
     import numpy as np
 
-    from dia_pipeline.io.video import Sound, Timing
+    from dia_pipeline.io.sound import Sound
+    from dia_pipeline.io.video import Timing
     from dia_pipeline.runs.sequences import Sequence
     from dia_pipeline.stages.sequences import SequenceGraph
     from dia_pipeline.temporal.frames import Part
@@ -57,14 +58,15 @@ def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
 def pace_of(sequence: Sequence) -> tuple[Timing, Sound | None]:
     """When the frames are shown, and with which sound: as in the video that they are of, unless a
     rate is given. A video of references gives its times alone."""
-    from dia_pipeline.io.video import Sound, Timing, read_pace
+    from dia_pipeline.io.sound import Sound
+    from dia_pipeline.io.video import Timing, read_pace
 
     if sequence.frame_rate or not sequence.of_video:
         return Timing(sequence.frame_rate or FRAME_RATE), None
     pace, numbers = read_pace(sequence.source), sequence.numbers
     own = [pace.times[number] for number in numbers if number < len(pace.times)]
     timing = Timing.of(own, pace.rate / sequence.stride)
-    if not (sequence.content_moves and pace.sound):
+    if not (sequence.carries_sound and pace.sound):
         return timing, None
     after = numbers[-1] + 1
     stop = pace.times[after] if after < len(pace.times) else math.inf
@@ -171,8 +173,20 @@ def _about(graph: SequenceGraph, measures: Measured) -> dict[str, Any]:
         "settings": asdict(graph.settings),
         "measures": measures,
         "mean": {name: _mean(values) for name, values in measures.items()},
+        "notes": _notes(graph.sequence),
         **_made_by(graph),
     }
+
+
+def _notes(sequence: Sequence) -> list[str]:
+    """What a person may want to know of how a film was read and its sound carried over."""
+    from dia_pipeline.io.sound import find_track
+    from dia_pipeline.io.video import notes_on
+
+    if not sequence.of_video:
+        return []
+    of_sound = find_track(sequence.source)[1] if sequence.carries_sound else ""
+    return [*notes_on(sequence.source), *([of_sound] if of_sound else [])]
 
 
 def _made_by(graph: SequenceGraph) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from films import add_sound, film
+from films import add_sound, add_sounds, film
 from PIL import Image
 
 from dia_pipeline.cli import app
@@ -283,6 +283,39 @@ def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
     pace = read_pace(tmp_path / "out/video.mp4")
     assert pace.rate == pytest.approx(24)
     assert not pace.sound
+
+
+def test_what_is_changed_of_a_film_is_said_before_the_work_and_noted(video, tmp_path, caplog):
+    mute = film(tmp_path / "mute.mp4", options={"x264-params": "bff=1"}, frames=4)
+    add_sounds(mute, tmp_path / "film.mov", ("pcm_s16le", 192000, "stereo"))
+    shutil.copy(video / "blue.png", tmp_path)
+    caplog.set_level("INFO", "dia")
+    moving = sequence(tmp_path, "blue.png", "film.mov", coherence="independent", stop=2)
+    of_sound = "its sound, stream 1 (pcm_s16le, 192000 Hz, stereo), is encoded anew, as AAC"
+    assert caplog.messages == [f"{tmp_path}/film.mov: {of_sound}"]
+    run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
+    of_fields = "it is interlaced: each frame becomes the whole picture of its first field"
+    assert provenance(tmp_path / "out")["notes"] == [of_fields, of_sound]
+    assert f"{tmp_path}/film.mov: {of_fields}" in caplog.messages
+    with av.open(tmp_path / "out/video.mp4") as container:
+        assert container.streams.audio[0].codec_context.sample_rate == 48000
+    silent = replace(moving, frame_rate=24)
+    run_sequence(silent, tmp_path / "out", SETTINGS, "cpu")
+    assert provenance(tmp_path / "out")["notes"] == [of_fields]
+
+
+def test_a_film_whose_sound_cannot_be_carried_is_restyled_without_it(video, tmp_path, caplog):
+    path = add_sounds(
+        film(tmp_path / "mute.mp4"), tmp_path / "film.mov", ("pcm_mulaw", 8000, "mono")
+    )
+    path.write_bytes(path.read_bytes().replace(b"ulaw", b"apac"))
+    shutil.copy(video / "blue.png", tmp_path)
+    moving = sequence(tmp_path, "blue.png", "film.mov", coherence="independent", stop=1)
+    assert "film.mov: its sound cannot be carried over" in caplog.text
+    assert run_sequence(moving, tmp_path / "out", SETTINGS, "cpu") == {}
+    assert not read_pace(tmp_path / "out/video.mp4").sound
+    (note,) = provenance(tmp_path / "out")["notes"]
+    assert "the video has none" in note
 
 
 def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
