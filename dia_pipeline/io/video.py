@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import dropwhile, groupby, pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.filter import Graph
 from av.video.reformatter import ColorRange, Colorspace
 
 from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.films import Film, open_film
 from dia_pipeline.io.images import as_image
+from dia_pipeline.io.interlacing import deinterlaced, first_field, is_woven
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.sound import Sound, carry
 from dia_pipeline.pixels import resize_image
@@ -31,9 +31,6 @@ UNEVEN = 0.02
 
 _HDR = {16: "PQ", 18: "HLG"}
 """Transfers of H.273 whose tones are brighter than those of sRGB."""
-
-_FIELDS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
-"""Of FFmpeg's orders of fields, which is shown first, the top or the bottom one."""
 
 _BT709 = 1
 """Primaries and transfer of ITU-R BT.709, the numbers of H.273."""
@@ -126,8 +123,7 @@ def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
     faults: list[av.FFmpegError] = []
     with open_film(path) as film:
         aspect = film.stream.sample_aspect_ratio or Fraction(1)
-        order = film.stream.codec_context.field_order
-        for frame in _deinterlaced(_told(path, film, _decoded(film, faults)), order):
+        for frame in deinterlaced(film, _told(path, film, _decoded(film, faults))):
             yield _as_seen(frame, aspect)
         for fault in faults:
             raise fault
@@ -247,50 +243,10 @@ def _notes(film: Film, frame: av.VideoFrame) -> Iterator[str]:
         yield f"the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped"
     elif bits > 8:
         yield f"the {bits} bits of its colours become 8"
-    if frame.interlaced_frame or film.stream.codec_context.field_order in _FIELDS:
+    if is_woven(film, frame) or first_field(film):
         yield "it is interlaced: each frame becomes the whole picture of its first field"
-
-
-def _deinterlaced(frames: Iterator[av.VideoFrame], order: int) -> Iterator[av.VideoFrame]:
-    """Frames of whole pictures: one for each, and the same where a frame is not interlaced.
-
-    Args:
-        order: of the fields, as FFmpeg numbers it. It tells that the film is interlaced where the
-            frames themselves do not.
-    """
-    for _, alike in groupby(frames, lambda frame: (frame.format.name, frame.width, frame.height)):
-        graph, fields = None, ""
-        for number, frame in enumerate(alike):
-            if number == 0 and not frame.interlaced_frame:
-                fields = _FIELDS.get(order, "")
-            if graph is None and (fields or frame.interlaced_frame):
-                graph = _deinterlacer(frame, fields)
-            yield from _filtered(graph, frame) if graph else [frame]
-        if graph:
-            yield from _filtered(graph, None)
-
-
-def _deinterlacer(frame: av.VideoFrame, fields: str) -> Graph:
-    """FFmpeg's filter for frames such as this one; all are interlaced if `fields` says which first.
-
-    The picture of a frame is that of its first field.
-    """
-    graph, size = Graph(), f"{frame.width}x{frame.height}"
-    given = f"video_size={size}:pix_fmt={frame.format.name}:time_base=1/{_TICKS}"
-    nodes = [graph.add("buffer", given)]
-    if fields:
-        nodes.append(graph.add("setfield", fields))
-    nodes += [graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink")]
-    graph.link_nodes(*nodes).configure()
-    return graph
-
-
-def _filtered(graph: Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
-    """What comes out of a filter when a frame goes in, or none any more."""
-    graph.push(frame)
-    with suppress(av.BlockingIOError, av.EOFError):
-        while True:
-            yield graph.vpull()
+    elif frame.interlaced_frame:
+        yield "it is interlaced, and each of its fields is a frame by itself, of half the height"
 
 
 def _as_seen(frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:

@@ -276,6 +276,15 @@ def test_a_film_that_is_interlaced_in_part_is_deinterlaced_there_alone(tmp_path)
         assert len(notes_on(path)) == 1
 
 
+def test_fields_that_are_frames_by_themselves_are_left_as_they_are(tmp_path):
+    """As HEVC has them."""
+    options = {"x265-params": "interlace=tff:log-level=none", "crf": "4"}
+    path = interlaced(tmp_path / "film.mp4", "libx265", options)
+    for number, image in enumerate(decode_frames(path)):
+        assert np.abs(image.astype(int) - woven(number)).mean() < 3
+    assert any("a frame by itself" in note for note in notes_on(path))
+
+
 def test_an_interlaced_film_whose_size_changes_keeps_its_frames(tmp_path):
     shapes = []
     for options in ({}, FIELDS):
