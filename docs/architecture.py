@@ -14,6 +14,7 @@ from typing import Any
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import Settings
+from dia_pipeline.stages.chains import Link
 from dia_pipeline.stages.frames import Remembered, Together
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.pairs import PairGraph
@@ -106,7 +107,7 @@ def _parts(given: Any) -> Iterator[Artefact | File]:
     if isinstance(given, Together):
         yield from given.parts
     else:
-        yield given.of if isinstance(given, Remembered) else given
+        yield given.of if isinstance(given, Remembered | Link) else given
 
 
 def _name(each: Artefact | File, names: dict[int, str]) -> str:
