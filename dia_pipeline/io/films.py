@@ -24,6 +24,9 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,og
 _PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 """What a stream is that holds pictures beside the film: a cover, for example."""
 
+_MANY = 100
+"""Packets of a film beside which a single one of another stream is a picture."""
+
 
 class Film(NamedTuple):
     """A film in an open file: PyAV's container and stream, and what to tell a person of the choice
@@ -86,10 +89,15 @@ def _find_film(path: str | Path, container: Any) -> Film:
 
 
 def _count_packets(path: str | Path, streams: list[Any]) -> Counter[int]:
-    """How many packets streams have, by their number: one, where a picture only looks like a film.
+    """How many packets streams have by their number, until one has many: a picture has but one.
 
-    The file is opened once more, as counting reads it to the end.
+    The file is opened once more, for this one is to be read from its start.
     """
+    counts: Counter[int] = Counter()
     with open_container(path) as container:
         own = [container.streams[each.index] for each in streams]
-        return Counter(each.stream.index for each in container.demux(own) if each.size)
+        for packet in container.demux(own):
+            counts[packet.stream.index] += packet.size > 0
+            if counts[packet.stream.index] == _MANY:
+                break
+    return counts

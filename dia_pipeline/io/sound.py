@@ -82,18 +82,19 @@ def _kind(stream: Any) -> str:
 
 def _ways(stream: Any) -> list[Track]:
     """How a sound may be carried over, the best way first."""
-    own = stream.codec_context
-    ways = [True, False] if own and own.codec.canonical_name in _COPIED else [False] if own else []
-    return [Track(stream.index, copied) for copied in ways]
+    if not stream.codec_context:
+        return []
+    encoded = Track(stream.index, copied=False)
+    kind = stream.codec_context.codec.canonical_name
+    return [Track(stream.index, copied=True), encoded] if kind in _COPIED else [encoded]
 
 
 def _note(kinds: dict[int, str], track: Track | None) -> str:
     """What to tell a person of the sounds of a film, of which this track is carried over."""
+    if not kinds:
+        return ""
     if track is None:
-        all_kinds = "; ".join(kinds.values())
-        return (
-            f"its sound cannot be carried over ({all_kinds}): the video has none" if kinds else ""
-        )
+        return f"its sound cannot be carried over ({'; '.join(kinds.values())}): the video has none"
     taken = f"stream {track.number} ({kinds[track.number]})"
     said = [f"of its {len(kinds)} sounds, {taken} is carried over"] if len(kinds) > 1 else []
     said += [] if track.copied else [f"its sound, {taken}, is encoded anew, as AAC"]

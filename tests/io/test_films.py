@@ -145,6 +145,12 @@ def test_a_cover_that_is_called_so_is_not_the_film(tmp_path):
     check_that_the_film_is_read(path)
 
 
+def test_a_cover_is_found_in_a_long_film(tmp_path):
+    path = beside(tmp_path / "film.mkv", ("mjpeg", 1, (480, 640)), ("libx264", 130, (24, 32)))
+    check_that_the_film_is_read(path)
+    assert notes_on(path) == ["of its 2 videos this is taken: stream 2, 64x48 pixels"]
+
+
 def test_of_two_films_the_larger_is_taken_and_that_is_said(tmp_path, caplog):
     path = beside(tmp_path / "film.mkv", ("libx264", FRAMES, (24, 32)), default=False)
     check_that_the_film_is_read(path)

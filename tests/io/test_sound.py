@@ -166,6 +166,13 @@ def test_sound_that_begins_late_begins_late(mute, tmp_path, codec):
     assert first.time == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.parametrize("codec", ["aac", "eac3", "alac", "flac"])
+def test_sound_that_ends_before_the_frames_begin_is_none(mute, tmp_path, codec):
+    suffix = "mov" if codec == "alac" else "mkv"
+    path = add_sounds(mute, tmp_path / f"film.{suffix}", (codec, 48000, "stereo"))
+    assert carried(path, 5.0) is None
+
+
 def test_sound_whose_rate_changes_is_carried(mute, tmp_path):
     """As of a broadcast: two streams of MPEG one after the other."""
     with av.open(str(tmp_path / "film.ts"), "w") as container, av.open(str(mute)) as given:
