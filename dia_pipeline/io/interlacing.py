@@ -21,8 +21,12 @@ def is_woven(film: Film, frame: av.VideoFrame) -> bool:
 
 
 def first_field(film: Film) -> str:
-    """Which field is first by what the file says, as FFmpeg's filters call it; empty for none."""
-    return _FIRST.get(film.stream.codec_context.field_order, "")
+    """Which field is first by what the file says, as FFmpeg's filters call it; empty for none.
+
+    It counts for codecs of single pictures; others, as H.264, tell it of each frame.
+    """
+    own = film.stream.codec_context
+    return _FIRST.get(own.field_order, "") if own.codec.intra_only else ""
 
 
 def deinterlaced(film: Film, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:

@@ -227,7 +227,7 @@ X264 = {"x264-params": "bff=1", "crf": "8"}
         # The file alone says so, and not the frames:
         ("film.mov", "mjpeg", {}, {"pixels": "yuvj422p", "field_order": 2}),
         ("film.mkv", "mjpeg", {}, {"pixels": "yuvj422p", "field_order": 3}),
-        ("film.mkv", "ffv1", {}, {"pixels": "yuv422p", "field_order": 2}),
+        ("film.mov", "prores_ks", {}, {"pixels": "yuv422p10le", "field_order": 2}),
     ],
 )
 def test_of_an_interlaced_frame_the_first_field_is_shown_whole(
@@ -280,6 +280,16 @@ def test_a_film_that_is_interlaced_in_part_is_deinterlaced_there_alone(tmp_path)
             same = [np.array_equal(a, b) for a, b in zip(ours, expected, strict=True)]
             assert all(same) if part == whole else not any(same[1:])
         assert len(notes_on(path)) == 1
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
+def test_whole_frames_stay_whole_though_the_file_says_otherwise(tmp_path, codec):
+    found = [
+        list(decode_frames(interlaced(tmp_path / f"{order}.mkv", codec, {}, field_order=order)))
+        for order in (1, 3)
+    ]
+    np.testing.assert_array_equal(*found)
+    assert notes_on(tmp_path / "3.mkv") == []
 
 
 def test_fields_that_are_frames_by_themselves_are_left_as_they_are(tmp_path):
