@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Flag, auto
+from functools import cached_property
 from numbers import Integral, Real
 from typing import Any
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.text import number_in, quoted
 
 
 class SettingsError(DiaError):
@@ -74,8 +76,8 @@ class Setting:
         return f"from {self.least} to {self.most}"
 
     def parse(self, value: Any) -> Any:
-        """A value as it is meant: one of the choices may be given as text."""
-        return choice_of(self.choices, value)
+        """A value as it is meant, see `value_of`."""
+        return value_of(value, self.schema)
 
     def check(self, value: Any) -> None:
         """Check a value.
@@ -85,13 +87,13 @@ class Setting:
         """
         if not self._permits(value):
             raise SettingsError(
-                self.name, f"{value!r} is not possible", f"it must be {self.allowed}"
+                self.name, f"{quoted(value)} is not possible", f"it must be {self.allowed}"
             )
 
     def _permits(self, value: Any) -> bool:
         if self.choices:
             own = self.named and isinstance(value, str) and re.search(NAME, value)
-            return value in self.choices or bool(own)
+            return (value in self.choices and not isinstance(value, bool)) or bool(own)
         if isinstance(self.default, tuple):
             many = isinstance(value, (tuple, list)) and len(value) == len(self.default)
             return many and all(map(self._inside, value))
@@ -114,7 +116,7 @@ class Setting:
             return ",".join(map(str, self.default))
         return str(self.default).lower()
 
-    @property
+    @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of its values."""
         about = {"description": self.meaning}
@@ -140,9 +142,45 @@ class Shorthand(Setting):
     values: dict[Any, dict[str, Any]] = field(default_factory=dict)
 
 
-def choice_of(choices: Iterable, value: Any) -> Any:
-    """The choice that a value or its text means; the value itself if it is none."""
-    return {str(choice): choice for choice in choices}.get(str(value), value)
+def value_of(given: Any, schema: Mapping[str, Any]) -> Any:
+    """What is meant where a schema is to hold; what is given where that means nothing there.
+
+    Programs write 64 as `64`, `64.0` or ` 64 `, and true as `True`. Several values are a list, or
+    text with commas between.
+    """
+    kind = schema.get("type")
+    if "enum" in schema:
+        return _choice_of(schema["enum"], given)
+    if kind in ("integer", "number"):
+        return _number_of(given, whole=kind == "integer")
+    if kind == "boolean" and isinstance(given, str):
+        return {"true": True, "false": False}.get(given.strip().lower(), given)
+    if kind == "array" and isinstance(given, str):
+        given = [part.strip() for part in given.split(",")]
+    if kind == "array" and isinstance(given, (list, tuple)):
+        return [value_of(each, schema["items"]) for each in given]
+    if kind == "object" and isinstance(given, Mapping):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties") or {}
+        return {name: value_of(each, known.get(name, other)) for name, each in given.items()}
+    return given
+
+
+def _choice_of(choices: Iterable, given: Any) -> Any:
+    if not isinstance(given, (str, Real)):
+        return given
+    by_text = {str(choice): choice for choice in choices}
+    text = str(given).strip()
+    return by_text.get(text, by_text.get(str(_number_of(given, whole=True)), given))
+
+
+def _number_of(given: Any, whole: bool) -> Any:
+    number = number_in(given.strip()) if isinstance(given, str) else given
+    if number is None or isinstance(number, bool) or not isinstance(number, Real):
+        return given
+    if isinstance(number, Integral):
+        return int(number)
+    number = float(number)
+    return int(number) if whole and number.is_integer() else number
 
 
 def either(values: Iterable) -> str:

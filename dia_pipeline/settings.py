@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from dia_pipeline.declarations import NO_STEP, Setting, SettingsError, Shorthand, Step, either
+from dia_pipeline.text import quoted
 
 LEVELS = (5, 4, 3, 2, 1)
 """The levels, coarse to fine: level L is the tap relu{L}_1 of the network."""
@@ -347,6 +348,7 @@ def _names_deciding(steps: Step) -> tuple[str, ...]:
     return tuple(each.name for each in declared() if steps & each.decides)
 
 
+@cache
 def options() -> dict[str, Setting]:
     """All that a user can set, by name: shorthands, then settings."""
     return SHORTHANDS | {each.name: each for each in declared()}
@@ -364,11 +366,11 @@ def resolve(given: dict[str, Any]) -> Settings:
         SettingsError: an option or a value does not exist.
     """
     known = options()
-    chosen = {
-        name: known[name].parse(value) if name in known else value
-        for name, value in given.items()
-        if value is not None
-    }
+    for name in given:
+        if name not in known:
+            problem = f"{quoted(name)} is not possible"
+            raise SettingsError("option", problem, f"it must be {either(known)}")
+    chosen = {name: known[name].parse(value) for name, value in given.items() if value is not None}
     chosen.setdefault("preset", SHORTHANDS["preset"].default)
     for name, shorthand in SHORTHANDS.items():
         if name in chosen:
@@ -378,10 +380,6 @@ def resolve(given: dict[str, Any]) -> Settings:
                 chosen = {**shorthand.values[choice], **chosen}
     if chosen.get("matcher") in MATCHERS:
         chosen.setdefault("pose", "given")
-    unknown = chosen.keys() - options().keys()
-    if unknown:
-        problem = f"{min(unknown)!r} is not possible"
-        raise SettingsError("option", problem, f"it must be {either(options())}")
     if isinstance(chosen.get("alphas"), list):
         chosen["alphas"] = tuple(chosen["alphas"])
     return Settings(**chosen)

@@ -29,7 +29,29 @@ def test_latex_obeys_nothing_that_was_written(value):
     assert not re.search(r"\\[a-z]", plain)
 
 
+@pytest.mark.parametrize("value", ["=cmd|' /C calc'!A0", "+x", "-x", "@SUM(1)", "\t=x", "\r=x"])
+def test_a_spreadsheet_takes_no_cell_for_a_formula(value):
+    cell = text.for_spreadsheet(value)
+    assert cell[0] == "'" and not set(cell) & {"\t", "\r", "\n"}
+
+
+@pytest.mark.parametrize("value", ["-0.5", "+1", "-1e-3", "a=b", "x-y", ""])
+def test_numbers_and_other_text_stay_as_they_are_in_a_spreadsheet(value):
+    assert text.for_spreadsheet(value) == value
+
+
+@pytest.mark.parametrize("value", ["x" * 10**7, ["x" * 10**6] * 1000, {"a": {"b": ["c"] * 999}}])
+def test_a_value_in_a_message_is_short(value):
+    assert len(text.quoted(value)) < 3000
+
+
+def test_a_short_value_in_a_message_is_shown_as_it_is():
+    for value in ("a b", "\x1b[31m", 64.5, [1, 2], {"a": None}, float("nan")):
+        assert text.quoted(value) == repr(value)
+
+
 def test_a_terminal_obeys_nothing_that_was_written():
+    assert text.for_terminal("\u202egnp.exe") == r"\u202egnp.exe"
     assert text.for_terminal("a\x1b[2Jb\x07\r\udcff") == r"a\x1b[2Jb\x07\r\udcff"
     assert text.for_terminal("grüße 写真\u3000\n") == "grüße 写真\u3000\n"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 from typer.core import TyperGroup
 
 from dia_pipeline import __version__
@@ -37,13 +38,23 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 gc.set_threshold(*gc.get_threshold()[:2], 1000)
 atexit.register(gc.freeze)
 
-# What is printed may come from a user's files: nothing in it is markup.
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+class SafeConsole(Console):
+    """A terminal that obeys nothing that is printed: it may come from a user's files."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(for_terminal(text), **how)
+
+
+console = SafeConsole()
 
 
 def say(text: str) -> None:
     """Print a line."""
-    console.print(for_terminal(text))
+    console.print(text)
 
 
 @contextmanager
@@ -71,7 +82,7 @@ def estimate_bar() -> Iterator[Callable[[str, Estimate], None]]:
 
 def waiting(text: str) -> Status:
     """A sign of life in a terminal while something takes long; nothing elsewhere."""
-    return console.status(f"{for_terminal(text)} ...")
+    return console.status(f"{text} ...")
 
 
 def complain(text: str, colour: str | None = "red") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dia_pipeline.evaluation.statistics import Estimate, compare, estimate
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.text import for_latex, for_markdown
+from dia_pipeline.text import for_latex, for_markdown, for_spreadsheet
 
 Values = dict[str, dict[str, float]]
 """The values of one measure, by variant and pair."""
@@ -89,7 +89,7 @@ class Table:
 def write_csv(path: Path, measures: Measures) -> None:
     """Write pair, variant, measure and value, a line each."""
     rows = sorted(
-        (pair, variant, measure, repr(value))
+        (for_spreadsheet(pair), for_spreadsheet(variant), measure, repr(value))
         for measure, values in measures.items()
         for variant, by_pair in values.items()
         for pair, value in by_pair.items()

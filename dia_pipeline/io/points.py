@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.io.cells import TableError, read_cells
+from dia_pipeline.text import number_in, quoted
 
 COLUMNS = ("a_x", "a_y", "b_prime_x", "b_prime_y")
 
@@ -29,22 +30,15 @@ def read_points(path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]) 
     Raises:
         PointsError: the table cannot be read, a cell is no number, or a point lies outside.
     """
-    fault = fault_of_file(path)
-    if fault:
-        raise PointsError(path, fault, "check the path")
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-        rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PointsError(path, f"it is no table in UTF-8 ({error})") from error
-    header = [cell.strip() for cell in rows[0]] if rows else []
+        rows = read_cells(path, ",")
+    except TableError as error:
+        raise PointsError(error.place, error.problem, error.remedy or "check the path") from error
+    header = rows.pop(min(rows)) if rows else []
     if sorted(header) != sorted(COLUMNS):
         wanted = ",".join(COLUMNS)
         raise PointsError(path, "the columns are not known", f"let the first row be {wanted}")
-    points = []
-    for number, row in enumerate(rows[1:], 2):
-        if any(cell.strip() for cell in row):
-            points.append(_point(path, number, dict(zip(header, row, strict=False))))
+    points = [_point(f"{path}, row {number}", header, cells) for number, cells in rows.items()]
     if not points:
         raise PointsError(path, "there are no points", "add a row for each")
     return unit_points(np.array(points), a, b_prime, path)
@@ -76,14 +70,15 @@ def unit_points(
     return (points / sides)[:, [1, 0, 3, 2]]
 
 
-def _point(path: str | Path, number: int, row: dict[str, str]) -> list[float]:
-    point = []
+def _point(row: str, header: list[str], cells: list[str]) -> list[float]:
+    if len(cells) > len(header):
+        raise PointsError(row, f"there are {len(cells)} cells", f"give {len(header)}")
+    known = dict(zip_longest(header, cells, fillvalue=""))
+    point: list[float] = []
     for name in COLUMNS:
-        try:
-            point.append(float(row[name]))
-        except (KeyError, ValueError) as error:
-            cell = row.get(name, "")
-            raise PointsError(
-                path, f"row {number}, {name}: {cell!r} is no number", "give it in pixels"
-            ) from error
+        number = number_in(known[name])
+        if number is None:
+            problem = f"{quoted(known[name])} is no number"
+            raise PointsError(f"{row}, {name}", problem, "give it in pixels")
+        point.append(number)
     return point

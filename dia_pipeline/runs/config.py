@@ -8,18 +8,20 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
+from math import inf
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker
 from jsonschema.protocols import Validator
-from referencing import Registry, Resource
+from jsonschema.validators import extend
 
-from dia_pipeline.declarations import SettingsError
+from dia_pipeline.declarations import SettingsError, value_of
 from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
@@ -42,7 +44,21 @@ from dia_pipeline.text import same_name
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
 """The settings that sequences cannot change. A pose would have to be that of all frames."""
 
+MOST = 10_000
+"""So many values a configuration may have."""
+
 SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"
+
+
+def _is_number(_: TypeChecker, value: Any) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < inf
+
+
+FiniteValidator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number),
+)
 
 
 class ConfigError(DiaError):
@@ -108,19 +124,29 @@ class Config:
         return Path(self.results, "synthetic")
 
 
-def load_config(values: dict[str, Any], source: str = "config") -> Config:
+def load_config(
+    values: dict[str, Any], source: str = "config", given: Mapping[str, Any] = MappingProxyType({})
+) -> Config:
     """Validate the configuration and the tables that it names.
 
     Args:
         values: the configuration as read from YAML.
         source: what to call the configuration in messages, its file usually.
+        given: what of `values` the command line says, and not that file.
 
     Raises:
         ConfigError: anything is wrong.
     """
+    if _is_vast(values):
+        problem = f"it holds more than {MOST} values, or itself"
+        raise ConfigError(source, problem, "an alias of YAML repeats what it names: write less")
     validators = _validators()
     values = {name: value for name, value in values.items() if value is not None}
-    problems = [f"{source}, {text}" for text in problems_of(values, validators["config"])]
+    values = value_of(values, validators["config"].schema)
+    problems = [
+        f"{_where(path, given, source)}, {text}"
+        for path, text in problems_of(values, validators["config"])
+    ]
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
     if not {"pairs", "synthetic", "sequences"} & values.keys():
         problems.append(f"{source}, pairs: is missing; give the path of a table, or `sequences`")
@@ -143,6 +169,31 @@ def load_config(values: dict[str, Any], source: str = "config") -> Config:
     if problems:
         raise ConfigError("", _report(problems))
     return config
+
+
+def _is_vast(values: Any) -> bool:
+    """Whether there are more values than anybody writes, each counted wherever it is repeated."""
+    left = [values]
+    for _ in range(MOST):
+        if not left:
+            return False
+        each = left.pop()
+        if isinstance(each, Mapping):
+            left += each.values()
+        elif isinstance(each, (list, tuple)):
+            left += each
+    return True
+
+
+def _where(path: Iterable[Any], given: Any, source: str) -> str:
+    """Who says the value of a path: the command line, or the file."""
+    for part in path:
+        if not isinstance(given, Mapping):
+            break
+        if part not in given:
+            return source
+        given = given[part]
+    return "--config"
 
 
 def merge(*layers: Options) -> Options:
@@ -269,12 +320,11 @@ def _validators() -> dict[str, Validator]:
     contents["sequences"]["properties"] |= {
         name: columns[name] for name in columns.keys() - OF_SEQUENCES.keys()
     }
-    registry = Registry().with_resources(
-        (schema["$id"], Resource.from_contents(schema)) for schema in contents.values()
-    )
-    return {
-        name: Draft202012Validator(schema, registry=registry) for name, schema in contents.items()
-    }
+    shared = contents["config"]["properties"]
+    for each in shared["settings"], shared["variants"]["additionalProperties"]:
+        del each["$ref"]
+        each |= {"type": "object", "additionalProperties": False, "properties": columns}
+    return {name: FiniteValidator(schema) for name, schema in contents.items()}
 
 
 def _read_pairs(table: str, validators: dict[str, Validator]) -> tuple[list[Pair], list[str]]:

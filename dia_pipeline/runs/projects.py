@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import unicodedata
@@ -12,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.cells import cell_of_path, lines_of
 from dia_pipeline.io.files import check_folder, fault_of_file
 from dia_pipeline.runs.sources import images_in
 from dia_pipeline.runs.tables import listed
@@ -60,7 +59,8 @@ def make_project(folder: Path, rows: Iterable[dict[str, str]] = ()) -> None:
         if name.endswith(".tsv"):
             text = _without_rows(text)
         if name == TABLE:
-            text += _as_text(rows, text.splitlines()[-1].split("\t"))
+            columns = text.splitlines()[-1].split("\t")
+            text += lines_of([row.get(column, "") for column in columns] for row in rows)
         if name == README:
             text = _LINK.sub(r"\1", text)
         path = folder / name
@@ -114,7 +114,7 @@ def _as_seen(path: Path, project: Path) -> str:
     """A path as a cell of the table, which has no spaces at its ends."""
     absolute, root = (Path(os.path.abspath(each)) for each in (path, project))
     inside = str(absolute.relative_to(root)) if absolute.is_relative_to(root) else ""
-    return inside if inside and inside == inside.strip() else str(absolute)
+    return cell_of_path(inside) if inside and inside == inside.strip() else str(absolute)
 
 
 def _fault(path: str, project: Path) -> str | None:
@@ -130,9 +130,3 @@ def _without_rows(table: str) -> str:
     lines = table.splitlines(keepends=True)
     header = next(number for number, line in enumerate(lines) if not line.startswith("#"))
     return "".join(lines[: header + 1])
-
-
-def _as_text(rows: Iterable[dict[str, str]], columns: list[str]) -> str:
-    text = io.StringIO()
-    csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n").writerows(rows)
-    return text.getvalue()

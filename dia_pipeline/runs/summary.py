@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.cells import TableError, read_cells, write_cells
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import HOPELESS
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
 from dia_pipeline.store.state import state_files, write_state
+from dia_pipeline.text import for_spreadsheet
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
 """Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
@@ -40,12 +40,10 @@ class Summary:
     def write_failures(self, path: Path) -> None:
         """Write what failed as a table, tab-separated; where nothing did, remove an older one."""
         rows = [(variant, name, *_cells(failure)) for variant, name, failure in self.failures]
-        if not rows:
+        if rows:
+            write_cells(path, [COLUMNS, *(map(for_spreadsheet, row) for row in rows)])
+        else:
             path.unlink(missing_ok=True)
-            return
-        with replace_file(path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerows([COLUMNS, *rows])
 
 
 def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
@@ -100,14 +98,13 @@ def failures_now(plan: Plan) -> dict[str, dict[str, Failure]]:
 def failures_since(plan: Plan) -> dict[str, dict[str, Failure]]:
     """What had failed, by variant and pair or frame, at the end of the latest run of a plan."""
     failed: dict[str, dict[str, Failure]] = {}
-    with suppress(OSError, csv.Error, KeyError, ValueError):
+    with suppress(OSError, TableError, ValueError, TypeError):
         begun = max(path.stat().st_mtime for path in state_files(plan.results / "plans"))
         if plan.failures.stat().st_mtime < begun:
             return {}  # a new run has begun since
-        with plan.failures.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                failure = Failure(row["stage"], row["reason"], row["remedy"], row["log"])
-                failed.setdefault(row["variant"], {})[row["pair"]] = failure
+        for cells in list(read_cells(plan.failures).values())[1:]:
+            variant, name, stage, *failure = cells
+            failed.setdefault(variant, {})[name] = Failure(stage, *failure)
     return failed
 
 

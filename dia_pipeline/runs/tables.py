@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from difflib import get_close_matches
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 from jsonschema import ValidationError
 from jsonschema.protocols import Validator
 
-from dia_pipeline.declarations import choice_of
+from dia_pipeline.declarations import value_of
+from dia_pipeline.io.cells import TableError, fault_of_cell, read_cells
 from dia_pipeline.io.files import fault_of_file
-from dia_pipeline.text import fault_of_path, same_name
+from dia_pipeline.text import fault_of_path, quoted, same_name
 
 Options = dict[str, Any]
 """Settings as a user writes them: presets, qualities and blend levels by name."""
+
+Field = tuple[Any, ...]
+"""The names that lead to a field, from outside in."""
 
 MAX_NAME = 200
 """Bytes of a name at most: file systems allow 255, with what is added to it."""
@@ -33,6 +36,10 @@ GUIDES = ("labels_a", "labels_b_prime", "points")
 """The columns of the table of pairs that name what guides the matches by its file."""
 
 
+ANY_TEXT = {"description": "", "type": "string", "minLength": 1}
+"""The schema of a cell that any text satisfies."""
+
+
 def listed(problems: list[str]) -> str:
     """A line for every problem, after a line of its own."""
     lines = [f"\n  {text}" for text in problems[:MAX_PROBLEMS]]
@@ -42,7 +49,7 @@ def listed(problems: list[str]) -> str:
 
 
 def in_row(table: str, number: int, kind: str, name: str, text: str) -> str:
-    return f"{table}, row {number} ({kind} {name!r}), {text}"
+    return f"{table}, row {number} ({kind} {quoted(name)}), {text}"
 
 
 def read_rows(
@@ -53,66 +60,92 @@ def read_rows(
 ) -> tuple[dict[int, Options], list[str]]:
     """The valid rows of a table by number, and everything that is wrong with the others."""
     try:
-        fault = fault_of_file(table)
-        header, rows = ([], {}) if fault else _read_table(table)
-    except (UnicodeDecodeError, csv.Error) as error:
-        fault = f"it is no tab-separated text in UTF-8 ({error})"
-    if fault:
-        return {}, [f"{table}: the table of {kind} cannot be read: {fault}; check `{kind}`"]
+        rows = read_cells(table)
+    except TableError as error:
+        place, fault = error.place, error.problem
+        remedy = error.remedy or f"check `{kind}`"
+        return {}, [f"{place}: the table of {kind} cannot be read: {fault}; {remedy}"]
     validator = validators[kind]
-    columns = validator.schema["properties"] | validators["settings"].schema["properties"]
-    problems = [f"{table}, {text}" for text in _bad_header(header, columns, validator)]
+    schemas = validator.schema["properties"] | validators["settings"].schema["properties"]
+    header = rows.pop(min(rows)) if rows else []
+    problems = [f"{table}, {text}" for text in _bad_header(header, schemas, validator)]
     if problems:
         return {}, problems
     one = kind.removesuffix("s")
+    columns = [_Column(name, schemas[name], validator) for name in header]
     valid: dict[int, Options] = {}
     seen: dict[str, int] = {}
     for number, cells in rows.items():
-        row = {
-            name: value_of(cell, columns[name])
-            for name, cell in zip(header, cells, strict=False)
-            if cell != ""
-        }
-        found = [*_bad_row(row, len(cells) - len(header), validator), *check(row)]
+        row, found = _read_row(cells, columns, validator)
+        found += check(row)
         name = row.get("name", "")
-        if len(name.encode()) > MAX_NAME:
-            found.append(f"name: it takes more than {MAX_NAME} bytes; shorten it")
         first = seen.setdefault(same_name(name), number) if name else number
         if first != number:
             found.append(f"name: row {first} has it too; give every {one} a name of its own")
-        problems += [in_row(table, number, one, name, text) for text in found]
-        if not found:
+        if found:
+            problems += [in_row(table, number, one, name, text) for text in found]
+        else:
             valid[number] = row
     return valid, problems
 
 
-def _read_table(table: str) -> tuple[list[str], dict[int, list[str]]]:
-    """Column names, and the cells of every row by the row's number in the file."""
-    with Path(table).open(encoding="utf-8-sig", newline="") as file:
-        rows = {
-            number: [cell.strip() for cell in cells]
-            for number, cells in enumerate(csv.reader(file, delimiter="\t"), 1)
-            if "".join(cells).strip() and not cells[0].startswith("#")
-        }
-    header = rows.pop(min(rows)) if rows else []
-    return header, rows
-
-
 def _bad_header(header: list[str], columns: Options, validator: Validator) -> Iterator[str]:
+    if len(header) == 1 and re.search("[,;]", header[0]):
+        yield "the first row has commas or semicolons and no tabs; save the table with tabs between"
+        return
     for name in validator.schema["required"]:
         if name not in header:
             yield f"column {name!r} is missing; the first row names the columns, with tabs between"
-    for name in dict.fromkeys(header):
-        if name not in columns:
-            yield _unknown(f"column {name!r}", name, columns)
-        if header.count(name) > 1:
+    for number, name in enumerate(header, 1):
+        if fault := fault_of_cell(name):
+            yield fault
+        elif not name:
+            yield f"column {number} has no name; name it, or take it out"
+        elif name not in columns:
+            yield f"column {quoted(name)}: {_unknown(name, columns)}"
+        elif name in header[: number - 1]:
             yield f"column {name!r} is there twice; keep one"
 
 
-def _bad_row(row: Options, surplus: int, validator: Validator) -> Iterator[str]:
-    if surplus > 0:
-        yield f"{surplus} cells more than there are columns; check the tabs"
-    yield from problems_of(row, validator)
+class _Column:
+    """A column of a table: what its cells mean, and what is wrong with them."""
+
+    def __init__(self, name: str, schema: Options, validator: Validator):
+        self.name = name
+        self._schema = schema
+        self._validator = validator.evolve(schema=schema)
+        self._free = {**schema, "description": ""} == ANY_TEXT
+        # Of settings few values are different.
+        self.read = lru_cache(maxsize=1000)(self._read)
+
+    def _read(self, cell: str) -> tuple[Any, list[str]]:
+        """The value of a cell that is not empty, and its faults."""
+        value = cell if self._free else value_of(cell, self._schema)
+        if quoting := fault_of_cell(cell):
+            return value, [f"{self.name}: {quoting}"]
+        problems = () if self._free else problems_of(value, self._validator, self.name)
+        return value, [text for _, text in problems]
+
+
+def _read_row(
+    cells: list[str], columns: list[_Column], validator: Validator
+) -> tuple[Options, list[str]]:
+    """The values of a row by column, and its faults, apart from those of its files."""
+    row: Options = {}
+    found: list[str] = []
+    for cell, column in zip(cells, columns, strict=False):
+        if cell:
+            row[column.name], faults = column.read(cell)
+            found += faults
+    if len(cells) > len(columns):
+        surplus = len(cells) - len(columns)
+        found.append(f"{surplus} cells more than there are columns; check the tabs")
+    for name in validator.schema["required"]:
+        if name not in row:
+            found.append(f"{name}: {_missing(name, validator.schema)}")
+    if len(row.get("name", "").encode()) > MAX_NAME:
+        found.append(f"name: it takes more than {MAX_NAME} bytes; shorten it")
+    return row, found
 
 
 def faults_of_files(row: Options) -> Iterator[str]:
@@ -126,66 +159,59 @@ def faults_of_files(row: Options) -> Iterator[str]:
     for name, path in paths:
         fault = fault_of_path(path) or fault_of_file(path)
         if fault:
-            yield f"{name}: {path!r}: {fault}; paths are as seen from the working directory"
+            yield f"{name}: {quoted(path)}: {fault}; paths are as seen from the working directory"
 
 
-def value_of(cell: str, schema: dict[str, Any]) -> Any:
-    """A cell as the schema's type; as the text itself where it is none, for validation to say."""
-    if "enum" in schema:
-        return choice_of(schema["enum"], cell)
-    kind = schema["type"]
-    if kind == "array":
-        return [value_of(part.strip(), schema["items"]) for part in cell.split(",")]
-    if kind == "boolean":
-        return {"true": True, "false": False}.get(cell.lower(), cell)
-    if kind in ("integer", "number"):
-        for number in (int, float):
-            with suppress(ValueError):
-                return number(cell)
-    return cell
+def problems_of(values: Any, validator: Validator, *place: str) -> Iterator[tuple[Field, str]]:
+    """Every fault of `values`: the path of the field; and that, what is wrong, what it should be.
+
+    Args:
+        place: the path of the field in which `values` stand, if they are not the whole.
+    """
+    for error in sorted(validator.iter_errors(values), key=lambda error: [*map(str, error.path)]):
+        for own, text in _explain(error):
+            path = (*place, *error.absolute_path, *own)
+            yield path, f"{'.'.join(map(_shown, path)) or 'the whole'}: {text}"
 
 
-def problems_of(values: Options, validator: Validator) -> Iterator[str]:
-    """Every fault of `values`, as the field, what is wrong, and what it should be."""
-    for error in sorted(validator.iter_errors(values), key=lambda error: list(error.path)):
-        yield from _explain(error)
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    where = ".".join(str(part) for part in error.absolute_path)
+def _explain(error: ValidationError) -> Iterator[tuple[Field, str]]:
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         for name in error.instance:
             if name not in known:
-                full = f"{where}.{name}" if where else name
-                yield _unknown(full, name, known)
+                yield (name,), _unknown(name, known)
     elif error.validator == "required":
         for name in error.validator_value:
             if name not in error.instance:
-                full = f"{where}.{name}" if where else name
-                meaning = error.schema["properties"][name]["description"]
-                yield f"{full}: is missing; give the {meaning}"
+                yield (name,), _missing(name, error.schema)
     else:
-        yield f"{where or 'the whole'}: {_wrong_value(error)}"
+        yield (), _wrong_value(error)
 
 
 def _wrong_value(error: ValidationError) -> str:
-    schema = error.schema
+    schema, shown = error.schema, quoted(error.instance)
     if error.validator == "enum":
         allowed = ", ".join(map(str, error.validator_value))
-        near = get_close_matches(str(error.instance), map(str, error.validator_value), 1)
-        return f"{error.instance!r} is not one of {allowed}" + _did_you_mean(near)
+        near = get_close_matches(_shown(error.instance), map(str, error.validator_value), 1)
+        return f"{shown} is not one of {allowed}" + _did_you_mean(near)
     meaning = f"; expected: {schema['description']}" if "description" in schema else ""
     if error.validator in ("pattern", "not"):
-        return f"{error.instance!r} is not possible{meaning}"
-    return f"{error.message}{meaning}"
+        return f"{shown} is not possible{meaning}"
+    return f"{shown}{error.message.removeprefix(repr(error.instance))}{meaning}"
 
 
-def _unknown(full: str, name: str, known: Options) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"{full}: there is no such field" + (
-        _did_you_mean(near) or f"; known are {', '.join(known)}"
-    )
+def _missing(name: str, schema: Options) -> str:
+    return f"is missing; give the {schema['properties'][name]['description']}"
+
+
+def _unknown(name: Any, known: Options) -> str:
+    near = get_close_matches(_shown(name), known, 1)
+    return "there is no such field" + (_did_you_mean(near) or f"; known are {', '.join(known)}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, without quotation marks."""
+    return quoted(value).strip("'")
 
 
 def _did_you_mean(near: list[str]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.cells import cell_of_path, write_cells
 from dia_pipeline.samples.photographs import photograph, warped
 from dia_pipeline.samples.styles import night, painted, sunset
 
@@ -32,16 +31,14 @@ def demo_pairs(folder: Path) -> Path:
         ("temple", *temple(), "photo-to-photo", 1.0),
         ("cat", *cat(), "photo-to-style", 0.5),
     ]
-    table = folder / "pairs.tsv"
-    with table.open("w", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for name, a, b_prime, preset, ratio in rows:
-            paths = [images / f"{name}_{role}.png" for role in ("a", "b_prime")]
-            for path, image in zip(paths, (a, b_prime), strict=True):
-                Image.fromarray(image).save(path)
-            writer.writerow((name, *map(Path.as_posix, paths), preset, ratio))
-    return table
+    lines: list[tuple] = [COLUMNS]
+    for name, a, b_prime, preset, ratio in rows:
+        paths = [images / f"{name}_{role}.png" for role in ("a", "b_prime")]
+        for path, image in zip(paths, (a, b_prime), strict=True):
+            Image.fromarray(image).save(path)
+        lines.append((name, *(cell_of_path(path.as_posix()) for path in paths), preset, ratio))
+    write_cells(folder / "pairs.tsv", lines)
+    return folder / "pairs.tsv"
 
 
 def demo_sequence(folder: Path, frames: int = 24) -> Path:
@@ -60,12 +57,11 @@ def demo_sequence(folder: Path, frames: int = 24) -> Path:
         Image.fromarray(reference).save(day / f"{number:04d}.png")
     content = folder / "images" / "day_to_night_a.png"
     Image.fromarray(a).save(content)
-    row = ("day_to_night", content.as_posix(), day.as_posix(), "locked", "photo-to-photo", 0.5)
-    table = folder / "sequences.tsv"
-    lines = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
-    with replace_file(table) as temporary:
-        temporary.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
-    return table
+    paths = (cell_of_path(path.as_posix()) for path in (content, day))
+    row = ("day_to_night", *paths, "locked", "photo-to-photo", 0.5)
+    header = ("name", "a", "b_prime", "coherence", "preset", "ratio")
+    write_cells(folder / "sequences.tsv", [header, row])
+    return folder / "sequences.tsv"
 
 
 def portrait() -> tuple[np.ndarray, np.ndarray]:

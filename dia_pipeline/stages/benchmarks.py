@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 import yaml
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.cells import cell_of_path, write_cells
 from dia_pipeline.runs.config import ConfigError
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.runs.tables import Options
+from dia_pipeline.runs.tables import FILES, Options
 from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
@@ -75,14 +74,14 @@ def make_synthetic(plan: Plan) -> None:
 def write_pairs(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write rows as the table of pairs of a workflow, which can work them as well."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    with replace_file(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({column: _cell(value) for column, value in row.items()} for row in rows)
+    cells = ([_cell(column, row.get(column, "")) for column in columns] for row in rows)
+    write_cells(path, [columns, *cells])
 
 
-def _cell(value: Any) -> str:
+def _cell(column: str, value: Any) -> str:
     """A value as the table of pairs has it."""
+    if column in ("a", "b_prime", *FILES):
+        return cell_of_path(value)
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(value) if isinstance(value, list) else str(value)

@@ -8,7 +8,6 @@ from typing import Any
 from dia_pipeline.declarations import SettingsError, either
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.runs.tables import value_of
 from dia_pipeline.settings import options
 from dia_pipeline.text import one_line
 
@@ -29,7 +28,7 @@ def variants_over(text: str) -> dict[str, dict[str, Any]]:
         raise SettingsError("over", f"{text!r} names no values", f"write {name}=VALUE,VALUE")
     variants = {}
     for cell in cells:
-        value = value_of(cell, setting.schema)
+        value = setting.parse(cell)
         setting.check(value)
         variants[f"{name}-{cell}"] = {name: value}
     return variants

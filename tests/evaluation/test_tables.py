@@ -162,3 +162,8 @@ def test_a_verdict_is_given_where_the_pairs_agree(measure, change, verdict):
 def test_measures_that_only_one_has_are_not_compared():
     measures = {"accuracy_5": {"old": {"p0": 1.0}}, "seams": {"old": {"p0": 1}, "new": {"p1": 1}}}
     assert compare_two(measures, "old", "new").rows == {}
+
+
+def test_the_tidy_file_has_no_formulas(tmp_path):
+    write_csv(tmp_path / "measures.csv", {"energy": {"=1+1": {"-p": -0.5}}})
+    assert (tmp_path / "measures.csv").read_text().splitlines()[1] == "'-p,'=1+1,energy,-0.5"

@@ -23,7 +23,7 @@ def test_points_are_read_whatever_the_order_of_columns(tmp_path):
         ("a_x,a_y,b_prime_x,b_prime_y\n1,2,3,4\n1,2,left,4\n", "row 3, b_prime_x: 'left'"),
         ("a_x,a_y,b_prime_x,b_prime_y\n1,2,3\n", "row 2, b_prime_y: '' is no number"),
         ("a_x,a_y,b_prime_x,b_prime_y\n1,2,81,4\n", "point 1 lies outside: b_prime_x is 81.*80"),
-        ("a_x,a_y,b_prime_x,b_prime_y\nnan,2,3,4\n", "they are no points"),
+        ("a_x,a_y,b_prime_x,b_prime_y\nnan,2,3,4\n", "row 2, a_x: 'nan' is no number"),
         (b"\xff\xfe\x00", "no table in UTF-8"),
     ],
 )
@@ -43,3 +43,30 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
 def test_arrays_of_another_shape_are_refused(points):
     with pytest.raises(PointsError, match="they are no points"):
         unit_points(points, *SHAPES)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1,2,3,4,5", "row 2: there are 5 cells; give 4"),
+        ('1,2,3,"4\n5,6,7,8', "row 2: a quotation mark means nothing there"),
+        ("1_0,2,3,4", "row 2, a_x: '1_0' is no number"),
+        ("1,2,inf,4", "row 2, b_prime_x: 'inf' is no number"),
+        ("1,2,3,4\x00", "row 2: this is no table in UTF-8"),
+    ],
+)
+def test_no_cell_is_dropped_or_swallows_others(tmp_path, row, message):
+    path = tmp_path / "points.csv"
+    path.write_text(f"a_x,a_y,b_prime_x,b_prime_y\n{row}\n")
+    with pytest.raises(PointsError, match=message):
+        read_points(path, *SHAPES)
+
+
+def test_points_as_programs_write_them(tmp_path):
+    """With quotation marks, comments, spaces, empty cells at the end and any kind of line ends."""
+    path = tmp_path / "points.csv"
+    path.write_bytes(
+        b'\xef\xbb\xbf# clicked by hand\r\n"a_x","a_y",b_prime_x,b_prime_y,\r\n'
+        b'"50", 5.0e1 ,40,25,,\r\r# "one"\n\n'
+    )
+    np.testing.assert_allclose(read_points(path, *SHAPES), [[0.5, 0.25, 0.5, 0.5]])

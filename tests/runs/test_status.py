@@ -12,6 +12,7 @@ from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.runs.status import RECENT, SILENCE, status
+from dia_pipeline.runs.summary import Summary, failures_since
 from dia_pipeline.store.receipts import Failure, Receipt
 
 NOW = 1_000_000.0
@@ -113,6 +114,21 @@ def test_the_command_prints_a_table_or_json(plan):
     assert "hierarchical" in table.output and "remaining" in table.output
     printed = CliRunner().invoke(app, ["status", "--json", plan.config.results])
     assert json.loads(printed.output)["hierarchical"]["done"] == 2
+
+
+def test_names_and_reasons_obey_no_terminal_and_no_spreadsheet(tmp_path):
+    """Also where another program has written the plan."""
+    variants = {"\x1b]0;owned\x07": {}}
+    pair = Pair("p", "a.png", "b.png")
+    plan = Plan(Config((pair,), results=str(tmp_path), checkpoint="pair", variants=variants))
+    plan.write()
+    shown = CliRunner().invoke(app, ["status", str(tmp_path)])
+    assert "owned" in shown.output and not {"\x1b", "\x07"} & set(shown.output)
+    failed = Failure("pair", "=cmd|' /C calc'!A0\nand\tmore", "@remedy")
+    Summary({}, {"v": {"p": failed}}).write_failures(plan.failures)
+    line = plan.failures.read_text().splitlines()[1]
+    assert line.split("\t") == ["v", "p", "pair", "'=cmd|' /C calc'!A0 and more", "'@remedy", ""]
+    assert failures_since(plan)["v"]["p"].stage == "pair"
 
 
 @pytest.fixture

@@ -14,26 +14,29 @@ from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.damage import withdraw_damaged
 from dia_pipeline.runs.lock import hold_lock
 from dia_pipeline.runs.plan import WHOLE, Plan
+from dia_pipeline.text import for_terminal
 
 # Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
 os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 )
 
-# What messages call the configuration; modules say it.
+# What messages call the configuration; modules say it. What the command line says is of none of
+# these files.
+GIVEN = {} if "source" in config else workflow.config_settings.config
 SOURCE = config.pop(
     "source", ", ".join(map(str, workflow.overwrite_configfiles or workflow.configfiles))
 )
 
 try:
-    PLAN = Plan(load_config(config, source=SOURCE))
+    PLAN = Plan(load_config(config, source=SOURCE, given=GIVEN))
     if workflow.is_main_process:
         check_folder(PLAN.results)
         # What is damaged counts as missing, so that it is made again.
         for path in withdraw_damaged(PLAN):
-            print(f"{path}: the file is damaged and is made again", file=sys.stderr)
+            print(for_terminal(f"{path}: the file is damaged and is made again"), file=sys.stderr)
 except DiaError as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError(for_terminal(str(error)))
 
 write_plan = functools.cache(PLAN.write)
 
