@@ -20,6 +20,7 @@ from dia_pipeline.io.files import check_folder
 from dia_pipeline.io.flow import flow_from_nnf, write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import as_levels, shrunk
+from dia_pipeline.text import quoted
 
 THUMBNAIL = 256
 """Longest side in pixels of the images by which a result is shown in a notebook."""
@@ -109,7 +110,7 @@ class Analogy:
         values = np.asarray(image)
         ways = {"a": (self.nnf_ab, self.b_prime, "B'"), "b_prime": (self.nnf_ba, self.a, "A")}
         if to not in ways:
-            raise WarpError("to", f"{to!r} is not possible", "it is 'a' or 'b_prime'")
+            raise WarpError("to", f"{quoted(to)} is not possible", "it is 'a' or 'b_prime'")
         nnf, source, name = ways[to]
         if nnf is None:
             raise WarpError("to", "B' has no matches: directions was 'ab'", "match both")

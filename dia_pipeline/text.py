@@ -30,6 +30,9 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
+LONG = 500
+"""Characters that what others say takes in a message at most."""
+
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 200, 200
 
@@ -37,6 +40,11 @@ _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 200, 200
 def quoted(value: Any) -> str:
     """A value in a message, shortened if it is long: what a file holds may fill a disk."""
     return _SHORT.repr(value)
+
+
+def shortened(text: str) -> str:
+    """Text of others in a message, without its middle if it is long."""
+    return text if len(text) <= LONG else f"{text[: LONG // 2]} ... {text[-LONG // 2 :]}"
 
 
 def number_in(text: str) -> int | float | None:

@@ -17,6 +17,7 @@ from scipy.io import loadmat
 
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.evaluation.truth import write_keypoints
+from dia_pipeline.text import quoted, shortened
 
 Row = dict[str, Any]
 
@@ -68,11 +69,12 @@ def read_layout(
         LayoutError: there is no such layout, or the folder does not hold it.
     """
     if layout not in LAYOUTS:
-        raise LayoutError("", f"there is no layout {layout!r}", f"known are {', '.join(LAYOUTS)}")
+        problem = f"there is no layout {quoted(layout)}"
+        raise LayoutError("", problem, f"known are {', '.join(LAYOUTS)}")
     try:
         rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
     except MALFORMED as error:
-        reason = f"a file of the layout {layout} is not as it should be ({error!r})"
+        reason = f"a file of the layout {layout} is not as it should be ({shortened(repr(error))})"
         raise LayoutError(folder, reason, "unpack the benchmark again") from error
     if not rows:
         raise LayoutError(folder, f"there are no pairs of the layout {layout} in this folder")

@@ -16,6 +16,7 @@ from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image, read_mask
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.pixels import same_aspect
+from dia_pipeline.text import shortened
 
 TRUTH_COLUMNS = (
     "flow_ab",
@@ -124,12 +125,13 @@ def read_keypoints(
     except (OSError, *MALFORMED) as error:
         raise TruthError(
             path,
-            f"the keypoints cannot be read ({error!r})",
+            f"the keypoints cannot be read ({shortened(repr(error))})",
             "give JSON with the lists `a` and `b_prime` of points [x, y]",
         ) from error
     if a.ndim != 2 or a.shape[1] != 2 or a.shape != b_prime.shape or not len(a):
         raise TruthError(path, "`a` and `b_prime` must be lists of as many points [x, y] each")
-    if not corners.size or ("box_b_prime" in content and corners.size != 4):
+    no_box = not corners.size or ("box_b_prime" in content and corners.size != 4)
+    if no_box or not np.isfinite(corners).all():
         raise TruthError(path, "`box_b_prime` must be [left, top, right, bottom]")
     for name, points, size in (("a", a, shape), ("b_prime", b_prime, target_shape)):
         _check_points(path, name, points, size)

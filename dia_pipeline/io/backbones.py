@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import JobError
+from dia_pipeline.text import quoted, shortened
 
 
 class BackboneError(JobError):
@@ -148,7 +149,7 @@ def find_entry(backbone: str) -> Entry:
     if not path.is_file():
         known = ", ".join(ENTRIES)
         raise BackboneError(
-            f"backbone {backbone!r}",
+            f"backbone {quoted(backbone)}",
             f"there is no such network: {known} are shipped, and there is no file {path}",
             "name one of these, or write its entry; docs/backbones.md shows how",
         )
@@ -157,15 +158,17 @@ def find_entry(backbone: str) -> Entry:
 
 def _read_entry(path: Path) -> Entry:
     import yaml
-    from jsonschema import Draft202012Validator
+
+    from dia_pipeline.io.documents import FiniteValidator, read_yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BackboneError(path, f"the entry cannot be read: {error}", "write YAML") from error
-    for fault in Draft202012Validator(_SCHEMA).iter_errors(content):
+    for fault in FiniteValidator(_SCHEMA).iter_errors(content):
         where = ".".join(map(str, fault.absolute_path)) or "the whole"
-        raise BackboneError(path, f"{where}: {fault.message}", "docs/backbones.md shows an entry")
+        problem = f"{where}: {shortened(fault.message)}"
+        raise BackboneError(path, problem, "docs/backbones.md shows an entry")
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
     }

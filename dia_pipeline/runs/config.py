@@ -12,17 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
-from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jsonschema import Draft202012Validator, TypeChecker
 from jsonschema.protocols import Validator
-from jsonschema.validators import extend
 
 from dia_pipeline.declarations import SettingsError, value_of
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.documents import MOST, FiniteValidator
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.runs.tables import (
@@ -44,21 +42,7 @@ from dia_pipeline.text import same_name
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
 """The settings that sequences cannot change. A pose would have to be that of all frames."""
 
-MOST = 10_000
-"""So many values a configuration may have."""
-
 SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"
-
-
-def _is_number(_: TypeChecker, value: Any) -> bool:
-    """Whether a value is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < inf
-
-
-FiniteValidator = extend(
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number),
-)
 
 
 class ConfigError(DiaError):

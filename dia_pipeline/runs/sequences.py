@@ -16,7 +16,10 @@ from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
-from dia_pipeline.text import fault_of_path
+from dia_pipeline.text import fault_of_path, quoted
+
+FASTEST = 240
+"""Frames per second at most."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Sequence:
         except ValueError as error:
             raise SequenceError(
                 "b_prime",
-                f"{self.b_prime!r} does not name a reference for each keyframe",
+                f"{quoted(self.b_prime)} does not name a reference for each keyframe",
                 "write 0=FILE, 60=FILE and so on",
             ) from error
         if list(found) != sorted(found) or 0 not in found:
@@ -165,7 +168,7 @@ class Sequence:
 def _check_image(column: str, path: str) -> None:
     fault = fault_of_path(path) or fault_of_file(path)
     if fault:
-        raise SequenceError(column, f"{path!r}: {fault}", "paths are as seen from here")
+        raise SequenceError(column, f"{quoted(path)}: {fault}", "paths are as seen from here")
 
 
 def find_frames(sequence: Sequence) -> Sequence:
@@ -177,6 +180,10 @@ def find_frames(sequence: Sequence) -> Sequence:
     """
     if find_spec("av") is None:
         raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
+    rate = sequence.frame_rate
+    if rate is not None and not 0 < rate <= FASTEST:
+        problem = f"{quoted(rate)} is not possible"
+        raise SequenceError("frame_rate", problem, f"it must be above 0 and at most {FASTEST}")
     if sequence.content_moves:
         if sequence.coherence == "locked":
             raise SequenceError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.text import quoted
 
 SUBJECTS = ("astronaut", "chelsea", "china", "coffee", "flower", "hopper", "motorcycle", "rocket")
 """The photographs that pairs can be made of."""
@@ -139,7 +140,7 @@ def split_name(name: str) -> tuple[str, str, str]:
     if len(parts) != 3 or not all(p in known for p, known in zip(parts, allowed, strict=True)):
         raise SyntheticError(
             "synthetic",
-            f"there is no pair {name!r}",
+            f"there is no pair {quoted(name)}",
             f"a name is photograph-view-style, of the photographs {', '.join(SUBJECTS)}, "
             f"the views {', '.join(VIEWS)} and the styles {', '.join(STYLES)}",
         )
@@ -149,8 +150,8 @@ def split_name(name: str) -> tuple[str, str, str]:
 def _complete(options: dict[str, Any]) -> dict[str, Any]:
     for name in options:
         if name not in DEFAULTS:
-            known = ", ".join(DEFAULTS)
-            raise SyntheticError("synthetic", f"there is no option {name!r}", f"known are {known}")
+            problem = f"there is no option {quoted(name)}"
+            raise SyntheticError("synthetic", problem, f"known are {', '.join(DEFAULTS)}")
     return DEFAULTS | options
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import cell_of_path, write_cells
+from dia_pipeline.io.documents import read_yaml
 from dia_pipeline.runs.config import ConfigError
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import FILES, Options
@@ -18,6 +19,7 @@ from dia_pipeline.samples.synthetic import make_benchmark
 from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.state import write_state
+from dia_pipeline.text import shortened
 
 
 def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
@@ -27,13 +29,13 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
         ConfigError: the file is not one.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         variants = {name: options or {} for name, options in content["variants"].items()}
         return content.get("settings") or {}, variants
     except (OSError, yaml.YAMLError, *MALFORMED) as error:
         raise ConfigError(
             path,
-            f"the variants cannot be read ({error!r})",
+            f"the variants cannot be read ({shortened(repr(error))})",
             "give YAML with names and settings under `variants`, like config/ablation.yaml",
         ) from error
 

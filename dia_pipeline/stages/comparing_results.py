@@ -13,6 +13,7 @@ from dia_pipeline.evaluation.tables import Measures
 from dia_pipeline.stages.measuring import read_measures
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.folders import PROVENANCE, read_provenance
+from dia_pipeline.text import shortened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,7 +115,7 @@ def _measures(folder: Path) -> dict[str, float]:
     except MALFORMED as error:
         raise CompareError(
             folder / PROVENANCE,
-            f"it is not as this version writes it ({error!r})",
+            f"it is not as this version writes it ({shortened(repr(error))})",
             "make the results again",
         ) from error
 

@@ -9,7 +9,7 @@ from dia_pipeline.declarations import SettingsError, either
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import options
-from dia_pipeline.text import one_line
+from dia_pipeline.text import one_line, quoted
 
 
 def variants_over(text: str) -> dict[str, dict[str, Any]]:
@@ -21,11 +21,12 @@ def variants_over(text: str) -> dict[str, dict[str, Any]]:
     name, _, values = text.partition("=")
     name = name.strip()
     if name not in options():
-        raise SettingsError("over", f"there is no setting {name!r}", f"it is {either(options())}")
+        problem = f"there is no setting {quoted(name)}"
+        raise SettingsError("over", problem, f"it is {either(options())}")
     setting = options()[name]
     cells = [cell.strip() for cell in values.split(",") if cell.strip()]
     if not cells:
-        raise SettingsError("over", f"{text!r} names no values", f"write {name}=VALUE,VALUE")
+        raise SettingsError("over", f"{quoted(text)} names no values", f"write {name}=VALUE,VALUE")
     variants = {}
     for cell in cells:
         value = setting.parse(cell)

@@ -86,6 +86,8 @@ def test_a_size_that_is_not_the_images_is_named(row, tmp_path, name):
         json.dumps({"a": [], "b_prime": []}),
         json.dumps({"a": [[1, 2]], "b_prime": [[3, 400]]}),
         json.dumps({"a": [[1, None]], "b_prime": [[3, 4]]}),
+        json.dumps({"a": [[1, float("nan")]], "b_prime": [[3, 4]]}),
+        json.dumps({"a": [[1, 2]], "b_prime": [[3, 4]], "box_b_prime": [0, 0, float("nan"), 9]}),
     ],
 )
 def test_keypoints_that_are_none_are_named(row, tmp_path, content):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from dia_pipeline.declarations import SettingsError
 from dia_pipeline.io.cells import cell_of_path, read_cells, write_cells
 from dia_pipeline.runs.config import ConfigError, load_config
+from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.runs.sources import SequenceError
+from dia_pipeline.settings import resolve
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +188,36 @@ def test_cells_that_are_written_come_back(tmp_path):
     write_cells("cells.tsv", rows)
     assert read_cells("cells.tsv") == {1: rows[0], 2: rows[1]}
     assert rows[0][1:] == ["./=a.png", './"b".png', "./#c.png", "./-d.png", *paths[4:]]
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), 0.0, -1.0, 241.0])
+def test_a_rate_that_is_none_is_refused_wherever_it_is_given(rate):
+    pytest.importorskip("av")
+    Path("day").mkdir()
+    Path("a.png").rename("day/1.png")
+    with pytest.raises(SequenceError, match=r"frame_rate: .* is not possible"):
+        find_frames(Sequence("day", "b.png", "day", frame_rate=rate))
+    Path("sequences.tsv").write_text(f"name\ta\tb_prime\tframe_rate\nday\tb.png\tday\t{rate}\n")
+    with pytest.raises(ConfigError, match=r"row 2 \(sequence 'day'\), frame_rate"):
+        load_config({"sequences": "sequences.tsv"})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "nan", "1e999", 1e999])
+def test_no_setting_is_a_number_that_is_none(value):
+    for name in ("ratio", "max_side", "guidance", "seed", "deconvolution", "min_confidence"):
+        with pytest.raises(SettingsError, match=f"{name}: .* is not possible"):
+            resolve({name: value})
+    with pytest.raises(SettingsError, match=r"alphas: .* is not possible"):
+        resolve({"alphas": [1, 1, 1, value]})
+
+
+def test_settings_from_other_programs_are_plain_values():
+    given = {
+        "max_side": np.float64(64),
+        "ratio": np.float32(0.5),
+        "seed": np.int64(3),
+        "blend": "2",
+    }
+    settings = resolve(given)
+    assert (settings.max_side, settings.ratio, settings.seed) == (64, 0.5, 3)
+    assert json.loads(json.dumps(asdict(settings)))["max_side"] == 64
