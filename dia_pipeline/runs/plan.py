@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
@@ -25,6 +26,11 @@ CHUNKED = ("match", "frames")
 
 WHOLE = "all"
 """What stands for the name of a chunk where all of a sequence is processed."""
+
+
+def _values_of(row: Config | Pair | Sequence) -> dict[str, Any]:
+    """The fields of a row by name."""
+    return {each.name: getattr(row, each.name) for each in fields(row)}
 
 
 class PlanError(DiaError):
@@ -96,7 +102,9 @@ class Plan:
 
     def write(self) -> Path:
         """File the plan under its digest and mark it as the latest; return the path."""
-        values = asdict(self.config)
+        values = _values_of(self.config)
+        for table in ("pairs", "sequences"):
+            values[table] = [_values_of(row) for row in values[table]]
         values["variants"] = [*self.config.variants.items()]  # their order means something
         path = self.results / "plans" / f"{digest(values)[:16]}.json"
         content = {"config": values, "directory": str(self.directory)}
@@ -107,7 +115,7 @@ class Plan:
         write_state(path, content)
         return path
 
-    @property
+    @cached_property
     def results(self) -> Path:
         """The folder of everything that is made."""
         return Path(self.config.results)
@@ -130,7 +138,7 @@ class Plan:
             f"{number:04d}": pairs[start : start + count] for number, start in enumerate(starts, 1)
         }
 
-    @property
+    @cached_property
     def sequences(self) -> dict[str, Sequence]:
         """The sequences by name."""
         return {sequence.name: sequence for sequence in self.config.sequences}
@@ -221,23 +229,38 @@ class Plan:
         if stage == "measure":
             known = [[pair.name, pair.truth] for pair in self.batches[batch]]
             return digest([self.common.backbone, known])
-        stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
         return digest(
             [
-                [pair.name, pair.a, pair.b_prime, pair.a_prime, pair.guides, pair.references]
-                + [self.settings(variant, pair).deciding_stage(stage) for stage in stages]
+                [
+                    *(pair.name, pair.a, pair.b_prime, pair.a_prime, pair.guides, pair.references),
+                    self._settings_decide(stage, self.settings(variant, pair)),
+                ]
                 for pair in self.batches[batch]
             ]
         )
 
+    @cached_property
+    def _settings_decide(self) -> Callable[[str, Settings], str]:
+        """A digest of the settings that decide a stage, which many pairs share."""
+
+        def decide(stage: str, settings: Settings) -> str:
+            stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
+            return digest([settings.deciding_stage(each) for each in stages])
+
+        return cache(decide)
+
     def features_variant(self, variant: str, batch: str) -> str:
         """The first variant whose features of a batch are the same: its job makes them for all."""
-        wanted = self.decides("features", variant, batch)
         return next(
             other
             for other in self.variants
-            if other == variant or self.decides("features", other, batch) == wanted
+            if other == variant
+            or self._features_decide(other, batch) == self._features_decide(variant, batch)
         )
+
+    @cached_property
+    def _features_decide(self) -> Callable[[str, str], str]:
+        return cache(partial(self.decides, "features"))
 
     def previous_receipt(self, stage: str, variant: str, batch: str) -> Path | None:
         """The receipt of the stage before, None for the first."""
@@ -283,8 +306,13 @@ class Plan:
         Args:
             names: of the batch; or of the sequence and, of its chunk or `WHOLE`.
         """
-        folder = self.results / kind / stage / variant
+        folder = self._folder(kind, stage, variant)
         return folder.joinpath(*names[:-1], f"{names[-1]}.{SUFFIXES[kind]}")
+
+    @cached_property
+    def _folder(self) -> Callable[..., Path]:
+        """A folder of the results, of which many jobs have a file."""
+        return cache(self.results.joinpath)
 
     def jobs(self, variant: str, batch: str) -> list[tuple[Path, Path]]:
         """The receipts and logs of the jobs through which a batch goes, in order."""

@@ -75,6 +75,14 @@ def test_a_size_that_is_not_the_images_is_named(row, tmp_path, name):
         read_truth(row)
 
 
+def test_a_box_that_is_none_is_named(row, tmp_path):
+    path = tmp_path / "points.json"
+    for box in ([0, 0, float("nan"), 9], [0, 0, float("inf"), 9], [0, 0], []):
+        write_keypoints(path, [[1, 2]], [[3, 4]], box)
+        with pytest.raises(TruthError, match="`box_b_prime` must be"):
+            read_truth({**row, "keypoints": path})
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -87,7 +95,6 @@ def test_a_size_that_is_not_the_images_is_named(row, tmp_path, name):
         json.dumps({"a": [[1, 2]], "b_prime": [[3, 400]]}),
         json.dumps({"a": [[1, None]], "b_prime": [[3, 4]]}),
         json.dumps({"a": [[1, float("nan")]], "b_prime": [[3, 4]]}),
-        json.dumps({"a": [[1, 2]], "b_prime": [[3, 4]], "box_b_prime": [0, 0, float("nan"), 9]}),
     ],
 )
 def test_keypoints_that_are_none_are_named(row, tmp_path, content):
