@@ -7,7 +7,7 @@ that are already running keep theirs when somebody edits the configuration.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property, partial
@@ -182,6 +182,16 @@ class Plan:
             )
         )
         return list(dict.fromkeys(filter(None, paths)))
+
+    def users(self, images: Iterable[str]) -> dict[str, dict[str, list[Pair]]]:
+        """The pairs that match each of some images, by their batch."""
+        users: dict[str, dict[str, list[Pair]]] = {path: {} for path in images}
+        for batch, pairs in self.batches.items():
+            for pair in pairs:
+                for path in (pair.a, pair.b_prime, *pair.references):
+                    if path in users:
+                        users[path].setdefault(batch, []).append(pair)
+        return users
 
     def megabytes_to_compose(self, variant: str, batch: str) -> int:
         """What putting the largest image of a batch together takes, by the headers of the files."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import product
 from pathlib import Path
+from random import Random
 
 from dia_pipeline.errors import JobError, describe, device_failed, is_expected, reason_and_remedy
 from dia_pipeline.runs.config import Pair
@@ -187,25 +188,52 @@ def _remove_features(plan: Plan, variant: str, batch: str) -> None:
 
     Every job leaves its receipt before it looks, so that of several the last one finds all.
     """
-    images = set(plan.images(batch))
-    sharing = [other for other in plan.batches if not images.isdisjoint(plan.images(other))]
-    jobs = product(plan.variants, sharing)
-    unfinished = [job for job in jobs if not plan.receipt("level1", *job).exists()]
-    named = _features(plan, variant, batch, Named)
-    kept = {each.key for job in unfinished for each in _features(plan, *job, Named)}
-    for name, features in zip(named, _features(plan, variant, batch), strict=True):
-        if name.key not in kept:
+    features: dict[str, tuple[Artefact, Artefact]] = {}
+    for pair in plan.batches[batch]:
+        named = _features(plan, variant, pair, Named)
+        for name, one in zip(named, _features(plan, variant, pair), strict=True):
+            features[name.key] = name, one
+    users = plan.users(plan.images(batch))
+    for name, one in features.values():
+        sharing = min((users[path] for path in _images(name)), key=len)
+        if not _is_needed(plan, name.key, sharing):
             with suppress(InputError):
-                features.path.unlink(missing_ok=True)
+                one.path.unlink(missing_ok=True)
+
+
+def _is_needed(plan: Plan, key: str, users: dict[str, list[Pair]]) -> bool:
+    """Whether an unfinished job needs features of a key, by `Named` images.
+
+    Those of an image that all pairs share are needed almost to the end: n jobs that look at each
+    other in random order take n log n looks together, in whatever order they are done.
+
+    Args:
+        users: the pairs that may need them, by their batch.
+    """
+    jobs = list(product(plan.variants, users))
+    return any(
+        key in (each.key for each in _features(plan, variant, pair, Named))
+        for variant, batch in Random(key).sample(jobs, len(jobs))
+        if not plan.receipt("level1", variant, batch).exists()
+        for pair in users[batch]
+    )
+
+
+def _images(artefact: Artefact) -> Iterator[str]:
+    """The paths of the images, `Named`, that an artefact is made of."""
+    for each in artefact.inputs.values():
+        if isinstance(each, Artefact):
+            yield from _images(each)
+        else:
+            yield each.key
 
 
 def _features(
-    plan: Plan, variant: str, batch: str, image: Callable[[str], ImageFile] = ImageFile
-) -> Iterator[Artefact]:
-    """The features that a job needs."""
-    for pair in plan.batches[batch]:
-        graph = planned_graph(plan, variant, pair, image=image)
-        yield from (each for each in made_by("features", graph) if each.name == "features")
+    plan: Plan, variant: str, pair: Pair, image: Callable[[str], ImageFile] = ImageFile
+) -> list[Artefact]:
+    """The features that a pair needs."""
+    graph = planned_graph(plan, variant, pair, image=image)
+    return [each for each in made_by("features", graph) if each.name == "features"]
 
 
 class Named(ImageFile):

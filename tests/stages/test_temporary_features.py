@@ -2,14 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from examples import artefacts, make_plan, work, write_pairs
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages import batches
 from dia_pipeline.stages.batches import run_batch
+from dia_pipeline.store.provenance import Backbone
+from dia_pipeline.store.receipts import Receipt
 
 RESULTS = Path("results")
 VARIANTS = {"plain": {}, "half": {"ratio": 0.5}}
@@ -98,3 +103,28 @@ def test_features_of_drawn_images_go_too_and_poses_stay(pairs, pose):
     work(make_plan(RESULTS, pairs, features="temporary", settings={"pose": pose}))
     assert features() == 0
     assert all((RESULTS / "hierarchical" / pair.name / "pose.h5").exists() for pair in pairs)
+
+
+@pytest.mark.parametrize("per_job", [1, 4])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_jobs_that_share_an_image_do_not_all_look_at_each_other(
+    tmp_path, monkeypatch, reverse, per_job
+):
+    """Neither at one that is done nor at one that is not, in whatever order they are done."""
+    monkeypatch.chdir(tmp_path)
+    Path("image.png").touch()
+    pairs = tuple(Pair(f"p{n}", f"a{n}.png", "image.png") for n in range(120))
+    for pair in pairs:
+        Path(pair.a).write_text(pair.name)
+    plan = Plan(
+        Config(pairs, pairs_per_job=per_job, features="temporary", settings={"pose": "auto"})
+    )
+    Backbone("vgg16", "digest", "source", "licence").write(plan.weights("auto"))
+    looks = Mock(side_effect=batches.planned_graph)
+    monkeypatch.setattr(batches, "planned_graph", looks)
+    for batch in sorted(plan.batches, reverse=reverse):
+        Receipt("level1", "hierarchical", batch).write(
+            plan.receipt("level1", "hierarchical", batch)
+        )
+        batches._remove_features(plan, "hierarchical", batch)
+    assert looks.call_count < 4 * len(pairs)
