@@ -69,11 +69,12 @@ class Setting:
             return either(self.choices) + (f", or {self.named}" if self.named else "")
         if isinstance(self.default, tuple):
             return f"{len(self.default)} numbers, each from {self.least} to {self.most}"
+        whole = "whole, " if isinstance(self.default, int) else ""
         if self.most is None:
-            return f"{self.least} or more"
+            return f"{whole}{self.least} or more"
         if self.above is not None:
-            return f"above {self.above} and at most {self.most}"
-        return f"from {self.least} to {self.most}"
+            return f"{whole}above {self.above} and at most {self.most}"
+        return f"{whole}from {self.least} to {self.most}"
 
     def parse(self, value: Any) -> Any:
         """A value as it is meant, see `value_of`."""

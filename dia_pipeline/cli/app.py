@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -98,7 +99,20 @@ class Lines(logging.Handler):
 
 
 class Commands(TyperGroup):
-    """Commands whose expected errors are one clear line and exit status 2."""
+    """Commands whose expected errors are one clear line and exit status 2.
+
+    An option that has one value is not given twice: the first would be ignored without a word.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, given = super().resolve_command(ctx, args)
+        if command and not ctx.resilient_parsing:
+            own = command.context_class(command, info_name=name, parent=ctx)
+            parsed: Any = command.make_parser(own).parse_args(list(given))
+            for parameter, count in Counter(parsed[-1]).items():
+                if count > 1 and not parameter.multiple:
+                    raise typer.BadParameter("give it once", ctx=own, param=parameter)
+        return name, command, given
 
     def invoke(self, ctx: Any) -> Any:
         try:

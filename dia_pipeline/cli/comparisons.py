@@ -86,13 +86,17 @@ def sweep(
     ],
     output: Output,
     over: Annotated[
-        str, typer.Option(help="A setting, and values with commas between: ratio=0.5,1.")
-    ] = "blend=0,1,2,3,4",
+        list[str] | None,
+        typer.Option(
+            help="A setting, and values with commas between: ratio=0.5,1. Of several settings all "
+            "combinations. By default blend=0,1,2,3,4."
+        ),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
-    """Process one pair with several values of a setting, and show all of them in sweep.png."""
+    """Process one pair with several values of settings, and show all of them in sweep.png."""
     limit_threads(threads)
     from dia_pipeline.io.files import check_folder
     from dia_pipeline.runs.config import Config, Pair
@@ -113,7 +117,7 @@ def sweep(
             checkpoint="pair",
             device=device,
             settings=given,
-            variants=variants_over(over),
+            variants=variants_over(over or ["blend=0,1,2,3,4"]),
         )
     )
     with _stage_display() as progress:

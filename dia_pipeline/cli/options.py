@@ -58,7 +58,10 @@ def _option(setting: Setting, default: str) -> Any:
         kind = str if setting.named else one_of(map(str, setting.choices))
     panel = "Usual settings" if setting.usual else "Expert settings"
     about = f"{setting.meaning[0].upper()}{setting.meaning[1:]} ({values}default {default})."
-    option: Any = typer.Option(help=about, rich_help_panel=panel)
+    # Programs write 64 as 64.0 too.
+    metavar = {int: "INTEGER", float: "FLOAT"}.get(kind)
+    parser = setting.parse if metavar else None
+    option: Any = typer.Option(help=about, rich_help_panel=panel, parser=parser, metavar=metavar)
     return Annotated[kind | None, option]
 
 

@@ -127,6 +127,57 @@ def test_a_sweep_shows_every_value(images):
     assert again.exit_code == 0 and not Path("out/directions-ab/pair/b.png").exists()
 
 
+def test_a_sweep_over_several_settings_shows_every_combination(images):
+    over = ["--over", "blend=0,4", "--over", "ratio=.5, 1.0", "--over", "blend=4.0,2"]
+    result = dia("sweep", *images, "-o", "out", *DRAFT, *over)
+    assert result.exit_code == 0, result.output
+    made = {path.name for path in Path("out").glob("*-*")}
+    assert made == {f"blend-{b}-ratio-{r}" for b in (0, 2, 4) for r in ("0.5", "1.0")}
+
+
+@pytest.mark.parametrize(
+    ("command", "twice"),
+    [
+        ("run", ["--blend", "1", "--blend", "3"]),
+        ("run", ["-o", "out", "--output", "other"]),
+        ("sweep", ["--device", "cpu", "--device=auto"]),
+        ("evaluate", ["--layout", "tss", "--layout", "tss"]),
+        ("timelapse", ["--coherence", "locked", "--coherence", "propagated"]),
+        ("status", ["--json", "--json"]),
+    ],
+)
+def test_an_option_that_is_given_twice_is_refused_by_its_name(images, command, twice):
+    given = [] if command == "status" else ["-o", "result"] * ("-o" not in twice)
+    result = dia(command, *images, *given, *twice)
+    assert result.exit_code == 2 and "give it once" in result.stderr
+    assert twice[0] in result.stderr
+    assert {path.name for path in Path().iterdir()} == {path.name for path in map(Path, images)}
+
+
+def test_an_option_of_several_values_is_given_several_times(images):
+    frames = ["--coherence", "locked", "--keyframe", "0", "--keyframe", "1"]
+    result = dia("timelapse", *images, "-o", "out", *frames)
+    assert "give it once" not in result.stderr
+
+
+@pytest.mark.parametrize("value", ["64.0", "6.4e1", " 64"])
+def test_whole_numbers_as_programs_write_them(images, value):
+    result = dia(
+        "run", *images, "-o", "out", *DRAFT[:4], "--iterations", "1.0", "--max-side", value
+    )
+    assert result.exit_code == 0, result.output
+    given = read_state(Path("out/provenance.json"))["settings"]
+    assert (given["max_side"], given["iterations"]) == (64, 1)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "half"])
+def test_numbers_that_are_none_are_refused(images, value):
+    for option in ("--ratio", "--max-side", "--alphas"):
+        several = [value] * 4 if option == "--alphas" else [value]
+        result = dia("run", *images, "-o", "out", option, *several)
+        assert result.exit_code == 2 and not Path("out").exists()
+
+
 def test_two_results_are_compared_by_every_measure(images):
     for folder, blend in (("one", "0"), ("two", "4"), ("same", "4")):
         assert dia("run", *images, "-o", folder, *DRAFT, "--blend", blend).exit_code == 0
@@ -172,6 +223,7 @@ def test_what_cannot_be_compared_is_refused(images):
 @pytest.mark.parametrize(
     ("over", "message"),
     [
+        ("ratio=.5,nan", "ratio: 'nan' is not possible"),
         ("ratoi=1", "over: there is no setting 'ratoi'"),
         ("blend", "over: 'blend' names no values"),
         ("ratio=0.5,9", "ratio: 9 is not possible"),
