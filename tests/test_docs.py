@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from typer.main import get_command
 from dia_pipeline import settings
 from dia_pipeline.cli import app
 from dia_pipeline.io.flow import write_flo
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.sequences import Sequence
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -73,6 +76,10 @@ MADE = {
 """What is there when the commands of a page were run."""
 
 
+def named(pages: list[Path]) -> list[str]:
+    return [str(page.relative_to(ROOT)) for page in pages]
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of what a user's checkout holds, with what the pages name: images and a table,
@@ -111,6 +118,74 @@ def test_the_table_of_settings_is_that_of_their_declarations():
     assert settings.table() in (ROOT / "config" / "README.md").read_text()
 
 
+def rows(page: str, heading: str) -> dict[str, list[str]]:
+    """The cells of the table of a page that begins with a heading, by the first of each row."""
+    table = (ROOT / page).read_text().partition(f"| {heading} |")[2].partition("\n\n")[0]
+    lines = [line.strip("| ").split("|") for line in table.splitlines()[2:]]
+    return {line[0].strip(): [cell.strip() for cell in line[1:]] for line in lines}
+
+
+def test_the_table_of_qualities_is_that_of_the_settings():
+    values = settings.SHORTHANDS["quality"].values
+    told = {name.strip("`"): cells for name, cells in rows("docs/settings.md", "`quality`").items()}
+    assert told == {name: [str(each["deconvolution"])] for name, each in values.items()}
+    meaning = settings.SHORTHANDS["quality"].meaning
+    assert re.findall(r"\d+", meaning) == [cell for cells in told.values() for cell in cells]
+
+
+def test_the_table_of_presets_is_that_of_the_settings():
+    names = ("blend", "ratio", "take")
+    default = settings.SHORTHANDS["preset"].default
+    plain = settings.Settings(take="everything")
+    for name, each in settings.SHORTHANDS["preset"].values.items():
+        told = rows("docs/settings.md", "`preset`")[
+            f"`{name}`" + ", the default" * (name == default)
+        ]
+        values = [each.get(setting) or getattr(plain, setting) for setting in names]
+        assert [cell.strip("`") for cell in told] == list(map(str, values))
+
+
+def test_the_choices_of_the_usual_settings_are_those_of_their_declarations():
+    """Each has its default marked, and all its choices, or the first and the last of numbers."""
+    for link, (told,) in rows("docs/settings.md", "option").items():
+        setting = settings.options()[re.search("`--([a-z-]+)`", link)[1].replace("-", "_")]
+        shown = re.findall(r"`?([\w.-]+)`? \(default[,)]|default ([\d.]+)", told)
+        assert ["".join(each) for each in shown] == [setting.shown]
+        choices = setting.choices if isinstance(setting.default, str) else setting.choices[::4]
+        assert all(re.search(rf"(^|[ `]){choice}\b", told) for choice in choices)
+
+
+@pytest.mark.parametrize("page", named(PAGES))
+def test_a_default_that_a_page_repeats_is_the_one_that_is_declared(page):
+    """As in `blend` ... The default is 3; `guidance` (default 1); `max_side` (700 by default)."""
+    known = {name: each.shown for name, each in settings.options().items()}
+    text = (ROOT / page).read_text()
+    told = re.findall(r"`(?:--)?([\w-]+)`[^`|]{0,90}?[Dd]efault(?: is)? `?([\d.]*\d)", text)
+    told += re.findall(r"`(?:--)?([\w-]+)` \(`?([\d.]*\d)`? by default", text)
+    for name, value in told:
+        shown = known.get(name.replace("-", "_"), value)
+        assert float(value) == float(shown), f"{name}: {value}"
+
+
+def test_the_defaults_of_the_tables_of_the_configuration_are_those_of_the_code():
+    told = rows("config/README.md", "field") | rows("config/README.md", "column | default")
+    stated = {name.strip("`"): cells[0].strip("`") for name, cells in told.items()}
+    for one in (Config(), Sequence("", "", "")):
+        for each in fields(one):
+            value = getattr(one, each.name)
+            if isinstance(value, (str, int)) and value and each.name in stated:
+                assert stated[each.name] == str(value), each.name
+
+
+def test_the_confidences_that_pages_repeat_are_those_of_the_code():
+    sound, hopeless = (f"{each:g}".lstrip("0") for each in (settings.SOUND, settings.HOPELESS))
+    told = rows("docs/control.md", "confidence")
+    assert [f"{hopeless} to {sound}", f"below {hopeless}"] == list(told)[-2:]
+    meaning = settings.options()["min_confidence"].meaning
+    assert f"below {settings.HOPELESS:g} they have little in common" in meaning
+    assert f"`min_confidence: {settings.HOPELESS:g}`" in (ROOT / "docs/control.md").read_text()
+
+
 def test_the_diagrams_of_the_architecture_are_those_of_the_code():
     """To renew them: `python docs/architecture.py`."""
     spec = spec_from_file_location("architecture", ROOT / "docs" / "architecture.py")
@@ -142,10 +217,6 @@ def blocks_of_commands(page: Path) -> list[list[str]]:
     shown = [block.splitlines() for block in blocks(page, "console")]
     prompted = [[line[2:] for line in block if line.startswith("$ ")] for block in shown]
     return [block for block in own + prompted if block]
-
-
-def named(pages: list[Path]) -> list[str]:
-    return [str(page.relative_to(ROOT)) for page in pages]
 
 
 @pytest.mark.parametrize("page", named([page for page in PAGES if blocks_of_commands(page)]))
