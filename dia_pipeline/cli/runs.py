@@ -72,7 +72,7 @@ def status(
     with chdir(the_plan.directory):
         found = status(the_plan)
         if as_json:
-            console.print_json(json.dumps({name: asdict(one) for name, one in found.items()}))
+            say(json.dumps({name: asdict(one) for name, one in found.items()}, indent=2))
             return
         if not console.is_terminal:
             console.print(_status_table(found))

@@ -3,6 +3,7 @@ schemas, by which NaN is no number."""
 
 from __future__ import annotations
 
+from collections import Counter
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, TypeChecker
 from jsonschema.validators import extend
+
+from dia_pipeline.text import quoted
 
 MOST = 10_000
 """So many values a document may have, each counted wherever it is repeated."""
@@ -36,6 +39,8 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         repeated = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
+        if isinstance(node, yaml.MappingNode) and not repeated:
+            _check_names(node)
         if not repeated:
             self._sizes[node] = 1 + sum(self._sizes[each] for each in _within(node))
         if node not in self._sizes:
@@ -43,6 +48,13 @@ class _Loader(yaml.SafeLoader):
         if max(len(self._sizes), self._sizes[node]) > MOST:
             raise yaml.YAMLError(f"there are more than {MOST} values")
         return node
+
+
+def _check_names(node: yaml.MappingNode) -> None:
+    names = Counter(name.value for name, _ in node.value if isinstance(name, yaml.ScalarNode))
+    for name, count in names.items():
+        if count > 1:
+            raise yaml.YAMLError(f"{quoted(name)} is there twice")
 
 
 def _within(node: yaml.Node) -> list[yaml.Node]:

@@ -121,16 +121,8 @@ def load_config(
     Raises:
         ConfigError: anything is wrong.
     """
-    if _is_vast(values):
-        problem = f"it holds more than {MOST} values, or itself"
-        raise ConfigError(source, problem, "an alias of YAML repeats what it names: write less")
     validators = _validators()
-    values = {name: value for name, value in values.items() if value is not None}
-    values = value_of(values, validators["config"].schema)
-    problems = [
-        f"{_where(path, given, source)}, {text}"
-        for path, text in problems_of(values, validators["config"])
-    ]
+    values, problems = _checked(values, source, given, validators)
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
     if not {"pairs", "synthetic", "sequences"} & values.keys():
         problems.append(f"{source}, pairs: is missing; give the path of a table, or `sequences`")
@@ -153,6 +145,32 @@ def load_config(
     if problems:
         raise ConfigError("", _report(problems))
     return config
+
+
+def _checked(
+    values: Options, source: str, given: Mapping[str, Any], validators: dict[str, Validator]
+) -> tuple[Options, list[str]]:
+    """A configuration as it is meant, apart from its tables, and everything that is wrong there."""
+    if _is_vast(values):
+        problem = f"it holds more than {MOST} values, or itself"
+        raise ConfigError(source, problem, "an alias of YAML repeats what it names: write less")
+    schema = validators["config"].schema
+    values = value_of({name: each for name, each in values.items() if each is not None}, schema)
+    found = problems_of(values, validators["config"])
+    return values, [f"{_where(path, given, source)}, {text}" for path, text in found]
+
+
+def check_variants(settings: Options, variants: dict[str, Options], source: str) -> Config:
+    """Settings and variants of which no table is known yet, as a configuration.
+
+    Raises:
+        ConfigError: anything is wrong.
+    """
+    given = {"settings": settings, "variants": variants}
+    values, problems = _checked(given, source, {}, _validators())
+    if problems:
+        raise ConfigError("", _report(problems))
+    return Config(**values)
 
 
 def _is_vast(values: Any) -> bool:

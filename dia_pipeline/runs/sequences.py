@@ -16,7 +16,7 @@ from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
-from dia_pipeline.text import fault_of_path, quoted
+from dia_pipeline.text import fault_of_path, number_in, quoted
 
 FASTEST = 240
 """Frames per second at most."""
@@ -83,16 +83,16 @@ class Sequence:
             return {0: entries[0]}
         try:
             pairs = [entry.split("=", 1) for entry in entries]
-            found = {int(number): path.strip() for number, path in pairs}
+            found = {_frame(number): path.strip() for number, path in pairs}
         except ValueError as error:
             raise SequenceError(
                 "b_prime",
                 f"{quoted(self.b_prime)} does not name a reference for each keyframe",
                 "write 0=FILE, 60=FILE and so on",
             ) from error
-        if list(found) != sorted(found) or 0 not in found:
+        if list(found) != sorted(found) or 0 not in found or len(found) < len(pairs):
             raise SequenceError(
-                "b_prime", "name the references in order, the first from frame 0 on"
+                "b_prime", "name the references in order and once, the first from frame 0 on"
             )
         return found
 
@@ -163,6 +163,18 @@ class Sequence:
     def _ordered(self) -> list[tuple[str, Chunk]]:
         """The chunks with their names, in order."""
         return list(self.chunks.items())
+
+
+def _frame(text: str) -> int:
+    """The number of a frame.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = number_in(text.strip())
+    if number is None or number < 0 or number != int(number):
+        raise ValueError(text)
+    return int(number)
 
 
 def _check_image(column: str, path: str) -> None:

@@ -12,7 +12,7 @@ import yaml
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import cell_of_path, write_cells
 from dia_pipeline.io.documents import read_yaml
-from dia_pipeline.runs.config import ConfigError
+from dia_pipeline.runs.config import ConfigError, check_variants
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import FILES, Options
 from dia_pipeline.samples.synthetic import make_benchmark
@@ -31,7 +31,8 @@ def read_variants(path: Path) -> tuple[Options, dict[str, Options]]:
     try:
         content = read_yaml(path)
         variants = {name: options or {} for name, options in content["variants"].items()}
-        return content.get("settings") or {}, variants
+        config = check_variants(content.get("settings") or {}, variants, str(path))
+        return config.settings, config.variants
     except (OSError, yaml.YAMLError, *MALFORMED) as error:
         raise ConfigError(
             path,

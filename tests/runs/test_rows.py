@@ -202,6 +202,14 @@ def test_a_rate_that_is_none_is_refused_wherever_it_is_given(rate):
         load_config({"sequences": "sequences.tsv"})
 
 
+@pytest.mark.parametrize("keys", ["0=a.png,0=b.png", "0=a.png,1_0=b.png", "0=a.png,nan=b.png"])
+def test_keyframes_that_are_none_or_twice_are_refused(keys):
+    with pytest.raises(SequenceError, match="b_prime"):
+        _ = Sequence("x", "film.mp4", keys).references
+    written = Sequence("x", "film.mp4", "0=a.png, 6.0e1 = b.png").references
+    assert written == {0: "a.png", 60: "b.png"}
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "nan", "1e999", 1e999])
 def test_no_setting_is_a_number_that_is_none(value):
     for name in ("ratio", "max_side", "guidance", "seed", "deconvolution", "min_confidence"):

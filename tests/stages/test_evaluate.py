@@ -99,7 +99,11 @@ def test_fields_are_what_a_benchmark_asks_for(tss, options, settings, task):
     ("content", "expected"),
     [
         ("variants: [a]", "variants.yaml: the variants cannot be read"),
-        ("variants: {x: {matcher: siift}}", "matcher: 'siift' is not possible"),
+        ("variants: {x: {matcher: siift}}", "variants.yaml, variants.x.matcher: 'siift' is not"),
+        ("variants: {x: {seed: .nan}}", "variants.yaml, variants.x.seed: nan is not"),
+        ("variants: {../x: {}}", "variants.yaml, variants: '../x' is not possible"),
+        ("variants: {x: {}, x: {seed: 1}}", "'x' is there twice"),
+        ("variants: {1: {}}", "variants.yaml, variants: 1 is not"),
     ],
 )
 def test_wrong_variants_are_explained(tss, content, expected):

@@ -153,7 +153,6 @@ def everything(wildcards):
     """The end of a run; a table without rows is wrong only where it is to be processed."""
     if not PLAN.config.pairs and not PLAN.sequences:
         table = config.get("pairs") or config["sequences"]
-        raise WorkflowError(
-            f"{table}: the table has no rows yet; add one for each pair or sequence"
-        )
+        problem = "the table has no rows yet; add one for each pair or sequence"
+        raise WorkflowError(for_terminal(f"{table}: {problem}"))
     return PLAN.summary
