@@ -11,7 +11,9 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 import yaml
@@ -249,3 +251,21 @@ def test_a_folder_of_results_that_is_none_is_told_in_words(pairs):
     result = snakemake("--dry-run")
     assert result.returncode != 0
     assert "results cannot be written here" in result.stdout and "Traceback" not in result.stdout
+
+
+def test_settings_of_the_command_line_are_values_and_their_faults_are_its_own(
+    tmp_path, monkeypatch
+):
+    """In Snakemake's text, in which a terminal finds nothing to obey."""
+    monkeypatch.chdir(tmp_path)
+    write_config(write_pairs(Path("images"), 1), features="none")
+    told = snakemake("-n", "--config", 'settings={"max_side":48}', "pairs_per_job=64.0").stdout
+    assert "one thing is wrong" in told and "/config.yaml, features: 'none' is not one of" in told
+    wrong = ["settings={max_side: 4}", "device=\x1b[31m", "features=keep"]
+    told = snakemake("-n", "--config", *wrong).stdout
+    assert "--config, settings.max_side: 4 is less" in told and "config.yaml, " not in told
+    assert "--config, device: '" in told and "\x1b[31m" not in told
+    bomb = [f"{name}: &{name} [*{before}, *{before}]" for before, name in pairwise(ascii_lowercase)]
+    Path("config.yaml").write_text("\n".join(["a: &a [x]", *bomb, "device: *z"]))
+    told = snakemake("-n").stdout
+    assert "config.yaml: it holds more than 10000 values" in told and len(told) < 2000
