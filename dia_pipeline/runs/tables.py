@@ -31,10 +31,8 @@ MAX_PROBLEMS = 50
 FILES = ("flow_ab", "flow_ba", "mask_a", "mask_b_prime", "keypoints", "a_prime", "b")
 """The columns of the table of pairs that name what is known of a pair by its file."""
 
-
 GUIDES = ("labels_a", "labels_b_prime", "points")
 """The columns of the table of pairs that name what guides the matches by its file."""
-
 
 ANY_TEXT = {"description": "", "type": "string", "minLength": 1}
 """The schema of a cell that any text satisfies."""
@@ -62,9 +60,8 @@ def read_rows(
     try:
         rows = read_cells(table)
     except TableError as error:
-        place, fault = error.place, error.problem
-        remedy = error.remedy or f"check `{kind}`"
-        return {}, [f"{place}: the table of {kind} cannot be read: {fault}; {remedy}"]
+        fault = f"{error.problem}; {error.remedy or f'check `{kind}`'}"
+        return {}, [f"{error.place}: the table of {kind} cannot be read: {fault}"]
     validator = validators[kind]
     schemas = validator.schema["properties"] | validators["settings"].schema["properties"]
     header = rows.pop(min(rows)) if rows else []
@@ -72,11 +69,11 @@ def read_rows(
     if problems:
         return {}, problems
     one = kind.removesuffix("s")
-    columns = [_Column(name, schemas[name], validator) for name in header]
+    readers = {name: _reader(name, schemas[name], validator) for name in header}
     valid: dict[int, Options] = {}
     seen: dict[str, int] = {}
     for number, cells in rows.items():
-        row, found = _read_row(cells, columns, validator)
+        row, found = _read_row(cells, readers, validator)
         found += check(row)
         name = row.get("name", "")
         first = seen.setdefault(same_name(name), number) if name else number
@@ -107,38 +104,38 @@ def _bad_header(header: list[str], columns: Options, validator: Validator) -> It
             yield f"column {name!r} is there twice; keep one"
 
 
-class _Column:
-    """A column of a table: what its cells mean, and what is wrong with them."""
+Reader = Callable[[str], tuple[Any, list[str]]]
+"""What a cell that is not empty means, and its faults."""
 
-    def __init__(self, name: str, schema: Options, validator: Validator):
-        self.name = name
-        self._schema = schema
-        self._validator = validator.evolve(schema=schema)
-        self._free = {**schema, "description": ""} == ANY_TEXT
-        # Of settings few values are different.
-        self.read = lru_cache(maxsize=1000)(self._read)
 
-    def _read(self, cell: str) -> tuple[Any, list[str]]:
-        """The value of a cell that is not empty, and its faults."""
-        value = cell if self._free else value_of(cell, self._schema)
-        if quoting := fault_of_cell(cell):
-            return value, [f"{self.name}: {quoting}"]
-        problems = () if self._free else problems_of(value, self._validator, self.name)
+def _reader(name: str, schema: Options, validator: Validator) -> Reader:
+    """That of a column. Of settings few values are different, so that most are known already."""
+    own = validator.evolve(schema=schema)
+    any_text = {**schema, "description": ""} == ANY_TEXT
+
+    @lru_cache(maxsize=1000)
+    def read(cell: str) -> tuple[Any, list[str]]:
+        value = value_of(cell, schema)
+        if fault := fault_of_cell(cell):
+            return value, [f"{name}: {fault}"]
+        problems = () if any_text else problems_of(value, own, name)
         return value, [text for _, text in problems]
+
+    return read
 
 
 def _read_row(
-    cells: list[str], columns: list[_Column], validator: Validator
+    cells: list[str], readers: dict[str, Reader], validator: Validator
 ) -> tuple[Options, list[str]]:
     """The values of a row by column, and its faults, apart from those of its files."""
     row: Options = {}
     found: list[str] = []
-    for cell, column in zip(cells, columns, strict=False):
+    for cell, (name, read) in zip(cells, readers.items(), strict=False):
         if cell:
-            row[column.name], faults = column.read(cell)
+            row[name], faults = read(cell)
             found += faults
-    if len(cells) > len(columns):
-        surplus = len(cells) - len(columns)
+    if len(cells) > len(readers):
+        surplus = len(cells) - len(readers)
         found.append(f"{surplus} cells more than there are columns; check the tabs")
     for name in validator.schema["required"]:
         if name not in row:
