@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -119,6 +120,19 @@ def check_folder(folder: Path) -> None:
             f"results cannot be written here ({getattr(error, 'strerror', None) or error})",
             "name a folder that you may write to",
         ) from error
+
+
+def read_regular(path: str | Path) -> bytes:
+    """The content of a regular file; a pipe or a device, which may never end, is refused.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for no writer
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "this is no regular file", str(path))
+        return file.read()
 
 
 def digest_file(path: str | Path) -> str:
