@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
@@ -122,20 +123,30 @@ def check_folder(folder: Path) -> None:
         ) from error
 
 
-def read_regular(path: str | Path) -> bytes:
-    """The content of a regular file; a pipe or a device, which may never end, is refused.
+def open_regular(path: str | Path) -> BufferedReader:
+    """Open a regular file to read it; a pipe or a device, which may never end, is refused.
 
     Raises:
         OSError: there is none, or it cannot be read.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # which waits for no writer
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "this is no regular file", str(path))
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")  # which awaits no writer
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "this is no regular file", str(path))
+    return file
+
+
+def read_regular(path: str | Path) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    with open_regular(path) as file:
         return file.read()
 
 
 def digest_file(path: str | Path) -> str:
-    """The SHA-256 of a file's content in hexadecimal, read in pieces."""
-    with Path(path).open("rb") as file:
+    """The SHA-256 of a regular file's content in hexadecimal, read in pieces."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -130,6 +130,11 @@ class Plan:
             f"{number:04d}": pairs[start : start + count] for number, start in enumerate(starts, 1)
         }
 
+    @cached_property
+    def batch_of(self) -> dict[str, str]:
+        """The batch of every pair, by the pair's name."""
+        return {pair.name: name for name, pairs in self.batches.items() for pair in pairs}
+
     @property
     def sequences(self) -> dict[str, Sequence]:
         """The sequences by name."""
