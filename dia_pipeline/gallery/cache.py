@@ -39,7 +39,7 @@ class Cache:
             GalleryError: the name leads out of the folder.
         """
         path = self.folder / name
-        if path.name != name:
+        if path.name != name or name == "..":
             raise GalleryError(path, "this name leads elsewhere", "give the pair another name")
         self._used.add(path)
         return path

@@ -133,11 +133,11 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """The provenance of a folder, empty if it is missing, damaged or names files elsewhere."""
     with suppress(ArtefactError, *MALFORMED):
         provenance = read_state(folder / PROVENANCE)
-        if all(_lies_in(folder, name) for name, _ in provenance.get("outputs", {}).items()):
+        if all(lies_in(folder, name) for name, _ in provenance.get("outputs", {}).items()):
             return provenance
     return {}
 
 
-def _lies_in(folder: Path, name: str) -> bool:
+def lies_in(folder: Path, name: str) -> bool:
     """Whether a name, which may have been written by anybody, is that of a file in a folder."""
     return folder.resolve() in (folder / name).resolve().parents

@@ -6,7 +6,6 @@ this version gives it.
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dia_pipeline import __version__
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.folders import PROVENANCE, read_provenance
+from dia_pipeline.store.folders import PROVENANCE, lies_in
 from dia_pipeline.store.state import read_state, write_state
 
 if TYPE_CHECKING:
@@ -168,14 +167,15 @@ def read_results(folder: Path) -> dict[str, Any]:
     """The provenance of results that anybody may have written.
 
     Raises:
-        ArtefactError: it is missing, damaged, names files elsewhere, or has another form than this
-            version gives it.
+        ArtefactError: it is missing or damaged, has another form than this version gives it, or
+            names a file that lies elsewhere.
     """
-    provenance = read_provenance(folder)
-    if not provenance and not os.path.lexists(folder / PROVENANCE):
-        raise ArtefactError(PROVENANCE, ArtefactError.MISSING)
+    provenance = read_state(folder / PROVENANCE)
     if not _validator().is_valid(provenance):
-        raise ArtefactError(PROVENANCE, ArtefactError.DAMAGED)
+        raise ArtefactError(folder / PROVENANCE, ArtefactError.DAMAGED)
+    for name in provenance["outputs"]:
+        if not lies_in(folder, name):
+            raise ArtefactError(folder / name, "this leads out of the folder of the results")
     return provenance
 
 
