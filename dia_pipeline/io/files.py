@@ -22,11 +22,6 @@ class FolderError(DiaError):
     """A folder cannot be written to."""
 
 
-def own_temporary_folder() -> Path:
-    """This user's folder among the temporary files of the machine; it need not exist."""
-    return Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
-
-
 @contextmanager
 def replace_file(path: str | Path, flush: bool = True) -> Iterator[Path]:
     """Write a file whole or not at all, however the process ends and even if others write it too.

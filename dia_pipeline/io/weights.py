@@ -22,12 +22,12 @@ from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
 
-import platformdirs
 import torch
 
+from dia_pipeline.caches import cache_folder
 from dia_pipeline.errors import JobError
 from dia_pipeline.io.backbones import Entry, find_entry
-from dia_pipeline.io.files import digest_file, own_temporary_folder, replace_file
+from dia_pipeline.io.files import digest_file, replace_file
 
 log = logging.getLogger("dia")
 
@@ -141,21 +141,6 @@ def _tell_of_vgg16() -> None:
         )
         with suppress(OSError):
             told.touch()
-
-
-def cache_folder() -> Path:
-    """The folder that fetched weights are kept in: `$DIA_CACHE`, or the user's cache folder.
-
-    Where a user has no home, as in a container, it is one in the system's temporary folder.
-    """
-    if named := os.environ.get("DIA_CACHE"):
-        return Path(named)
-    usual = Path(platformdirs.user_cache_dir("dia"))
-    with suppress(OSError):
-        if usual.is_absolute():
-            usual.mkdir(parents=True, exist_ok=True)
-            return usual
-    return own_temporary_folder()
 
 
 def _look_up(backbone: str) -> Weights | None:
