@@ -8,13 +8,14 @@ it.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.errors import JobError
+from dia_pipeline.errors import MALFORMED, JobError
 
 
 class BackboneError(JobError):
@@ -121,7 +122,7 @@ _SCHEMA = {
         "channels": _BLOCKS,
         "scale": {"type": "number", "exclusiveMinimum": 0},
         "mean": _COLOURS,
-        "deviation": _COLOURS,
+        "deviation": {**_COLOURS, "items": {"type": "number", "exclusiveMinimum": 0}},
         "order": {"enum": ["RGB", "BGR"]},
         "ceil_pooling": {"type": "boolean"},
         "architecture": {"type": "string", "pattern": "^(torchvision|timm):\\w"},
@@ -160,14 +161,29 @@ def _read_entry(path: Path) -> Entry:
     from jsonschema import Draft202012Validator
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = _plain(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, *MALFORMED) as error:
         raise BackboneError(path, f"the entry cannot be read: {error}", "write YAML") from error
     for fault in Draft202012Validator(_SCHEMA).iter_errors(content):
         where = ".".join(map(str, fault.absolute_path)) or "the whole"
-        raise BackboneError(path, f"{where}: {fault.message}", "docs/backbones.md shows an entry")
+        raise BackboneError(
+            path, f"{where}: {fault.message:.200}", "docs/backbones.md shows an entry"
+        )
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
     }
     values["stages"] = tuple(map(tuple, values.get("stages", ())))
     return Entry(**values, folder=path.parent)
+
+
+def _plain(text: str) -> Any:
+    """YAML as JSON would hold it: without aliases, which may stand for billions of values.
+
+    Raises:
+        ValueError, TypeError: there is something else, such as a number that is none.
+    """
+    import yaml
+
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+        raise ValueError("there are aliases in it")
+    return json.loads(json.dumps(yaml.safe_load(text), allow_nan=False))
