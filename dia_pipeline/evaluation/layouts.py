@@ -71,7 +71,7 @@ def read_layout(
         raise LayoutError("", f"there is no layout {layout!r}", f"known are {', '.join(LAYOUTS)}")
     try:
         rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
-    except MALFORMED as error:
+    except (csv.Error, *MALFORMED) as error:
         reason = f"a file of the layout {layout} is not as it should be ({error!r})"
         raise LayoutError(folder, reason, "unpack the benchmark again") from error
     if not rows:

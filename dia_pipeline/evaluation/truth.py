@@ -12,7 +12,7 @@ import numpy as np
 
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.io.decoding import open_image
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import read_regular, replace_file
 from dia_pipeline.io.flow import FlowError, read_flo
 from dia_pipeline.io.images import read_image
 
@@ -135,7 +135,7 @@ def read_keypoints(
         TruthError: the file is not in the format, or a point lies outside its image.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path).decode())
         a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
     except (OSError, *MALFORMED) as error:
@@ -146,10 +146,10 @@ def read_keypoints(
         ) from error
     if a.ndim != 2 or a.shape[1] != 2 or a.shape != b_prime.shape or not len(a):
         raise TruthError(path, "`a` and `b_prime` must be lists of as many points [x, y] each")
-    if not corners.size or ("box_b_prime" in content and corners.size != 4):
-        raise TruthError(path, "`box_b_prime` must be [left, top, right, bottom]")
     for name, points, size in (("a", a, shape), ("b_prime", b_prime, target_shape)):
         _check_points(path, name, points, size)
+    if "box_b_prime" in content and (corners.size != 4 or not np.isfinite(corners).all()):
+        raise TruthError(path, "`box_b_prime` must be [left, top, right, bottom]")
     box = float(np.ptp(corners, axis=0).max())
     return Keypoints(a[:, ::-1], b_prime[:, ::-1], box)
 
@@ -165,14 +165,16 @@ def write_keypoints(
     if box_b_prime is not None:
         content["box_b_prime"] = list(box_b_prime)
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _read_flow(path: str) -> np.ndarray:
     try:
         return read_flo(path)
     except OSError as error:
-        raise FlowError(path, f"the flow cannot be read ({error.strerror})") from error
+        raise FlowError(
+            path, f"the flow cannot be read ({error.strerror})", "check the path"
+        ) from error
 
 
 def _check_size(path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]) -> None:

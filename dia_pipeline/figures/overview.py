@@ -101,9 +101,10 @@ def boxes_of_levels(
     high = row_height([aspects[0]] * len(coarse), across)
     wide = max(1, round(aspects[0] * high))
     top = height - MARGIN - below - GAP - high
-    lefts = [MARGIN + number * (wide + GAP) for number in range(len(coarse))]
+    right = WIDTH - MARGIN
+    lefts = [min(MARGIN + number * (wide + GAP), right - 1) for number in range(len(coarse))]
     return {
-        level: Box(left, top, max(1, min(wide, WIDTH - MARGIN - left)), high)
+        level: Box(left, top, min(wide, right - left), high)
         for level, left in zip(coarse, lefts, strict=True)
     }
 

@@ -55,7 +55,9 @@ def matches_of(cache: Cache, results: Path, outputs: dict[str, str]) -> Path | N
         flows = {name: read_flo(results / file) for name, file in files.items()}
         content: dict[str, Any] = {"radius": round(typical_length(flows), 1)}
         content |= {name: _packed(flow) for name, flow in flows.items()}
-        path.write_text(f"receiveMatches({json.dumps(name)}, {json.dumps(content)});\n")
+        path.write_text(
+            f"receiveMatches({json.dumps(name)}, {json.dumps(content, allow_nan=False)});\n"
+        )
 
     return cache.file(f"{name}.js", write)
 

@@ -172,7 +172,8 @@ def read_results(folder: Path) -> dict[str, Any]:
     """
     provenance = read_state(folder / PROVENANCE)
     if not _validator().is_valid(provenance):
-        raise ArtefactError(folder / PROVENANCE, ArtefactError.DAMAGED)
+        problem = "it is not as this version writes it"
+        raise ArtefactError(folder / PROVENANCE, problem, "make the results again")
     for name in provenance["outputs"]:
         if not lies_in(folder, name):
             raise ArtefactError(folder / name, "this leads out of the folder of the results")
