@@ -24,6 +24,7 @@ from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.receipts import Receipt
 from dia_pipeline.store.state import read_state
@@ -67,7 +68,8 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         for name, value in attributes:
-            if name.startswith("on") or (value or "").strip().lower().startswith("javascript:"):
+            followed = name in ("href", "src", "poster", "action")
+            if name.startswith("on") or (followed and (value or "").startswith("javascript:")):
                 self.scripts.append(f"{tag} {name}={value}")
 
 
@@ -295,6 +297,23 @@ def test_more_in_provenance_than_this_version_writes_is_shown_as_text(plan):
     page = GALLERY / "pages" / "first.html"
     assert str(escape(NAUGHTY)) in page.read_text()
     assert Tags(page).tags.count("script") == 4 and len(Tags(RESULTS / "index.html").tags) == before
+
+
+@pytest.mark.parametrize(
+    "name", ['"><script>alert(1)<', "' onerror=alert(1) x='", "javascript:alert(1)", "{{ 7 * 7 }}"]
+)
+def test_names_and_paths_are_text_in_every_page(finished, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = [draw_image(Path(f"{name}{n}.png"), n) for n in (1, 2)]
+    pairs = Pair(name, *images), Pair("second", *images)
+    plan = make_plan(RESULTS, pairs, checkpoint="pair", variants={name: {}, "constructor": {}})
+    for stage in plan.stages:
+        run_batch(plan, stage, name, "0001")
+    make_gallery(plan)
+    for page in (RESULTS / "index.html", *(GALLERY / "pages").iterdir()):
+        tags = Tags(page)
+        assert not tags.scripts and tags.tags.count("script") == (1 if page.stem == "index" else 4)
+    assert str(escape(name)) in (RESULTS / "index.html").read_text()
 
 
 def test_a_failure_is_shown_as_text(plan):
