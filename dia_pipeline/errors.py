@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from subprocess import CalledProcessError
 
-MALFORMED = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+MALFORMED = (
+    *(ValueError, LookupError, TypeError, AttributeError),
+    *(RecursionError, OverflowError),
+)
 """The errors that reading raises when a value has another form than expected."""
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED", "ALLOCATION_FAILED")

@@ -16,6 +16,7 @@ from dia_pipeline.algorithm.features import working_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.patchmatch import Maps, exact, stack
+from dia_pipeline.errors import JobError
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import HOPELESS, LEVELS, PATCH, SOUND
 
@@ -32,7 +33,11 @@ REMEDY = (
 
 
 def confidence(a: np.ndarray, b_prime: np.ndarray, network: Network) -> float:
-    """How sure it is that two images (H, W, 3) uint8 match: 0 to 1, to three digits."""
+    """How sure it is that two images (H, W, 3) uint8 match: 0 to 1, to three digits.
+
+    Raises:
+        JobError: the features are no numbers.
+    """
     maps = Maps(_map(a, network), _map(b_prime, network), PATCH[LEVELS[0]])
     energies = []
     for each in (maps, maps.turned()):
@@ -40,6 +45,12 @@ def confidence(a: np.ndarray, b_prime: np.ndarray, network: Network) -> float:
         _, energy = exact.search(each, identity(shape, target_shape, each.source.device))
         energies.append(energy.cpu().double().mean().item())
     similarity = -np.mean(energies)
+    if not math.isfinite(similarity):
+        raise JobError(
+            f"backbone {network.entry.title}",
+            "its features are none, or infinite",
+            "check its parameters, and scale, mean and deviation in its entry",
+        )
     return round(1 / (1 + math.exp((EVEN - similarity) / WIDTH)), 3)
 
 

@@ -246,16 +246,17 @@ def search(
     Yields:
         (3, 3) from A to B' in unit coordinates, and what was found.
     """
-    search = _Search(shrunk(a, SIDE), shrunk(b_prime, SIDE), network, seed)
-    sides = [image.shape[:2] for image in (search.a, search.b_prime)]
-    enough = min(*sides[0], *sides[1]) >= MIN_SIDE
-    while enough and search.left.mean() >= MIN_LEFT:
-        best = search.best()
-        in_units = np.linalg.inv(resizing(sides[1])) @ best.matrix @ resizing(sides[0])
-        scale = factor_of(best.matrix) * max(sides[0]) / max(sides[1])
-        gain = search.gain(best)
-        yield in_units, Found(best.turn, scale, best.mirrored, best.score, gain)
-        search.leave_out(best)
+    small = shrunk(a, SIDE), shrunk(b_prime, SIDE)
+    sides = [image.shape[:2] for image in small]
+    if min(*sides[0], *sides[1]) >= MIN_SIDE:
+        search = _Search(*small, network, seed)
+        while search.left.mean() >= MIN_LEFT:
+            best = search.best()
+            in_units = np.linalg.inv(resizing(sides[1])) @ best.matrix @ resizing(sides[0])
+            scale = factor_of(best.matrix) * max(sides[0]) / max(sides[1])
+            gain = search.gain(best)
+            yield in_units, Found(best.turn, scale, best.mirrored, best.score, gain)
+            search.leave_out(best)
     yield GIVEN.matrix, Found(0.0, 1.0, False, 0.0, 1.0)
 
 
@@ -351,7 +352,7 @@ class _Search:
         features = found.permute(1, 2, 0).cpu().double().numpy()
         there = moved(matrix, CELL * centres(features.shape[:2]))
         seen = ((there >= 0) & (there <= image.shape[:2])).all(axis=-1)
-        centred = features - features[seen].mean(axis=0)
+        centred = features - (features[seen].mean(axis=0) if seen.any() else 0)
         lengths = np.linalg.norm(centred, axis=-1, keepdims=True)
         unit = np.where(seen[..., None], centred / np.maximum(lengths, 1e-12), 0)
         return _Drawn(matrix, unit, seen)

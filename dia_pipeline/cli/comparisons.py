@@ -152,9 +152,6 @@ def compare_results(
     shared = in_both(first, second)
     names = labels(first, second)
     check_folder(output)
-    settings = differing_settings(*next(iter(shared.values())))
-    for setting, (one, two) in settings.items():
-        say(f"{setting}: {one} in {names[0]}, {two} in {names[1]}")
     with waiting("measuring"):
         measures, failed = measure_both(shared, names)
     for pair, error in failed.items():
@@ -162,6 +159,9 @@ def compare_results(
         del shared[pair]
     if not shared:
         raise typer.Exit(2)
+    settings = differing_settings(*next(iter(shared.values())))
+    for setting, (one, two) in settings.items():
+        say(f"{setting}: {one} in {names[0]}, {two} in {names[1]}")
     table = compare_two(measures, *names)
     console.print(_shown(table))
     say(f"Side by side: {write_comparison(output, table, shared, names, settings)}")

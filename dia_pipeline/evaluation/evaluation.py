@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isnan
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,7 +92,7 @@ def measure_pair(
         found["seconds"] = seconds
     if confidence is not None:
         found["confidence"] = confidence
-    return {name: value for name, value in found.items() if not isnan(value)}
+    return {name: value for name, value in found.items() if isfinite(value)}
 
 
 def _with_flow(

@@ -73,7 +73,7 @@ def read_layout(
         raise LayoutError("", problem, f"known are {', '.join(LAYOUTS)}")
     try:
         rows = list(LAYOUTS[layout](Path(folder), Path(derived), split))
-    except MALFORMED as error:
+    except (csv.Error, *MALFORMED) as error:
         reason = f"a file of the layout {layout} is not as it should be ({shortened(repr(error))})"
         raise LayoutError(folder, reason, "unpack the benchmark again") from error
     if not rows:

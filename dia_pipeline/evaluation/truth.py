@@ -150,14 +150,16 @@ def write_keypoints(
     if box_b_prime is not None:
         content["box_b_prime"] = list(box_b_prime)
     with replace_file(path) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _read_flow(path: str) -> np.ndarray:
     try:
         return read_flo(path)
     except OSError as error:
-        raise FlowError(path, f"the flow cannot be read ({error.strerror})") from error
+        raise FlowError(
+            path, f"the flow cannot be read ({error.strerror})", "check the path"
+        ) from error
 
 
 def _check_size(path: str, size: tuple[int, ...], image: str, image_size: tuple[int, ...]) -> None:

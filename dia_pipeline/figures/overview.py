@@ -101,9 +101,10 @@ def boxes_of_levels(
     high = row_height([aspects[0]] * len(coarse), across)
     wide = max(1, round(aspects[0] * high))
     top = height - MARGIN - below - GAP - high
-    lefts = [MARGIN + number * (wide + GAP) for number in range(len(coarse))]
+    right = WIDTH - MARGIN
+    lefts = [min(MARGIN + number * (wide + GAP), right - 1) for number in range(len(coarse))]
     return {
-        level: Box(left, top, min(wide, WIDTH - MARGIN - left), high)
+        level: Box(left, top, min(wide, right - left), high)
         for level, left in zip(coarse, lefts, strict=True)
     }
 
@@ -131,7 +132,9 @@ def round_trip(flow: np.ndarray, back: np.ndarray, step: int = 1) -> np.ndarray:
 def typical_length(flows: dict[str, np.ndarray]) -> float:
     """The length that is shown in full colour: stray matches must not make all others pale."""
     lengths = [np.hypot(*np.moveaxis(_thinned(flow), -1, 0)).ravel() for flow in flows.values()]
-    return max(float(np.percentile(np.concatenate(lengths), 80)), 1.0)
+    together = np.concatenate(lengths)
+    known = together[np.isfinite(together)]
+    return max(float(np.percentile(known, 80)), 1.0) if known.size else 1.0
 
 
 def _thinned(flow: np.ndarray) -> np.ndarray:

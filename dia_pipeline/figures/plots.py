@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -175,7 +175,7 @@ def _figure(
     path: Path, columns: int, height: float, rows: int = 1, **options
 ) -> Iterator[np.ndarray]:
     """Panels (rows, columns), written as PNG and PDF when all is drawn; always the same bytes."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.style.context(["default", _STYLE]):  # not the user's own
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure.subplots(rows, columns, squeeze=False, **options)

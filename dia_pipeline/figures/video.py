@@ -88,19 +88,21 @@ def write_sheet(path: Path, cells: Iterable[tuple[str, np.ndarray, np.ndarray]])
 
 def plot_flicker(path: Path, curves: dict[str, list[float | None]], gaps: list[int]) -> None:
     """Plot measures in grey levels over the frames; None where a frame or the one before lacks."""
+    from matplotlib import style
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    axes = figure.subplots()
-    for label, values in curves.items():
-        numbers = [np.nan if value is None else value for value in values]
-        axes.plot(range(1, len(values) + 1), numbers, marker=".", label=label)
-    for number in gaps:
-        axes.axvspan(number + 0.5, number + 1.5, color="0.85")
-    axes.set(xlabel="frame", ylabel="grey levels", ylim=(0, None))
-    axes.legend()
-    with replace_file(path) as temporary:
-        figure.savefig(temporary, dpi=100, metadata={"Software": None})
+    with style.context("default"):  # not the user's own
+        figure = Figure(figsize=(8, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for label, values in curves.items():
+            numbers = [np.nan if value is None else value for value in values]
+            axes.plot(range(1, len(values) + 1), numbers, marker=".", label=label)
+        for number in gaps:
+            axes.axvspan(number + 0.5, number + 1.5, color="0.85")
+        axes.set(xlabel="frame", ylabel="grey levels", ylim=(0, None))
+        axes.legend()
+        with replace_file(path) as temporary:
+            figure.savefig(temporary, dpi=100, metadata={"Software": None})
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

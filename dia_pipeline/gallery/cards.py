@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dia_pipeline.algorithm.confidence import REMEDY
-from dia_pipeline.errors import DiaError
+from dia_pipeline.errors import MALFORMED, DiaError, reason_and_remedy
 from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.gallery.outcomes import Outcome
+from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import thumbnail
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.runs.config import Pair
+from dia_pipeline.store.folders import PROVENANCE
+
+Details = Callable[[Site, Outcome], dict[str, Any]]
+"""Reads what a page shows of results; it raises any kind of error where they are damaged."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,13 @@ class Card:
     Attributes:
         result: of A', or of a frame in the middle of a sequence.
         given: of A and B', as many as can be read.
+        details: what else the page shows of results.
     """
 
     outcome: Outcome
     result: Path | None
     given: tuple[Path, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def remedy(self) -> str:
@@ -37,18 +45,19 @@ class Card:
         return REMEDY if self.outcome.verdict in ("doubtful", "hopeless") else ""
 
 
-def card_of(outcome: Outcome, thumbnails: Cache) -> Card:
-    """The card of an outcome; results whose image cannot be read count as not there."""
-    given = tuple(_given(outcome, thumbnails))
+def card_of(site: Site, outcome: Outcome, details: Details) -> Card:
+    """The card of an outcome; results of which anything cannot be read count as not there."""
+    given = tuple(_given(outcome, site.thumbnails))
     if not outcome.made:
         return Card(outcome, None, given)
     name = _shown(outcome)
     try:
-        result = thumbnail(thumbnails, outcome.folder / name, outcome.outputs[name])
-    except (DiaError, OSError, LookupError):
-        damaged = replace(outcome, provenance={}, fault=f"{name}: the file is damaged")
-        return Card(damaged, None, given)
-    return Card(outcome, result, given)
+        result = thumbnail(site.thumbnails, outcome.folder / name, outcome.outputs[name])
+        return Card(outcome, result, given, details(site, outcome))
+    except (DiaError, OSError, *MALFORMED) as error:
+        expected = isinstance(error, (DiaError, OSError))
+        reason, _ = reason_and_remedy(error) if expected else (f"{PROVENANCE}: {error!r}", "")
+        return Card(replace(outcome, provenance={}, fault=reason), None, given)
 
 
 def _shown(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dia_pipeline.evaluation.tables import Table
 from dia_pipeline.gallery.pages import write_page, write_shared
-from dia_pipeline.io.images import image_size
+from dia_pipeline.io.images import ImageError, image_size
 
 LABELS = {"a_prime.png": "A'", "b.png": "B"}
 """The images that are compared, and what they are called."""
@@ -45,4 +45,6 @@ def _images(first: Path, second: Path) -> Iterator[tuple[str, float, Path, Path]
     for name, label in LABELS.items():
         if (first / name).is_file() and (second / name).is_file():
             height, width = image_size(first / name)
+            if not height:
+                raise ImageError(first / name, "this is no image", "make the results again")
             yield label, width / height, first / name, second / name

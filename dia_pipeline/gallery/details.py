@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
-
-import h5py
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.figures.overview import WIDTH, boxes_of_levels
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.io.images import image_size
-from dia_pipeline.settings import Settings
+from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.settings import LEVELS, Settings
+from dia_pipeline.store.arrays import read_any_arrays
+from dia_pipeline.store.artefacts import ArtefactError
+from dia_pipeline.store.receipts import Receipt
 from dia_pipeline.store.times import Times
+
+FIELDS, OVERVIEW = "nnf.h5", "overview.png"
 
 Energies = dict[int, dict[str, float]]
 """The mean energies of the matches of A, `energy_ab`, and of B', `energy_ba`, by level."""
 
 
-def energies_of(folder: Path) -> Energies:
-    """The mean energies by level, coarse to fine; empty where they cannot be read."""
-    found: Energies = {}
-    with suppress(OSError, *MALFORMED), h5py.File(folder / "nnf.h5") as file:
-        for level in sorted(file, reverse=True):
-            arrays = {name: array for name, array in file[level].items() if "energy" in name}
-            means = {name: float(array[()].mean()) for name, array in arrays.items()}
-            if means:
-                found[int(level.removeprefix("level"))] = means
-    return found
+def fields_of(outcome: Outcome) -> tuple[str, Energies]:
+    """The key of the fields of a pair, and their mean energies by level, coarse to fine.
+
+    Both are empty where the results have no file of fields.
+
+    Raises:
+        ArtefactError, OSError: it is damaged or cannot be read.
+    """
+    if FIELDS not in outcome.outputs:
+        return "", {}
+    key, content = read_any_arrays(outcome.folder / FIELDS)
+    levels = {
+        level: {
+            name: float(content.arrays[f"level{level}/{name}"].mean())
+            for name in ("energy_ab", "energy_ba")
+            if f"level{level}/{name}" in content.arrays
+        }
+        for level in LEVELS
+    }
+    return key, {level: means for level, means in levels.items() if means}
 
 
-def seconds_of(folder: Path, times: Times, levels: Sequence[int]) -> float | None:
-    """What finding the fields took; None if any of it was not noted."""
-    return times.of_fields(_keys(folder, ["nnf"]), _keys(folder, [f"level{n}" for n in levels]))
+def seconds_of(plan: Plan, outcome: Outcome, key: str, levels: Sequence[int]) -> float | None:
+    """What finding the fields of a key took; None if any of it was not noted."""
+    assert isinstance(outcome.of, Pair)
+    times = Times(plan.times(outcome.variant, outcome.of))
+    return times.of_fields([key], _keys_of_levels(plan, outcome, levels))
 
 
-def _keys(folder: Path, names: list[str]) -> list[str]:
-    """The keys of files of arrays; none where one cannot be read."""
-    keys = []
-    with suppress(OSError, *MALFORMED):
-        for name in names:
-            with h5py.File(folder / f"{name}.h5") as file:
-                keys.append(file.attrs["key"])
-        return keys
-    return []
+def _keys_of_levels(plan: Plan, outcome: Outcome, levels: Sequence[int]) -> Iterator[str]:
+    """The keys by which the levels of a pair were made, as their receipts say."""
+    with suppress(ArtefactError, *MALFORMED):
+        batch = plan.batch_of[outcome.name]
+        for level in levels:
+            receipt = Receipt.read(plan.receipt(f"level{level}", outcome.variant, batch))
+            yield receipt.made[outcome.name]
 
 
 def crops_of_levels(outcome: Outcome, levels: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -54,11 +68,17 @@ def crops_of_levels(outcome: Outcome, levels: Sequence[int]) -> dict[int, dict[s
 
     The overview is the background of a box: its size is a share of the box, its position one of
     what lies beyond.
+
+    Raises:
+        ArtefactError: the overview is damaged.
     """
-    if "overview.png" not in outcome.outputs:
+    if OVERVIEW not in outcome.outputs:
         return {}
-    height, _ = image_size(outcome.folder / "overview.png")
+    height, width = image_size(outcome.folder / OVERVIEW)
     sizes = [tuple(outcome.inputs[role]["size"]) for role in ("a", "b_prime")]
+    boxes = boxes_of_levels(height, levels, *sizes)
+    if width != WIDTH or any(box.top < 0 for box in boxes.values()):
+        raise ArtefactError(OVERVIEW, ArtefactError.DAMAGED)
     return {
         level: {
             "aspect": f"{box.width} / {box.height}",
@@ -66,7 +86,7 @@ def crops_of_levels(outcome: Outcome, levels: Sequence[int]) -> dict[int, dict[s
             "position": f"{_share(box.left, box.width, WIDTH)} "
             f"{_share(box.top, box.height, height)}",
         }
-        for level, box in boxes_of_levels(height, levels, *sizes).items()
+        for level, box in boxes.items()
     }
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from dia_pipeline.gallery.cards import Card, card_of
 from dia_pipeline.gallery.outcomes import NOTHING, outcome
 from dia_pipeline.gallery.pages import write_page, write_shared
-from dia_pipeline.gallery.pairs import write_pair_page
-from dia_pipeline.gallery.sequences import write_sequence_page
+from dia_pipeline.gallery.pairs import pair_details, write_pair_page
+from dia_pipeline.gallery.sequences import sequence_details, write_sequence_page
 from dia_pipeline.gallery.site import Site
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
@@ -32,6 +32,7 @@ def make_gallery(plan: Plan) -> Path:
     Thumbnails and matches that an earlier gallery made of the same results are kept.
 
     Raises:
+        GalleryError: a folder of the gallery is a link.
         OSError: a page cannot be written.
     """
     site, failures = Site(plan), failures_now(plan)
@@ -50,8 +51,12 @@ def _make(
     """The page of a pair or sequence, and its cards, one for every variant."""
     plan = site.plan
     outcomes = (outcome(plan, variant, of, failures) for variant in plan.variants)
-    cards = [card_of(each, site.thumbnails) for each in outcomes]
+    details, write = (
+        (pair_details, write_pair_page)
+        if isinstance(of, Pair)
+        else (sequence_details, write_sequence_page)
+    )
+    cards = [card_of(site, each, details) for each in outcomes]
     page = site.pages.claim(f"{of.name}.html")
-    write = write_pair_page if isinstance(of, Pair) else write_sequence_page
     write(site, page, cards)
     return page, cards

@@ -21,6 +21,7 @@ from dia_pipeline.figures.overview import typical_length
 from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.io.flow import read_flo
 from dia_pipeline.store.artefacts import digest
+from dia_pipeline.store.folders import check_file
 
 SIDE = 512
 """Longest side of the field that a page knows."""
@@ -40,7 +41,8 @@ def matches_of(cache: Cache, results: Path, outputs: dict[str, str]) -> Path | N
         outputs: the digests of its files by name.
 
     Raises:
-        FlowError, OSError: the script is not there and a field cannot be read.
+        ArtefactError, FlowError, OSError: the script is not there, and a field is damaged or cannot
+            be read.
     """
     files = {name: file for name, file in FLOWS.items() if file in outputs}
     if not files:
@@ -48,10 +50,14 @@ def matches_of(cache: Cache, results: Path, outputs: dict[str, str]) -> Path | N
     name = digest([outputs[file] for file in files.values()])[:32]
 
     def write(path: Path) -> None:
+        for file in files.values():
+            check_file(results / file, outputs[file])
         flows = {name: read_flo(results / file) for name, file in files.items()}
         content: dict[str, Any] = {"radius": round(typical_length(flows), 1)}
         content |= {name: _packed(flow) for name, flow in flows.items()}
-        path.write_text(f"receiveMatches({json.dumps(name)}, {json.dumps(content)});\n")
+        path.write_text(
+            f"receiveMatches({json.dumps(name)}, {json.dumps(content, allow_nan=False)});\n"
+        )
 
     return cache.file(f"{name}.js", write)
 

@@ -12,11 +12,12 @@ from typing import Any
 from dia_pipeline.algorithm.confidence import verdict
 from dia_pipeline.algorithm.pose import Pose
 from dia_pipeline.errors import MALFORMED
+from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.folders import PROVENANCE, read_provenance
+from dia_pipeline.store.provenance import read_results
 from dia_pipeline.store.receipts import Failure
 
 NOTHING = "nothing is made yet"
@@ -97,26 +98,24 @@ def outcome(
     failure = failures.get(variant, {}).get(of.name)
     if failure:
         return Outcome(variant, of, folder, failure=failure)
-    provenance = read_provenance(folder)
-    if not provenance:
-        damaged = (folder / PROVENANCE).exists()
-        fault = str(ArtefactError(PROVENANCE, ArtefactError.DAMAGED)) if damaged else NOTHING
-        return Outcome(variant, of, folder, fault=fault)
-    for name in provenance.get("outputs", {}):
+    try:
+        provenance = read_results(folder)
+    except ArtefactError as error:
+        missing = error.problem == ArtefactError.MISSING
+        return Outcome(variant, of, folder, fault=NOTHING if missing else str(error))
+    for name in provenance["outputs"]:
         if fault := _fault(folder / name):
             return Outcome(variant, of, folder, fault=str(ArtefactError(name, fault)))
     return Outcome(variant, of, folder, provenance)
 
 
-def _fault(path: Path) -> str:
+def _fault(path: Path) -> str | None:
     """What is wrong with a file, so far as its end tells: gone, or an image that is cut short."""
-    try:
-        with path.open("rb") as file:
-            if path.suffix == ".png":
-                file.seek(-len(PNG_END), os.SEEK_END)
-                return "" if file.read() == PNG_END else ArtefactError.DAMAGED
-    except FileNotFoundError:
-        return ArtefactError.MISSING
-    except OSError:
-        return ArtefactError.DAMAGED
-    return ""
+    fault = fault_of_file(path)
+    if fault or path.suffix != ".png":
+        return fault
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(-len(PNG_END), os.SEEK_END)
+        if file.read() == PNG_END:
+            return None
+    return ArtefactError.DAMAGED

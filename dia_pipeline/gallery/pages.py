@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dia_pipeline.gallery.cache import no_link
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.reading import read_file
 
 PACKAGE = "dia_pipeline.gallery"
 
@@ -37,16 +39,21 @@ def write_page(page: Path, template: str, shared: Path, **values: Any) -> None:
 
 
 def write_shared(folder: Path) -> None:
-    """Write what all pages share: styles and scripts."""
+    """Write what all pages share: styles and scripts.
+
+    Raises:
+        GalleryError: the folder is a link.
+    """
+    no_link(folder)
     for each in files(PACKAGE).joinpath("static").iterdir():
         replace_text(folder / each.name, each.read_text(encoding="utf-8"))
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write a text file, unless it is that already."""
-    content = text.encode()
+    content = text.encode(errors="replace")  # names from JSON may be no text
     with suppress(OSError):
-        if path.read_bytes() == content:
+        if read_file(path) == content:
             return
     with replace_file(path, flush=False) as temporary:
         temporary.write_bytes(content)

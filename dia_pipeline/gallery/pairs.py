@@ -11,7 +11,7 @@ from dia_pipeline.figures.overview import DOUBT
 from dia_pipeline.gallery.cards import Card
 from dia_pipeline.gallery.details import (
     crops_of_levels,
-    energies_of,
+    fields_of,
     other_settings,
     seconds_of,
 )
@@ -21,8 +21,6 @@ from dia_pipeline.gallery.pages import Link, link_from, write_page
 from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import shown, thumbnail
 from dia_pipeline.io.flow import colour_wheel
-from dia_pipeline.runs.config import Pair
-from dia_pipeline.store.times import Times
 
 FILES = {
     "a_prime.png": "A'",
@@ -41,7 +39,9 @@ FILES = {
 
 def write_pair_page(site: Site, page: Path, cards: list[Card]) -> None:
     """Write the page of a pair, whose cards are those of all variants."""
-    variants = [_variant(site, card) for card in cards]
+    variants = [
+        {"outcome": card.outcome, "card": card, "stage": None, **card.details} for card in cards
+    ]
     link = link_from(page)
     stages = {
         each["outcome"].variant: _linked(each["stage"], link) for each in variants if each["stage"]
@@ -59,21 +59,16 @@ def write_pair_page(site: Site, page: Path, cards: list[Card]) -> None:
     )
 
 
-def _variant(site: Site, card: Card) -> dict[str, Any]:
-    """What the page shows of a variant."""
-    outcome, settings = card.outcome, card.outcome.provenance.get("settings", {})
-    shown = {"outcome": outcome, "card": card, "stage": None}
-    if not outcome.made:
-        return shown
-    assert isinstance(outcome.of, Pair)
-    energies = energies_of(outcome.folder)
+def pair_details(site: Site, outcome: Outcome) -> dict[str, Any]:
+    """What the page shows of the results of a pair in a variant."""
+    settings = outcome.provenance["settings"]
+    key, energies = fields_of(outcome)
     levels = tuple(energies) or site.plan.settings(outcome.variant, outcome.of).levels
-    times = Times(site.plan.times(outcome.variant, outcome.of))
-    return shown | {
+    return {
         "stage": _stage(site, outcome),
         "energies": energies,
         "crops": crops_of_levels(outcome, levels),
-        "seconds": seconds_of(outcome.folder, times, levels),
+        "seconds": seconds_of(site.plan, outcome, key, levels),
         "settings": settings,
         "others": other_settings(settings),
         "files": [(FILES[name], outcome.folder / name) for name in FILES if _has(outcome, name)],
@@ -101,8 +96,7 @@ def _stage(site: Site, outcome: Outcome) -> dict[str, Any]:
         if result in outcome.outputs:
             stage[side]["result"] = outcome.folder / result
     if alone:
-        with suppress(DiaError, OSError):
-            stage["matches"] = matches_of(site.matches, outcome.folder, outcome.outputs)
+        stage["matches"] = matches_of(site.matches, outcome.folder, outcome.outputs)
     return stage
 
 

@@ -23,20 +23,17 @@ FILES = {
 
 def write_sequence_page(site: Site, page: Path, cards: list[Card]) -> None:
     """Write the page of a sequence, whose cards are those of all variants."""
-    variants = [_variant(card) for card in cards]
+    variants = [{"outcome": card.outcome, "card": card, **card.details} for card in cards]
     first = next((each for each in variants if each["outcome"].made), variants[0])
     name = cards[0].outcome.name
     values = {"site": site, "name": name, "variants": variants, "first": first}
     write_page(page, "sequence.html", site.shared, **values)
 
 
-def _variant(card: Card) -> dict[str, Any]:
-    """What the page shows of a variant."""
-    outcome = card.outcome
-    settings = outcome.provenance.get("settings", {})
+def sequence_details(site: Site, outcome: Outcome) -> dict[str, Any]:
+    """What the page shows of the results of a sequence in a variant."""
+    settings = outcome.provenance["settings"]
     return {
-        "outcome": outcome,
-        "card": card,
         "settings": settings,
         "others": other_settings(settings),
         "frames": _frames(outcome),
@@ -47,7 +44,7 @@ def _variant(card: Card) -> dict[str, Any]:
 def _frames(outcome: Outcome) -> list[dict[str, Any]]:
     """Every frame: the image that it is made of, and its own or why there is none."""
     frames = []
-    for number, given in enumerate(outcome.provenance.get("frames", []), 1):
+    for number, given in enumerate(outcome.provenance["frames"], 1):
         name = f"frames/{number:04d}.png"
         made = outcome.folder / name if name in outcome.outputs else None
         gap = outcome.gaps.get(str(number), "")

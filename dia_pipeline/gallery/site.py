@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-
-from dia_pipeline.gallery.cache import Cache
+from dia_pipeline.gallery.cache import Cache, no_link
 from dia_pipeline.runs.plan import Plan
 
 
-@dataclass(frozen=True)
 class Site:
-    """The files of the gallery of a run: the first page, and beside the results all others."""
+    """The files of the gallery of a run: the first page, and beside the results all others.
 
-    plan: Plan
+    Attributes:
+        index: the first page.
+        shared: the folder of what all pages share: styles and scripts.
+        pages: a page for every pair and sequence.
+        thumbnails: small images.
+        matches: the scripts of matches.
 
-    @property
-    def index(self) -> Path:
-        """The first page."""
-        return self.plan.gallery
+    Raises:
+        GalleryError: a folder is a link.
+    """
 
-    @property
-    def shared(self) -> Path:
-        """The folder of what all pages share: styles and scripts."""
-        return self.plan.results / "gallery"
-
-    @cached_property
-    def pages(self) -> Cache:
-        """A page for every pair and sequence."""
-        return Cache(self.shared / "pages")
-
-    @cached_property
-    def thumbnails(self) -> Cache:
-        return Cache(self.shared / "thumbnails")
-
-    @cached_property
-    def matches(self) -> Cache:
-        """The scripts of matches."""
-        return Cache(self.shared / "matches")
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.index = plan.gallery
+        self.shared = no_link(plan.results / "gallery")
+        self.pages = Cache(self.shared / "pages")
+        self.thumbnails = Cache(self.shared / "thumbnails")
+        self.matches = Cache(self.shared / "matches")
 
     def prune(self) -> None:
         """Remove what belongs to results that are no more."""

@@ -8,6 +8,7 @@ from PIL import Image
 
 from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.io.images import read_image
+from dia_pipeline.store.folders import check_file
 
 SIDE = 360
 """Longest side in pixels of a thumbnail."""
@@ -23,10 +24,12 @@ def thumbnail(cache: Cache, image: Path, sha256: str, side: int = SIDE) -> Path:
     """The thumbnail of an image file with a digest.
 
     Raises:
-        ImageError, OSError: it is not there and the image cannot be read.
+        ArtefactError, ImageError, OSError: it is not there, and the image is another by now or
+            cannot be read.
     """
 
     def write(path: Path) -> None:
+        check_file(image, sha256)
         small = Image.fromarray(read_image(image))
         small.thumbnail((side, side))
         small.save(path, quality=85)
@@ -38,7 +41,7 @@ def shown(cache: Cache, image: Path, sha256: str) -> Path:
     """What shows an image at full size: itself; a smaller one where browsers cannot, or it is gone.
 
     Raises:
-        ImageError, OSError: the image cannot be read.
+        ArtefactError, ImageError, OSError: the image is another by now or cannot be read.
     """
     if not image.exists():
         return thumbnail(cache, image, sha256)

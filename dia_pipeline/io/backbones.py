@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.errors import JobError
+from dia_pipeline.errors import MALFORMED, JobError
 from dia_pipeline.text import quoted, shortened
 
 
@@ -122,7 +122,7 @@ _SCHEMA = {
         "channels": _BLOCKS,
         "scale": {"type": "number", "exclusiveMinimum": 0},
         "mean": _COLOURS,
-        "deviation": _COLOURS,
+        "deviation": {**_COLOURS, "items": {"type": "number", "exclusiveMinimum": 0}},
         "order": {"enum": ["RGB", "BGR"]},
         "ceil_pooling": {"type": "boolean"},
         "architecture": {"type": "string", "pattern": "^(torchvision|timm):\\w"},
@@ -163,7 +163,7 @@ def _read_entry(path: Path) -> Entry:
 
     try:
         content = read_yaml(path)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, *MALFORMED) as error:
         raise BackboneError(path, f"the entry cannot be read: {error}", "write YAML") from error
     for fault in FiniteValidator(_SCHEMA).iter_errors(content):
         where = ".".join(map(str, fault.absolute_path)) or "the whole"

@@ -13,16 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.reading import open_regular
 from dia_pipeline.text import fault_of_characters
 
 
 class FolderError(DiaError):
     """A folder cannot be written to."""
-
-
-def own_temporary_folder() -> Path:
-    """This user's folder among the temporary files of the machine; it need not exist."""
-    return Path(tempfile.gettempdir(), f"dia-{os.getuid()}")
 
 
 @contextmanager
@@ -122,6 +118,6 @@ def check_folder(folder: Path) -> None:
 
 
 def digest_file(path: str | Path) -> str:
-    """The SHA-256 of a file's content in hexadecimal, read in pieces."""
-    with Path(path).open("rb") as file:
+    """The SHA-256 of a regular file's content in hexadecimal, read in pieces."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,16 +5,19 @@ Source: Baker et al., A Database and Evaluation Methodology for Optical Flow, IJ
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.io.reading import read_file
+from dia_pipeline.io.reading import open_regular
+from dia_pipeline.io.stored import MAX_PIXELS
 
 _UNKNOWN = 1e9  # components from here on mean that the flow is unknown there
 _MAGIC = b"PIEH"  # 202021.25 as a little-endian float32
+_HEADER = 12  # bytes: that, width and height
 
 _TRANSITIONS = (
     ((255, 0, 0), 15),
@@ -53,7 +56,12 @@ def nnf_from_flow(flow: np.ndarray) -> np.ndarray:
 
     Returns:
         (H, W, 2) int32 (y, x), absolute target coordinates.
+
+    Raises:
+        ValueError: it is not known somewhere.
     """
+    if not np.isfinite(flow).all():
+        raise ValueError("the flow is not known everywhere")
     height, width = flow.shape[:2]
     own = np.mgrid[:height, :width].transpose(1, 2, 0)
     return (own + np.rint(flow[..., ::-1])).astype(np.int32)
@@ -78,17 +86,19 @@ def read_flo(path: str | Path) -> np.ndarray:
         FlowError: the file is not in the format or not whole.
         OSError: the file cannot be read.
     """
-    data = read_file(path)
-    if not data.startswith(_MAGIC) or len(data) < 12:
-        raise FlowError(path, "this is no Middlebury .flo file", "give one of that format")
-    width, height = (int(side) for side in np.frombuffer(data, "<i4", 2, 4))
-    if len(data) != 12 + width * height * 8 or min(width, height) < 1:
-        raise FlowError(
-            path, f"{len(data)} bytes do not hold a flow of {width}x{height}", "copy it again"
-        )
-    flow = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
-    u, v = np.abs(np.moveaxis(flow, -1, 0)) >= _UNKNOWN
-    flow[u | v] = np.nan
+    with open_regular(path) as file:
+        start = file.read(_HEADER)
+        if not start.startswith(_MAGIC) or len(start) < _HEADER:
+            raise FlowError(path, "this is no Middlebury .flo file", "give one of that format")
+        width, height = (int(side) for side in np.frombuffer(start, "<i4", 2, len(_MAGIC)))
+        expected = _HEADER + width * height * 8
+        size = os.fstat(file.fileno()).st_size
+        if size != expected or min(width, height) < 1 or width * height > MAX_PIXELS:
+            problem = f"{size} bytes do not hold a flow of {width}x{height}"
+            raise FlowError(path, problem, "copy it again")
+        data = file.read()
+    flow = np.frombuffer(data, "<f4").reshape(height, width, 2).astype(np.float32)
+    flow[~(np.abs(flow) < _UNKNOWN).all(axis=-1)] = np.nan
     return flow
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 
 def read_file(path: str | Path) -> bytes:
@@ -19,7 +19,7 @@ def read_file(path: str | Path) -> bytes:
         return file.read()
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """Open a regular file to be read; a pipe is not waited for.
 
     Raises:

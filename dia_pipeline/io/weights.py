@@ -22,12 +22,12 @@ from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
 
-import platformdirs
 import torch
 
+from dia_pipeline.caches import cache_folder
 from dia_pipeline.errors import JobError
 from dia_pipeline.io.backbones import Entry, find_entry
-from dia_pipeline.io.files import digest_file, own_temporary_folder, replace_file
+from dia_pipeline.io.files import digest_file, replace_file
 
 log = logging.getLogger("dia")
 
@@ -84,17 +84,15 @@ class Weights:
             own names.
 
         Raises:
-            WeightsError: the file does not hold this network.
+            WeightsError: the file does not hold this network, or numbers in it are none.
             OSError: the file cannot be read.
         """
         try:
-            state = _read(self.path)
-            if self.entry.architecture:
-                return state
-            parameters = _in_order(state, self.entry)
-            for name, shape in self.entry.shapes.items():
-                if tuple(parameters[name].shape) != shape:
-                    raise ValueError(f"{name} has the shape {tuple(parameters[name].shape)}")
+            parameters = _read(self.path)
+            if not self.entry.architecture:
+                parameters = _in_order(parameters, self.entry)
+                _check_convolutions(parameters, self.entry)
+            _check_numbers(parameters)
         except OSError:
             raise
         except Exception as error:  # the readers raise many kinds for damaged files
@@ -141,21 +139,6 @@ def _tell_of_vgg16() -> None:
         )
         with suppress(OSError):
             told.touch()
-
-
-def cache_folder() -> Path:
-    """The folder that fetched weights are kept in: `$DIA_CACHE`, or the user's cache folder.
-
-    Where a user has no home, as in a container, it is one in the system's temporary folder.
-    """
-    if named := os.environ.get("DIA_CACHE"):
-        return Path(named)
-    usual = Path(platformdirs.user_cache_dir("dia"))
-    with suppress(OSError):
-        if usual.is_absolute():
-            usual.mkdir(parents=True, exist_ok=True)
-            return usual
-    return own_temporary_folder()
 
 
 def _look_up(backbone: str) -> Weights | None:
@@ -336,6 +319,21 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
 
 
+def _check_numbers(parameters: dict[str, torch.Tensor]) -> None:
+    for name, values in parameters.items():
+        if not torch.isfinite(values).all():
+            raise ValueError(f"{name} holds numbers that are none or infinite")
+
+
+def _check_convolutions(parameters: dict[str, torch.Tensor], entry: Entry) -> None:
+    """Check that convolutions have the shapes that the network wants, and let something through."""
+    for name, shape in entry.shapes.items():
+        if tuple(parameters[name].shape) != shape:
+            raise ValueError(f"{name} has the shape {tuple(parameters[name].shape)}")
+        if name.endswith(".weight") and not parameters[name].any():
+            raise ValueError(f"{name} is zero everywhere")
+
+
 def _in_order(state: dict[str, torch.Tensor], entry: Entry) -> dict[str, torch.Tensor]:
     """The parameters up to conv5_1 by our names.
 
@@ -361,6 +359,9 @@ def _normalised(
     weight: torch.Tensor, bias: torch.Tensor, state: dict[str, torch.Tensor], name: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A convolution followed by a batch normalisation, as one convolution."""
-    scale = state[f"{name}.weight"] / torch.sqrt(state[f"{name}.running_var"] + _EPSILON)
-    shift = state[f"{name}.bias"] - scale * state[f"{name}.running_mean"]
-    return weight * scale[:, None, None, None], bias * scale + shift
+    parts = ("weight", "bias", "running_mean", "running_var")
+    own = {f"{name}.{part}": state[f"{name}.{part}"] for part in parts}
+    _check_numbers(own)
+    factor, offset, mean, variance = own.values()
+    scale = factor / torch.sqrt(variance + _EPSILON)
+    return weight * scale[:, None, None, None], bias * scale + (offset - scale * mean)

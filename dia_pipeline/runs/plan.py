@@ -139,6 +139,11 @@ class Plan:
         }
 
     @cached_property
+    def batch_of(self) -> dict[str, str]:
+        """The batch of every pair, by the pair's name."""
+        return {pair.name: name for name, pairs in self.batches.items() for pair in pairs}
+
+    @cached_property
     def sequences(self) -> dict[str, Sequence]:
         """The sequences by name."""
         return {sequence.name: sequence for sequence in self.config.sequences}

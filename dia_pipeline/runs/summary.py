@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import TableError, read_cells, write_cells
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import HOPELESS
@@ -67,9 +68,10 @@ def confidences(plan: Plan) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for variant in plan.variants:
         for pair in plan.config.pairs:
-            pose = read_provenance(plan.folder(variant, pair)).get("pose", {})
-            if pose.get("confidence") is not None:
-                found.setdefault(variant, {})[pair.name] = pose["confidence"]
+            with suppress(*MALFORMED):
+                pose = read_provenance(plan.folder(variant, pair)).get("pose", {})
+                if pose.get("confidence") is not None:
+                    found.setdefault(variant, {})[pair.name] = float(pose["confidence"])
     return found
 
 

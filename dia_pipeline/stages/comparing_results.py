@@ -12,11 +12,16 @@ from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.evaluation.tables import Measures
 from dia_pipeline.stages.measuring import read_measures
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.folders import PROVENANCE, read_provenance
+from dia_pipeline.store.folders import PROVENANCE, check_file, read_provenance
+from dia_pipeline.store.provenance import read_results
 from dia_pipeline.text import shortened
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+FLOW = "flow_ab.flo"
+"""The file that results of one A and one B' have."""
 
 
 class CompareError(DiaError):
@@ -75,8 +80,8 @@ def measure_both(
     Those that a run has noted are taken; others are measured by the results alone.
 
     Returns:
-        The measures, and why some pairs could not be measured: results or images are gone, damaged
-        or changed.
+        The measures, and why some pairs could not be measured: results or images are gone, damaged,
+        changed, or were written by something else.
     """
     measures: Measures = {}
     failed: dict[str, DiaError | OSError] = {}
@@ -93,25 +98,35 @@ def measure_both(
 
 
 def differing_settings(first: Path, second: Path) -> dict[str, tuple[Any, Any]]:
-    """The settings in which the results of a pair differ, by name."""
-    one, two = (read_provenance(folder).get("settings", {}) for folder in (first, second))
+    """The settings in which the results of a pair differ, by name.
+
+    Raises:
+        ArtefactError: results are damaged.
+    """
+    one, two = (read_results(folder)["settings"] for folder in (first, second))
     names = [name for name in {**one, **two} if one.get(name) != two.get(name)]
     return {name: (one.get(name), two.get(name)) for name in names}
 
 
 def _is_of_pair(folder: Path) -> bool:
-    """Whether a folder has the results of one A and one B'."""
-    provenance = read_provenance(folder)
-    has_field = "flow_ab.flo" in provenance.get("outputs", {})
-    return has_field and "b_prime" in provenance.get("inputs", {})
+    """Whether a folder has the results of one A and one B', or ones that cannot be read."""
+    try:
+        provenance = read_results(folder)
+    except ArtefactError:
+        outputs = read_provenance(folder).get("outputs", FLOW)
+        return (folder / PROVENANCE).exists() and FLOW in outputs
+    return FLOW in provenance["outputs"] and "b_prime" in provenance.get("inputs", {})
 
 
 def _measures(folder: Path) -> dict[str, float]:
-    """Those that are noted; else those that need neither truth nor network."""
+    """Those that are noted of whole results; else those that need neither truth nor network."""
+    provenance = read_results(folder)
+    for name, sha256 in provenance["outputs"].items():
+        check_file(folder / name, sha256)
     with suppress(ArtefactError):
         return read_measures(folder / "measures.json")
     try:
-        return _of_results(folder)
+        return _of_results(folder, provenance)
     except MALFORMED as error:
         raise CompareError(
             folder / PROVENANCE,
@@ -120,7 +135,7 @@ def _measures(folder: Path) -> dict[str, float]:
         ) from error
 
 
-def _of_results(folder: Path) -> dict[str, float]:
+def _of_results(folder: Path, provenance: dict[str, Any]) -> dict[str, float]:
     """What the results alone tell."""
     from dia_pipeline.algorithm.canvas import Canvas
     from dia_pipeline.algorithm.pose import Pose
@@ -129,7 +144,6 @@ def _of_results(folder: Path) -> dict[str, float]:
     from dia_pipeline.io.images import read_image
     from dia_pipeline.settings import resolve
 
-    provenance = read_provenance(folder)
     a, b_prime = (_input(provenance, name, folder) for name in ("a", "b_prime"))
     made = {name: folder / name for name in provenance["outputs"]}
     pose = Pose.read(provenance["pose"]) if provenance.get("pose") else Pose()
@@ -137,7 +151,7 @@ def _of_results(folder: Path) -> dict[str, float]:
         a,
         b_prime,
         read_image(made["a_prime.png"]),
-        nnf_from_flow(read_flo(made["flow_ab.flo"])),
+        nnf_from_flow(read_flo(made[FLOW])),
         nnf_from_flow(read_flo(made["flow_ba.flo"])) if "flow_ba.flo" in made else None,
         b=read_image(made["b.png"]) if "b.png" in made else None,
         canvas=Canvas.of(pose.matrix, a.shape, b_prime.shape, resolve(provenance["settings"])),

@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from dia_pipeline.caches import temporary_folder
 from dia_pipeline.errors import JobError
-from dia_pipeline.io.files import own_temporary_folder
 from dia_pipeline.runs.lock import take_lock
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.store.arrays import Arrays, Content
@@ -62,7 +62,7 @@ def own_device(name: str) -> torch.device:
         return device
     numbers = range(torch.cuda.device_count())
     gpus = [torch.cuda.get_device_properties(number).uuid for number in numbers]
-    folder = own_temporary_folder()  # of this machine, as the GPUs are
+    folder = temporary_folder()  # of this machine, as the GPUs are
     return next(
         torch.device("cuda", number)
         for share in count(1)

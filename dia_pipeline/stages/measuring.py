@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import FILES
@@ -83,7 +84,11 @@ def read_measures(path: Path) -> dict[str, float]:
     Raises:
         ArtefactError: there are none, or they are damaged.
     """
-    return read_state(path)["measures"]
+    found = read_state(path)
+    try:
+        return {name: float(value) for name, value in found["measures"].items()}
+    except MALFORMED as error:
+        raise ArtefactError(path, ArtefactError.DAMAGED) from error
 
 
 def _measure(

@@ -2,7 +2,8 @@
 
 The first 512 bytes, which HDF5 leaves to the user, hold the SHA-256 of all others, so that a
 flipped bit is found wherever it is. A file is put together in memory, written at once under a
-temporary name and renamed; what is read is verified in memory before HDF5 sees it.
+temporary name and renamed; what is read is verified in memory before HDF5 sees it. A digest says
+nothing of who wrote it: arrays of numbers that lie in the file as they are are read, nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h5py
 import numpy as np
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.reading import read_file
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, Recipe, digest
 
 if TYPE_CHECKING:
@@ -48,10 +50,6 @@ class Arrays(Artefact):
     def read(self) -> Content:
         self.settle()
         return read_arrays(self.path, self.recipe)
-
-    def check(self) -> None:
-        self.settle()
-        check_arrays(self.path, self.recipe)
 
     def write(self, value: Content) -> Content:
         write = self.writer.write if self.writer else write_arrays
@@ -96,42 +94,60 @@ def read_arrays(path: str | Path, recipe: Recipe) -> Content:
     Raises:
         ArtefactError: the file is missing, damaged or not made by `recipe`.
     """
-    arrays: dict[str, np.ndarray] = {}
-
-    def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    with _opened(path, recipe) as file:
-        file.visititems(collect)
-        attributes = {
-            name: json.loads(value) for name, value in file.attrs.items() if name != "key"
-        }
-    del attributes["recipe"]
-    return Content(arrays, attributes)
+    key, content = read_any_arrays(path)
+    if key != digest(recipe):
+        raise ArtefactError(path, ArtefactError.OUTDATED)
+    return content
 
 
-def check_arrays(path: str | Path, recipe: Recipe) -> None:
-    """Check that an artefact is whole and made by `recipe`.
+def read_any_arrays(path: str | Path) -> tuple[str, Content]:
+    """The key and the content of a file of arrays, whatever made it and whoever wrote it.
 
     Raises:
-        ArtefactError: it is not.
+        ArtefactError: it is missing or damaged, or holds what `write_arrays` never writes: links,
+            arrays that are kept elsewhere, that are packed or larger than the file.
     """
-    with _opened(path, recipe):
-        pass
+    content = _verified(path)
+    try:
+        with h5py.File(BytesIO(content), "r") as file:
+            found = list(_plain_arrays(file))
+            if sum(each.nbytes for each in found) > len(content):
+                raise ValueError("there is more in it than it could hold")
+            arrays = {each.name.lstrip("/"): each[()] for each in found}
+            texts = dict(file.attrs.items())
+            key = str(texts.pop("key"))
+            attributes = {name: json.loads(text) for name, text in texts.items()}
+            del attributes["recipe"]
+    except (OSError, RuntimeError, *MALFORMED) as error:  # h5py raises many kinds
+        raise ArtefactError(path, ArtefactError.DAMAGED) from error
+    return key, Content(arrays, attributes)
 
 
-@contextmanager
-def _opened(path: str | Path, recipe: Recipe) -> Iterator[h5py.File]:
-    with h5py.File(BytesIO(_verified(path)), "r") as file:
-        if file.attrs["key"] != digest(recipe):
-            raise ArtefactError(path, ArtefactError.OUTDATED)
-        yield file
+def _plain_arrays(group: h5py.Group) -> Iterator[h5py.Dataset]:
+    """The arrays in a group and the groups in it.
+
+    Raises:
+        ValueError: there is something else than numbers that lie in the file as they are.
+    """
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{name} is a link")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _plain_arrays(item)
+        elif (
+            item.dtype.kind in "biuf"
+            and not (item.chunks or item.external or item.is_virtual)
+            and item.id.get_storage_size() == item.nbytes
+        ):
+            yield item
+        else:
+            raise ValueError(f"{name} does not lie in the file as it is")
 
 
 def _verified(path: str | Path) -> bytes:
     try:
-        content = Path(path).read_bytes()
+        content = read_file(path)
     except FileNotFoundError as error:
         raise ArtefactError(path, ArtefactError.MISSING) from error
     if content[:_HEADER] != _header(memoryview(content)[_HEADER:]):

@@ -41,8 +41,12 @@ class ArtefactError(DiaError):
 
 
 def digest(value: Any) -> str:
-    """The SHA-256 of a JSON-like value in hexadecimal."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """The SHA-256 of a JSON-like value in hexadecimal.
+
+    Raises:
+        ValueError: a number in it is none, or infinite: JSON knows no such.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

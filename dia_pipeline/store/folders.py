@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.settings import LEVELS
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Recipe, digest
@@ -103,10 +104,22 @@ def folder_faults(
         outdated = ArtefactError.OUTDATED if provenance else "missing or damaged"
         yield ArtefactError(folder / PROVENANCE, outdated)
     for name, expected in provenance.get("outputs", {}).items():
-        if not (folder / name).is_file():
-            yield ArtefactError(folder / name, ArtefactError.MISSING)
-        elif digest_file(folder / name) != expected:
-            yield ArtefactError(folder / name, ArtefactError.DAMAGED)
+        try:
+            check_file(folder / name, expected)
+        except ArtefactError as error:
+            yield error
+
+
+def check_file(path: Path, sha256: str) -> None:
+    """Check that a file has the content of a digest.
+
+    Raises:
+        ArtefactError: it is missing or has another.
+    """
+    if not path.is_file():
+        raise ArtefactError(path, ArtefactError.MISSING)
+    if digest_file(path) != sha256:
+        raise ArtefactError(path, ArtefactError.DAMAGED)
 
 
 def write_provenance(folder: Path, recipe: Recipe, written: Written) -> None:
@@ -118,13 +131,13 @@ def write_provenance(folder: Path, recipe: Recipe, written: Written) -> None:
 
 def read_provenance(folder: Path) -> dict[str, Any]:
     """The provenance of a folder, empty if it is missing, damaged or names files elsewhere."""
-    with suppress(ArtefactError):
+    with suppress(ArtefactError, *MALFORMED):
         provenance = read_state(folder / PROVENANCE)
-        if all(_lies_in(folder, name) for name in provenance.get("outputs", {})):
+        if all(lies_in(folder, name) for name, _ in provenance.get("outputs", {}).items()):
             return provenance
     return {}
 
 
-def _lies_in(folder: Path, name: str) -> bool:
+def lies_in(folder: Path, name: str) -> bool:
     """Whether a name, which may have been written by anybody, is that of a file in a folder."""
     return folder.resolve() in (folder / name).resolve().parents

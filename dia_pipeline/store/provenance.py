@@ -1,4 +1,8 @@
-"""Where results come from: packages, network, device and images. Never times or places."""
+"""Where results come from: packages, network, device and images. Never times or places.
+
+What is read of it may have been written by anybody: `read_results` takes what has the form that
+this version gives it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline import __version__
+from dia_pipeline.store.artefacts import ArtefactError
+from dia_pipeline.store.folders import PROVENANCE, lies_in
 from dia_pipeline.store.state import read_state, write_state
 
 if TYPE_CHECKING:
     import torch
+    from jsonschema.protocols import Validator
 
     from dia_pipeline.algorithm.network import Network
     from dia_pipeline.io.images import Picture
@@ -87,3 +94,94 @@ def describe_image(picture: Picture) -> dict[str, Any]:
         "profile": picture.profile or "sRGB",
         "notes": list(picture.notes),
     }
+
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_TEXT_BY_NAME = {"type": "object", "additionalProperties": _TEXT}
+_SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_SHA256_BY_NAME = {"type": "object", "additionalProperties": _SHA256}
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_ROW = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": 10**9}
+_FOUND = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["turn", "scale", "mirrored", "score", "gain"],
+    "properties": {
+        "turn": {"type": "number", "minimum": -360, "maximum": 360},
+        "scale": {"type": "number", "exclusiveMinimum": 0},
+        "mirrored": {"type": "boolean"},
+        "score": {"type": "number"},
+        "gain": {"type": "number"},
+    },
+}
+_SCHEMA = {
+    "type": "object",
+    "required": ["key", "outputs", "settings"],
+    "properties": {
+        "key": _TEXT,
+        "outputs": {**_SHA256_BY_NAME, "minProperties": 1},
+        "settings": {"type": "object"},
+        "inputs": {
+            "type": "object",
+            "required": ["a"],
+            "minProperties": 2,
+            "additionalProperties": {
+                "type": "object",
+                "required": ["path", "sha256", "size", "notes"],
+                "properties": {
+                    "path": _TEXT,
+                    "sha256": _SHA256,
+                    "size": {"type": "array", "items": _SIDE, "minItems": 2, "maxItems": 2},
+                    "notes": _TEXTS,
+                },
+            },
+        },
+        "pose": {
+            "type": "object",
+            "required": ["matrix", "found", "confidence"],
+            "properties": {
+                "matrix": {**_ROW, "items": _ROW},
+                "found": {"anyOf": [{"type": "null"}, _FOUND]},
+                "confidence": {"anyOf": [{"type": "null"}, _SHARE]},
+            },
+        },
+        "served": {"type": "array", "items": _SHARE},
+        "backbone": {**_TEXT_BY_NAME, "required": ["name", "digest", "source", "licence"]},
+        "device": _TEXT,
+        "precision": _TEXT,
+        "versions": _TEXT_BY_NAME,
+        "frames": {
+            "type": "array",
+            "items": {"type": "object", "required": ["path"], "properties": {"path": _TEXT}},
+        },
+        "fixed": _SHA256_BY_NAME,
+        "gaps": _TEXT_BY_NAME,
+    },
+}
+"""What is shown of the provenance of results. JSON Schema."""
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """The provenance of results that anybody may have written.
+
+    Raises:
+        ArtefactError: it is missing or damaged, has another form than this version gives it, or
+            names a file that lies elsewhere.
+    """
+    provenance = read_state(folder / PROVENANCE)
+    if not _validator().is_valid(provenance):
+        problem = "it is not as this version writes it"
+        raise ArtefactError(folder / PROVENANCE, problem, "make the results again")
+    for name in provenance["outputs"]:
+        if not lies_in(folder, name):
+            raise ArtefactError(folder / name, "this leads out of the folder of the results")
+    return provenance
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(_SCHEMA)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, write_state
 
@@ -55,8 +56,11 @@ class Receipt:
             ArtefactError: it is missing or damaged.
         """
         values = read_state(path)
-        failed = {name: Failure(**failure) for name, failure in values.pop("failed").items()}
-        return cls(**values, failed=failed)
+        try:
+            failed = {name: Failure(**failure) for name, failure in values.pop("failed").items()}
+            return cls(**values, failed=failed)
+        except MALFORMED as error:
+            raise ArtefactError(path, ArtefactError.DAMAGED) from error
 
 
 def failed_before(receipts: Iterable[Path]) -> dict[str, Failure]:

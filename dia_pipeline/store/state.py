@@ -12,11 +12,16 @@ from typing import Any
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.reading import read_file
 from dia_pipeline.store.artefacts import ArtefactError, digest
 
 
 def write_state(path: str | Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON-like value, which has no `digest` yet, with its digest."""
+    """Write a JSON-like value, which has no `digest` yet, with its digest.
+
+    Raises:
+        ValueError: a number in it is none, or infinite.
+    """
     content = {**value, "digest": digest(value)}
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
     with replace_file(path) as temporary:
@@ -30,7 +35,7 @@ def read_state(path: str | Path) -> dict[str, Any]:
         ArtefactError: it is missing or damaged, or no file.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(read_file(path).decode())
         expected = value.pop("digest")
         whole = expected == digest(value)
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dia_pipeline.errors import MALFORMED
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, write_state
 
@@ -41,6 +42,7 @@ class Times:
         return self.total(by_level) if seconds is None else seconds
 
     def _read(self) -> dict[str, float]:
-        with suppress(ArtefactError):
-            return read_state(self.path)["seconds"]
+        with suppress(ArtefactError, *MALFORMED):
+            noted = read_state(self.path)["seconds"]
+            return {key: float(seconds) for key, seconds in noted.items()}
         return {}

@@ -37,7 +37,7 @@ def test_the_cache_falls_back(tmp_path, named):
 
 
 def test_weights_are_kept_where_there_is_no_home(tmp_path):
-    code = "from dia_pipeline.io.weights import cache_folder; print(cache_folder())"
+    code = "from dia_pipeline.caches import cache_folder; print(cache_folder())"
     environment = {"HOME": "/proc/none", "TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     result = subprocess.run(

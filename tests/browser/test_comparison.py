@@ -17,7 +17,7 @@ def test_both_results_of_every_pair_lie_under_one_slider(window, folder):
         variants = (str(RESULTS / variant) for variant in (PLAIN, ODD_VARIANT))
         compared = CliRunner().invoke(cli.app, ["compare", *variants])
     assert compared.exit_code == 1  # one pair is damaged, and keeps no other from being compared
-    assert "damaged: results/plain/damaged/a_prime.png: the image cannot be" in compared.stderr
+    assert "damaged: results/plain/damaged/a_prime.png: the file is damaged" in compared.stderr
     page = window().page
     page.goto((folder / "comparison" / "index.html").as_uri())
     assert page.locator("h1").text_content() == f"{PLAIN} and {ODD_VARIANT}"

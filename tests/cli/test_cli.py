@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from itertools import chain
 from pathlib import Path
@@ -17,6 +19,8 @@ from pretended import SharedGpu
 from typer.testing import CliRunner
 
 from dia_pipeline import __version__, cli
+from dia_pipeline.io.files import digest_file
+from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import shrunk
 from dia_pipeline.runs.config import Config, Pair
@@ -218,6 +222,88 @@ def test_what_cannot_be_compared_is_refused(images):
     Path("a.png").unlink()
     gone = dia("compare", "run", "run")
     assert gone.exit_code == 2 and "pair: a.png: run" in gone.stderr
+
+
+def two_variants() -> None:
+    """Two folders with copies of the same results of pairs `p1` to `p3`."""
+    for folder in ("first", "second"):
+        for name in ("p1", "p2", "p3"):
+            shutil.copytree("one", Path(folder, name))
+
+
+def hostile_flow(path: Path) -> None:
+    write_flo(path, np.full((24, 32, 2), np.nan, np.float32))
+
+
+def far_flow(path: Path) -> None:
+    write_flo(path, np.full((24, 32, 2), 1e8, np.float32))
+
+
+def small_flow(path: Path) -> None:
+    write_flo(path, np.zeros((2, 3, 2), np.float32))
+
+
+def no_image(path: Path) -> None:
+    path.write_bytes(b"none")
+
+
+def test_what_is_wrong_with_one_pair_is_one_line_and_the_others_are_compared(images):
+    """Files that are damaged, gone, or of somebody else; the digests of the latter are right."""
+    assert dia("run", *images, "-o", "one", *DRAFT).exit_code == 0
+
+    def compared(change, *named: str) -> None:
+        shutil.rmtree("first", ignore_errors=True)
+        shutil.rmtree("second", ignore_errors=True)
+        two_variants()
+        change(Path("second/p2"))
+        result = dia("compare", "first", "second")
+        assert result.exit_code == 1, result.output
+        (line,) = [line for line in result.stderr.splitlines() if "p2: " in line]
+        assert all(each in line for each in named), line
+        assert "colour distance" in result.output and "Traceback" not in result.output
+        page = Path("comparison/index.html").read_text()
+        assert "first/p1/a_prime.png" in page and "first/p2/a_prime.png" not in page
+
+    def forged(name: str, write) -> Callable[[Path], None]:
+        def change(folder: Path) -> None:
+            write(folder / name)
+            provenance = read_state(folder / "provenance.json")
+            provenance["outputs"][name] = digest_file(folder / name)
+            write_state(folder / "provenance.json", provenance)
+
+        return change
+
+    def flipped(name: str) -> Callable[[Path], None]:
+        def change(folder: Path) -> None:
+            content = bytearray((folder / name).read_bytes())
+            content[len(content) // 2] ^= 1
+            (folder / name).write_bytes(content)
+
+        return change
+
+    def foreign(**values) -> Callable[[Path], None]:
+        def change(folder: Path) -> None:
+            provenance = read_state(folder / "provenance.json")
+            write_state(folder / "provenance.json", {**provenance, **values})
+
+        return change
+
+    for name in ("a_prime.png", "flow_ba.flo", "nnf.h5", "provenance.json"):
+        compared(flipped(name), name, "damaged")
+    compared(lambda folder: (folder / "b.png").unlink(), "b.png", "no such file")
+    for write in (hostile_flow, far_flow, small_flow):
+        compared(forged("flow_ab.flo", write), "provenance.json", "not as this version writes it")
+    compared(forged("a_prime.png", no_image), "a_prime.png")
+    compared(foreign(settings=[3]), "provenance.json", "not as this version writes it")
+    compared(foreign(pose={"matrix": "x"}), "provenance.json", "not as this version writes it")
+
+
+@pytest.mark.parametrize("measures", [[], {"x": "y"}, {"x": [1]}, 3, None, {"x": 1e308}])
+def test_measures_of_other_kinds_are_measured_anew(images, measures):
+    assert dia("run", *images, "-o", "one", *DRAFT).exit_code == 0
+    write_state(Path("one/measures.json"), {"measures": measures})
+    result = dia("compare", "one", "one")
+    assert result.exit_code == 0 and "Traceback" not in result.output, result.output
 
 
 @pytest.mark.parametrize(

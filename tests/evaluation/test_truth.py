@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dia_pipeline.evaluation.truth import Truth, TruthError, read_truth, write_keypoints
+from dia_pipeline.evaluation.truth import (
+    Truth,
+    TruthError,
+    read_keypoints,
+    read_truth,
+    write_keypoints,
+)
 from dia_pipeline.io.flow import FlowError, write_flo
 from dia_pipeline.io.images import ImageError, write_image
 
@@ -121,3 +127,16 @@ def test_the_point_outside_is_named(row, tmp_path):
 def test_a_missing_file_is_named(row, name, error):
     with pytest.raises(error, match=r"not_there.*"):
         read_truth({**row, name: "not_there"})
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_numbers_that_are_none_are_refused(tmp_path, number):
+    path = tmp_path / "keypoints.json"
+    for point, side in ((number, "9"), ("2", number)):
+        path.write_text(
+            f'{{"a": [[1, {point}]], "b_prime": [[3, 4]], "box_b_prime": [0, 0, 9, {side}]}}'
+        )
+        with pytest.raises(TruthError, match=r"keypoints\.json"):
+            read_keypoints(path, (30, 30), (30, 30))
+    with pytest.raises(ValueError, match="JSON"):
+        write_keypoints(path, [[float("nan"), 1]], [[1, 2]])

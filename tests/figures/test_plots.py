@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from PIL import Image
 
 from dia_pipeline.evaluation.tables import ACCURACY
 from dia_pipeline.figures import plots
+from dia_pipeline.figures.video import plot_flicker
 
 MATCHERS = {"first": "hierarchical", "alone": "layer-independent", "rgb": "patchmatch-rgb"}
 
@@ -123,3 +125,14 @@ def test_plots_are_for_screen_and_print_and_always_the_same_bytes(measures, tmp_
         assert first.read_bytes() == second.read_bytes()
     with Image.open(tmp_path / "one.png") as image:
         assert image.width > 1300  # 7 inches at 200 dots an inch
+
+
+def test_the_style_of_a_user_changes_no_byte(measures, tmp_path):
+    """That of a `matplotlibrc` in the working directory, say, which may call LaTeX."""
+    for name, style in (("usual", {}), ("own", {"lines.linewidth": 9, "text.usetex": True})):
+        with matplotlib.rc_context(style):
+            plots.plot_accuracy(tmp_path / name, measures, ACCURACY, MATCHERS)
+            plot_flicker(tmp_path / f"{name}-flicker.png", {"change": [1.0, None, 3.0]}, [1])
+    for suffix in (".png", ".pdf", "-flicker.png"):
+        usual, own = (tmp_path / f"{name}{suffix}" for name in ("usual", "own"))
+        assert usual.read_bytes() == own.read_bytes()

@@ -12,6 +12,7 @@ from vision import torchvision
 import dia_pipeline
 from dia_pipeline.algorithm.features import extract
 from dia_pipeline.algorithm.network import Network
+from dia_pipeline.errors import JobError
 from dia_pipeline.io.backbones import ENTRIES, BackboneError, find_entry
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.weights import WeightsError, find_weights
@@ -195,3 +196,82 @@ def test_an_architecture_that_is_another_is_told(folder, resnet, changes, messag
     (folder / "resnet18.yaml").write_text(yaml.safe_dump(entry))
     with pytest.raises(WeightsError, match=message):
         Network(find_weights("resnet18"), "cpu", "float32")
+
+
+def spoil(folder, name, **numbers):
+    """Put a number into a parameter; the digest in the entry is that of the file."""
+    state = torch.load(folder / "small.pth", weights_only=True)
+    state[name].view(-1)[0] = numbers.get("first", 0)
+    if "all" in numbers:
+        state[name].fill_(numbers["all"])
+    torch.save(state, folder / "small.pth")
+    write_entry(folder, digest=digest_file(folder / "small.pth"))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", ["features.0.weight", "features.1.bias", "features.1.running_var"])
+def test_parameters_that_are_no_numbers_are_refused(folder, name, number):
+    spoil(folder, name, first=number)
+    with pytest.raises(WeightsError, match=r"small\.pth.*numbers that are none or infinite"):
+        find_weights("small").load()
+
+
+def test_parameters_that_are_zero_everywhere_are_refused(folder):
+    write_network(folder, normalised=False)
+    spoil(folder, "features.3.weight", all=0)
+    with pytest.raises(WeightsError, match=r"conv2_1\.weight is zero everywhere"):
+        find_weights("small").load()
+
+
+def test_a_variance_below_zero_is_refused(folder):
+    spoil(folder, "features.1.running_var", first=-5)
+    with pytest.raises(WeightsError, match=r"conv1_1\.weight holds numbers that are none"):
+        find_weights("small").load()
+
+
+def test_those_of_another_architecture_too(folder, resnet):
+    state = resnet.state_dict()
+    state["layer3.0.conv1.weight"][0, 0, 0, 0] = float("nan")
+    torch.save(state, folder / "resnet18.pth")
+    entry = {**RESNET, "digest": digest_file(folder / "resnet18.pth")}
+    (folder / "resnet18.yaml").write_text(yaml.safe_dump(entry))
+    with pytest.raises(WeightsError, match=r"layer3\.0\.conv1\.weight holds numbers that are none"):
+        find_weights("resnet18").load()
+
+
+@pytest.mark.filterwarnings("ignore:.*invalid value")
+@pytest.mark.parametrize("pose", ["given", "auto"])
+def test_features_that_are_no_numbers_are_told(folder, pose):
+    """Parameters may be finite, and what they give not."""
+    write_network(folder, normalised=False)
+    for name in ("features.0.weight", "features.3.weight", "features.5.weight"):
+        spoil(folder, name, all=1e30)
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    options = {"backbone": "small", "precision": "float32", "quality": "draft"}
+    with pytest.raises(JobError, match="features are none, or infinite"):
+        dia_pipeline.run(image, image, pose=pose, **options)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": [float("nan"), 0.0, 0.0]}, "cannot be read: .*not JSON"),
+        ({"scale": float("inf")}, "cannot be read: .*not JSON"),
+        ({"deviation": [0.0, 1.0, 1.0]}, "deviation.*0.0 is less than or equal"),
+        ({"source": "x" * 10_000, "mean": "y" * 10_000}, "mean: 'yyy.{0,200}; docs"),
+    ],
+)
+def test_numbers_of_an_entry_that_are_none_are_refused(folder, changes, message):
+    write_entry(folder, **{"digest": "0" * 64, **changes})
+    with pytest.raises(BackboneError, match=message) as error:
+        find_entry("small")
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "text", ["a: &a [1]\nb: [*a, *a]", "2001-01-01: 3", "title: 2001-01-01", "[" * 10_000, "3"]
+)
+def test_an_entry_that_is_something_else_is_one_line(folder, text):
+    (folder / "small.yaml").write_text(text)
+    with pytest.raises(BackboneError, match=r"small\.yaml"):
+        find_entry("small")

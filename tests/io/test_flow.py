@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 
 import numpy as np
@@ -7,7 +8,14 @@ import pytest
 import torch
 from vision import torchvision
 
-from dia_pipeline.io.flow import FlowError, colour_flow, flow_from_nnf, read_flo, write_flo
+from dia_pipeline.io.flow import (
+    FlowError,
+    colour_flow,
+    flow_from_nnf,
+    nnf_from_flow,
+    read_flo,
+    write_flo,
+)
 
 
 def test_flow_is_where_a_pixel_goes_less_where_it_is():
@@ -43,6 +51,42 @@ def test_one_billion_means_unknown(tmp_path):
     path = tmp_path / "flow.flo"
     path.write_bytes(b"PIEH" + struct.pack("<ii4f", 2, 1, 1e9, 1e9, 1, 2))
     np.testing.assert_array_equal(read_flo(path), [[[np.nan, np.nan], [1, 2]]])
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 2e9])
+@pytest.mark.filterwarnings("error")
+def test_where_one_component_is_no_number_the_flow_is_unknown(tmp_path, number):
+    path = tmp_path / "flow.flo"
+    path.write_bytes(b"PIEH" + struct.pack("<ii4f", 2, 1, number, 3, 1, 2))
+    flow = read_flo(path)
+    np.testing.assert_array_equal(flow, [[[np.nan, np.nan], [1, 2]]])
+    with pytest.raises(ValueError, match="not known everywhere"):
+        nnf_from_flow(flow)
+
+
+@pytest.mark.parametrize(
+    "sides", [(2**31 - 1, 2**31 - 1), (-1, -1), (-2, 1), (0, 0), (10**6, 10**6)]
+)
+def test_sizes_that_no_file_holds_are_refused(tmp_path, sides):
+    path = tmp_path / "flow.flo"
+    path.write_bytes(b"PIEH" + struct.pack("<ii2f", *sides, 1, 2))
+    with pytest.raises(FlowError, match="do not hold a flow of"):
+        read_flo(path)
+
+
+def test_a_file_of_terabytes_of_nothing_is_refused(tmp_path):
+    path = tmp_path / "flow.flo"
+    with path.open("wb") as file:
+        file.write(b"PIEH" + struct.pack("<ii", 30_000, 30_000))
+        file.truncate(12 + 30_000**2 * 8)
+    with pytest.raises(FlowError, match="do not hold a flow of"):
+        read_flo(path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "flow.flo")
+    with pytest.raises(OSError, match="no regular file"):
+        read_flo(tmp_path / "flow.flo")
 
 
 @pytest.mark.parametrize(

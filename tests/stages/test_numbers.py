@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from examples import DRAFT
 
-from dia_pipeline.analogy import analogy
-from dia_pipeline.io.images import write_image
-from dia_pipeline.settings import resolve
+from dia_pipeline.analogy import analogy, pose_of
+from dia_pipeline.figures.overview import WIDTH, boxes_of_levels
+from dia_pipeline.io.images import image_size, write_image
+from dia_pipeline.settings import LEVELS, resolve
 from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.store.artefacts import Artefact
 
@@ -27,6 +28,10 @@ IMAGES = {
     "row": np.tile(NOISE[:3], (1, 30, 1)),
     "column": np.tile(NOISE[:, :2], (30, 1, 1)),
     "tiny": NOISE[:5, :4],
+    "strip": np.tile(NOISE[:16], (1, 80, 1)),
+    "pole": np.tile(NOISE[:, :16], (100, 1, 1)),
+    "line": NOISE[:1],
+    "least": NOISE[:16, :16],
 }
 PAIRS = [
     ("black", "noise"),
@@ -36,6 +41,15 @@ PAIRS = [
     ("one pixel", "noise"),
     ("row", "column"),
     ("tiny", "one pixel"),
+]
+POSED = [
+    ("strip", "strip"),
+    ("strip", "pole"),
+    ("pole", "noise"),
+    ("line", "noise"),
+    ("noise", "tiny"),
+    ("tiny", "tiny"),
+    ("least", "least"),
 ]
 KINDS = {
     "draft": {},
@@ -66,6 +80,34 @@ def test_extremes_are_processed_without_a_warning(tmp_path, monkeypatch, a, b_pr
         run_pair(
             str(tmp_path / "a.png"), str(tmp_path / "b.png"), tmp_path / "out", resolve(options)
         )
+
+
+@pytest.mark.parametrize("pose", ["auto", "mirrored", "several"])
+@pytest.mark.parametrize(("a", "b_prime"), POSED)
+def test_poses_of_extreme_shapes_are_finite_and_found_without_a_warning(
+    tmp_path, a, b_prime, pose, network
+):
+    images = [IMAGES[name] for name in (a, b_prime)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rank in (0, 1) if pose == "several" else (0,):
+            found = pose_of(*images, network, resolve({**DRAFT, "pose": pose}), rank)
+            assert np.isfinite(found.matrix).all() and 0 <= found.confidence <= 1
+
+
+def test_the_results_of_a_strip_are_all_there(tmp_path):
+    """The overview and the gallery's parts of it too."""
+    for name, image in (("a", "strip"), ("b", "pole")):
+        write_image(tmp_path / f"{name}.png", IMAGES[image])
+    options = resolve({**DRAFT, "pose": "auto", "max_side": 64})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_pair(str(tmp_path / "a.png"), str(tmp_path / "b.png"), tmp_path / "out", options)
+    height, width = image_size(tmp_path / "out" / "overview.png")
+    assert width == WIDTH
+    for shape, other in (((1, 5000), (5000, 1)), ((5000, 1), (1, 5000)), ((4000, 16), (4000, 16))):
+        for box in boxes_of_levels(height, LEVELS, shape, other).values():
+            assert box.width > 0 and box.height > 0 and box.left < WIDTH
 
 
 def test_a_pair_of_one_image_is_that_image(network):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,27 @@ def test_anything_else_is_damaged_and_no_traceback(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_bytes(content)
     with pytest.raises(ArtefactError):
+        read_state(path)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_none_is_neither_written_nor_read(path, number):
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="JSON"):
+        write_state(path, {"pose": {"confidence": number}})
+    assert path.read_bytes() == before
+    value = {"pose": {"confidence": number}}
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    forged = {**value, "digest": hashlib.sha256(text.encode()).hexdigest()}
+    path.write_text(json.dumps(forged).replace("Infinity", "1e999"))
+    with pytest.raises(ArtefactError, match="damaged"):
+        read_state(path)
+
+
+def test_a_pipe_is_not_waited_for(path):
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(ArtefactError, match="damaged"):
         read_state(path)
 
 

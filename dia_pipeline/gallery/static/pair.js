@@ -206,7 +206,7 @@ function setImage(image, address, standIn) {
 }
 
 function setVariant(name) {
-  const next = DATA.variants[name];
+  const next = Object.hasOwn(DATA.variants, name) ? DATA.variants[name] : null;
   stage.hidden = !next;
   if (!next) return;
   current = next;
