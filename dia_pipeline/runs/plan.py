@@ -14,8 +14,10 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.matchers import Matcher, find_matcher
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.tables import Options
 from dia_pipeline.settings import STAGES, Settings, resolve
 from dia_pipeline.store.artefacts import ArtefactError, digest
 from dia_pipeline.store.state import read_state, state_files, write_state
@@ -151,6 +153,18 @@ class Plan:
         """Settings by variant and row options, for the many pairs that have the same."""
         return {}
 
+    @cached_property
+    def _matcher(self) -> Callable[[str], Matcher]:
+        """The matcher of a name, for which many pairs may ask."""
+        return cache(find_matcher)
+
+    def _decides_pair(self, stage: str, variant: str, pair: Pair) -> Options:
+        """What decides a stage of a pair: settings, and the user's own code."""
+        decided = self.settings(variant, pair).deciding_stage(stage)
+        if "matcher" in decided:
+            decided["matcher"] = self._matcher(decided["matcher"]).key
+        return decided
+
     def task(self, variant: str) -> str:
         """The task of a variant, by its own options or the configuration's."""
         return merge(self.config.settings, self.config.variants[variant]).get("task", "transfer")
@@ -225,7 +239,7 @@ class Plan:
         return digest(
             [
                 [pair.name, pair.a, pair.b_prime, pair.a_prime, pair.guides, pair.references]
-                + [self.settings(variant, pair).deciding_stage(stage) for stage in stages]
+                + [self._decides_pair(stage, variant, pair) for stage in stages]
                 for pair in self.batches[batch]
             ]
         )

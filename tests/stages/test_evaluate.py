@@ -99,7 +99,7 @@ def test_fields_are_what_a_benchmark_asks_for(tss, options, settings, task):
     ("content", "expected"),
     [
         ("variants: [a]", "variants.yaml: the variants cannot be read"),
-        ("variants: {x: {matcher: siift}}", "matcher: 'siift' is not possible"),
+        ("variants: {x: {matcher: siift}}", "matcher 'siift': there is no such matcher"),
     ],
 )
 def test_wrong_variants_are_explained(tss, content, expected):
