@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from dia_pipeline.session import undisturbed
+
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.result import Analogy
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
+@undisturbed()
 def run(
     a: Any,
     b_prime: Any,
@@ -24,6 +27,9 @@ def run(
     **options: Any,
 ) -> Analogy:
     """Process one pair in memory: A' has the structure of A and the style of B', B the reverse.
+
+    It works in threads, in processes of any kind and in notebooks. What the session has set of
+    torch, NumPy and warnings does not reach it.
 
     Args:
         a: an image of any usual kind: a path, the bytes of a file, an open file, a Pillow image of
@@ -44,8 +50,8 @@ def run(
         The result: images (H, W, 3) uint8 and fields (H, W, 2) int32; it shows and saves itself.
 
     Raises:
-        SettingsError, ImageError, WeightsError, GuidanceError, PointsError: the message says what
-            to do.
+        SettingsError, ImageError, WeightsError, GuidanceError, PointsError, MatcherError: the
+            message says what to do.
     """
     from dia_pipeline.algorithm.guidance import make_guidance
     from dia_pipeline.algorithm.network import Network, pick_device

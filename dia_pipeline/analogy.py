@@ -18,7 +18,7 @@ from dia_pipeline.algorithm.memory import check_full_size
 from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
 from dia_pipeline.errors import DiaError
-from dia_pipeline.matchers import find_matcher
+from dia_pipeline.matchers import Match, find_matcher
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.result import Analogy
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
@@ -46,14 +46,15 @@ def analogy(
         guidance: what guides the matches of features.
 
     Raises:
-        MatcherError: the matcher lacks something.
+        MatcherError: there is no such matcher, or it lacks something.
         PairTooLargeError: the images are too large for the memory.
     """
     if settings.matcher in FEATURE_MATCHERS:
         assert network, "the features of a network are matched"
         levels, pose = match(a, b_prime, network, settings, progress, guidance)
     else:
-        levels = match_images(a, b_prime, a_prime, settings)
+        matcher = find_matcher(settings.matcher).ensure()
+        levels = match_images(a, b_prime, a_prime, matcher, settings)
         pose = POSES[settings.pose]
     progress(0, COMPOSE, 0.0)
     return aggregate(a, b_prime, levels, settings, pose)
@@ -119,7 +120,11 @@ def match(
 
 
 def match_images(
-    a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None, settings: Settings
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    a_prime: np.ndarray | None,
+    matcher: Match,
+    settings: Settings,
 ) -> dict[int, Level]:
     """The fields of a matcher that works on the images, as those of the finest level.
 
@@ -136,7 +141,6 @@ def match_images(
         working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
-    matcher = find_matcher(settings.matcher)
     nnf_ab, nnf_ba = map(torch.from_numpy, matcher(a, b_prime, a_prime, settings))
     return {LEVELS[-1]: Level(nnf_ab, nnf_ba=None if settings.directions == "ab" else nnf_ba)}
 

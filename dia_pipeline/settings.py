@@ -30,11 +30,11 @@ SOUND, HOPELESS = 0.8, 0.3
 """A pair is sound from the first confidence on, and hopeless below the second."""
 
 MATCHERS = ("identity", "image-analogies", "optical-flow", "patchmatch-rgb", "sift")
-"""The matchers that work on the images themselves, each a module of `dia_pipeline.matchers`."""
+"""The matchers of `dia_pipeline.matchers`, which work on the images themselves, as a user's do."""
 
 FEATURE_MATCHERS = ("hierarchical", "layer-independent")
 """The matchers that work level by level on the network's features: the paper's, and the baseline
-of its figure 8. Those of `MATCHERS` work on the images themselves."""
+of its figure 8. All others work on the images themselves."""
 
 
 def _shorthand(
@@ -145,6 +145,7 @@ class Settings:
         "every level on its own features alone; for the others see docs/ablation.md",
         Step.LEVELS,
         choices=(*FEATURE_MATCHERS, *MATCHERS),
+        named="one of your own (docs/ablation.md)",
     )
     finest: int = _setting(
         1,
@@ -315,7 +316,7 @@ class Settings:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The levels that are matched, coarse to fine; `MATCHERS` fill level 1 alone."""
+        """The levels that are matched, coarse to fine; matchers of images fill level 1 alone."""
         if self.matcher in FEATURE_MATCHERS:
             return LEVELS[: LEVELS.index(self.finest) + 1]
         return LEVELS[-1:]
@@ -378,7 +379,7 @@ def resolve(given: dict[str, Any]) -> Settings:
             shorthand.check(choice)
             if name != "task" or chosen.get("matcher", Settings.matcher) in FEATURE_MATCHERS:
                 chosen = {**shorthand.values[choice], **chosen}
-    if chosen.get("matcher") in MATCHERS:
+    if chosen.get("matcher", Settings.matcher) not in FEATURE_MATCHERS:
         chosen.setdefault("pose", "given")
     if isinstance(chosen.get("alphas"), list):
         chosen["alphas"] = tuple(chosen["alphas"])
@@ -410,6 +411,7 @@ def table() -> str:
     rows = ["| setting | default | meaning | values |", "|---|---|---|---|"]
     for name, each in options().items():
         values = ", ".join(f"`{choice}`" for choice in each.choices) or each.allowed
+        values += f", or {each.named}" if each.named else ""
         rows.append(f"| `{name}` | `{each.shown}` | {each.meaning} | {values} |")
     return "\n".join(rows)
 

@@ -22,6 +22,9 @@ from dia_pipeline.stages.sequences import run_sequence
 
 SETTINGS = {**DRAFT, "pose": "auto"}
 
+OWN = "from dia_pipeline.matchers.identity import match"
+"""A matcher of the user's own."""
+
 ELSEWHERE = {
     *("plans/KEY.json", "logs/STAGE/VARIANT/0001.log", "benchmarks/STAGE/VARIANT/0001.tsv"),
     *("summary.json", "failures.tsv", ".lock", "measures.json", "index.html", "gallery/..."),
@@ -34,9 +37,13 @@ def runs(tmp_path_factory):
     """The folders of results of each kind, by the heading under which the page lists them."""
     folder = tmp_path_factory.mktemp("runs")
     a, b_prime = (draw_image(folder / f"{n}.png", n, (48, 64)) for n in (1, 2))
-    names = ("pair", "several", "poses", "locked", "propagated", "workflow")
-    pair, several, poses, locked, propagated, workflow = (folder / name for name in names)
+    names = ("pair", "own", "several", "poses", "locked", "propagated", "workflow")
+    pair, own, several, poses, locked, propagated, workflow = (folder / name for name in names)
     run_pair(a, b_prime, pair, resolve({**SETTINGS, "take": "texture"}), "cpu")
+    (folder / "mine.py").write_text(OWN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIA_MATCHERS", str(folder))
+        run_pair(a, b_prime, own, resolve({"matcher": "mine"}), "cpu")
     run_references(
         Pair("several", a, b_prime, references=(a,)),
         several,
@@ -57,7 +64,7 @@ def runs(tmp_path_factory):
     work(make_plan(workflow, (Pair("first", a, b_prime),), settings={"deconvolution": 1, **DRAFT}))
     work(make_plan(workflow, (Pair("second", a, b_prime),), settings=SETTINGS))
     return {
-        "A pair": [pair, workflow / "hierarchical" / "first"],
+        "A pair": [pair, own, workflow / "hierarchical" / "first"],
         "A pair with several references": [several, poses],
         "A sequence": [locked, propagated],
         "The workflow": [workflow],

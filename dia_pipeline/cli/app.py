@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,18 +20,13 @@ from typer.core import TyperGroup
 
 from dia_pipeline import __version__
 from dia_pipeline.errors import describe, is_expected
+from dia_pipeline.session import tame_libraries
 from dia_pipeline.text import for_terminal
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.effort import Estimate
 
-# Before torch is imported: threads that wait give way instead of spinning. On a machine that other
-# work shares spinning makes everything several times slower; on an idle one it gains nothing.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-# Before torch is imported, too: its large arrays lie in large pages of memory, where the system has
-# them. To be given many small ones takes a fifteenth of the time of a large pair.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+tame_libraries()  # before torch is imported
 
 # What torch and numba make when they are loaded is no garbage. Python need not look through it all
 # again and again, which takes a quarter of a second, nor once more when it leaves: half a second.

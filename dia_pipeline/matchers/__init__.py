@@ -1,6 +1,6 @@
 """Other ways to match two images, to compare the deep image analogy with.
 
-A matcher is a module of this package with a function
+A matcher is a file of Python, a module of this package or one of the user's own, with a function
 
     match(a, b_prime, a_prime, settings) -> (nnf_ab, nnf_ba)
 
@@ -16,23 +16,70 @@ The same images and settings always give the same fields, for any number of thre
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.settings import MATCHERS
+from dia_pipeline.settings import FEATURE_MATCHERS, MATCHERS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FOLDER = Path("config", "matchers")
+"""Where matchers of one's own lie, unless `$DIA_MATCHERS` names another folder."""
+
+Match = Callable[..., "tuple[np.ndarray, np.ndarray]"]
+"""The function of a matcher, see above."""
 
 
 class MatcherError(DiaError):
-    """A matcher cannot process a pair; the message says what it needs."""
+    """A matcher cannot process a pair, or is no matcher; the message says what it needs."""
 
 
-def find_matcher(name: str) -> Callable:
-    """The function `match` of the matcher of that name.
+@dataclass(frozen=True)
+class Matcher:
+    """A matcher of this package, as an input of the fields that it finds."""
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        """What decides the fields, given images and settings."""
+        return self.name
+
+    @property
+    def record(self) -> dict[str, dict[str, str]]:
+        """What provenance tells of it, beside its name."""
+        return {}
+
+    def ensure(self) -> Match:
+        """The function `match`."""
+        return import_module(f".{self.name.replace('-', '_')}", __package__).match
+
+
+def find_matcher(name: str) -> Matcher:
+    """The matcher of that name; one of the user's own is read, and its syntax is checked.
 
     Raises:
-        KeyError: there is no matcher of that name.
+        MatcherError: there is none of that name, or two; or it cannot be read.
     """
-    if name not in MATCHERS:
-        raise KeyError(f"no matcher {name!r}; there are {', '.join(MATCHERS)}")
-    return import_module(f".{name.replace('-', '_')}", __package__).match
+    own = Path(os.environ.get("DIA_MATCHERS", FOLDER), f"{name}.py")
+    shipped = name in (*FEATURE_MATCHERS, *MATCHERS)
+    if own.is_file():
+        if shipped:
+            raise MatcherError(own, f"{name} is shipped, and is not this", "rename the file")
+        from dia_pipeline.matchers.own import OwnMatcher
+
+        return OwnMatcher.read(name, own)
+    if not shipped:
+        known = ", ".join((*FEATURE_MATCHERS, *MATCHERS))
+        raise MatcherError(
+            f"matcher {name!r}",
+            f"there is no such matcher: {known} are shipped, and there is no file {own}",
+            "name one of these, or write the file; docs/ablation.md shows how",
+        )
+    return Matcher(name)

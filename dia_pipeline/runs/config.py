@@ -21,6 +21,7 @@ from jsonschema.protocols import Validator
 from dia_pipeline.declarations import SettingsError, value_of
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.documents import MOST, FiniteValidator
+from dia_pipeline.matchers import MatcherError, find_matcher
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.runs.tables import (
@@ -34,7 +35,7 @@ from dia_pipeline.runs.tables import (
     read_rows,
 )
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
-from dia_pipeline.settings import MATCHERS, Settings, resolve, schema, stands_for
+from dia_pipeline.settings import FEATURE_MATCHERS, Settings, resolve, schema, stands_for
 from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.folders import check_inputs
 from dia_pipeline.text import same_name
@@ -225,7 +226,7 @@ def check_references(pair: Pair, settings: Settings) -> None:
     Raises:
         SettingsError: it is not.
     """
-    if settings.matcher in MATCHERS:
+    if settings.matcher not in FEATURE_MATCHERS:
         raise SettingsError(
             "references",
             f"matcher {settings.matcher} is not possible with several references",
@@ -296,9 +297,10 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
             tried.add(combination)
             try:
                 chosen = pair_settings(config, variant, pair)
+                find_matcher(chosen.matcher)
                 if isinstance(pair, Pair) and pair.references:
                     check_references(pair, chosen)
-            except SettingsError as error:
+            except (SettingsError, MatcherError) as error:
                 yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
                 continue
             if isinstance(pair, Sequence) and not all(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import STAGES, Settings, resolve
@@ -256,11 +257,16 @@ class Plan:
 
     @cached_property
     def _settings_decide(self) -> Callable[[str, Settings], str]:
-        """A digest of the settings that decide a stage, which many pairs share."""
+        """A digest of the settings that decide a stage, which many pairs share, and of the code
+        of a user's own matcher."""
 
         def decide(stage: str, settings: Settings) -> str:
             stages = tuple(STAGES)[:-1] if stage == "pair" else (stage,)
-            return digest([settings.deciding_stage(each) for each in stages])
+            decided = [settings.deciding_stage(each) for each in stages]
+            for each in decided:
+                if "matcher" in each:
+                    each["matcher"] = find_matcher(each["matcher"]).key
+            return digest(decided)
 
         return cache(decide)
 

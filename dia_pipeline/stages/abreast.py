@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
+from dia_pipeline.session import may_share_numba
+
 if TYPE_CHECKING:
     import torch
 
@@ -37,7 +39,7 @@ def work_abreast(
     for item in left:
         work(item)
         device = gpu()
-        if device and at_once > 1 and _may_share_numba():
+        if device and at_once > 1 and may_share_numba():
             break
     else:
         return
@@ -49,14 +51,6 @@ def work_abreast(
                 each.result()
         finally:
             threads.shutdown(cancel_futures=True)
-
-
-def _may_share_numba() -> bool:
-    """Whether several threads may call Numba's parallel functions; its own pool forbids it."""
-    import numba
-
-    numba.set_num_threads(numba.get_num_threads())  # starts them
-    return numba.threading_layer() != "workqueue"
 
 
 def _set_up(device: torch.device) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import cell_of_path, write_cells
 from dia_pipeline.io.documents import read_yaml
+from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import ConfigError, check_variants
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import FILES, Options
@@ -52,10 +53,12 @@ def run_benchmark(
         progress: told the stage that begins, and how many of how many are done.
 
     Raises:
-        SettingsError: a variant has settings that are not possible.
+        SettingsError, MatcherError: a variant has settings that are not possible.
         JobError, OSError: weights, device or disk are at fault.
     """
     jobs = [(variant, batch) for variant in plan.variants for batch in plan.batches]
+    for variant, pair in product(plan.variants, plan.config.pairs):
+        find_matcher(plan.settings(variant, pair).matcher)
     for backbone in {plan.common.backbone, *chain(*(plan.backbones(*job) for job in jobs))}:
         find_backbone(backbone)[0].write(plan.weights(backbone))
     plan.write()

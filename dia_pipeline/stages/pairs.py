@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.io.files import check_folder
-from dia_pipeline.matchers import find_matcher
+from dia_pipeline.matchers import Match, find_matcher
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
@@ -62,6 +62,7 @@ class PairGraph:
         self.settings = settings
         self.folder = folder
         self._matching = Matching(settings, backbone, job.networks)
+        self._matcher = find_matcher(settings.matcher)
         self._job = job
         self._clock = clock
         self._rank = rank
@@ -168,7 +169,7 @@ class PairGraph:
             stage="level5" if self._job.checkpoint == "level" else "pair",
             name="nnf",
             settings=settings,
-            inputs={**self.images, **self._a_prime},
+            inputs={**self.images, **self._a_prime, "matcher": self._matcher},
             make=self.match_images,
             clock=self._warm_clock,
             writer=self._job.writer,
@@ -191,8 +192,8 @@ class PairGraph:
         """The clock, started when what many pairs share is loaded."""
         from dia_pipeline import analogy  # noqa: F401
 
-        matcher = self.settings.matcher
-        _ = self._matching.network if matcher in FEATURE_MATCHERS else find_matcher(matcher)
+        if self.settings.matcher in FEATURE_MATCHERS:
+            _ = self._matching.network
         with self._clock(key):
             yield
 
@@ -294,16 +295,21 @@ class PairGraph:
         return make_guidance(a, b_prime, labels_a, labels_b_prime, found, weight)
 
     def match_images(
-        self, a: np.ndarray, b_prime: np.ndarray, a_prime: np.ndarray | None = None
+        self,
+        a: np.ndarray,
+        b_prime: np.ndarray,
+        matcher: Match,
+        a_prime: np.ndarray | None = None,
     ) -> Content:
         """The fields of a matcher that works on the images themselves."""
         from dia_pipeline.algorithm.pose import POSES
         from dia_pipeline.analogy import match_images
         from dia_pipeline.store.packing import pack_levels
 
-        levels = match_images(a, b_prime, a_prime, self.settings)
+        levels = match_images(a, b_prime, a_prime, matcher, self.settings)
         pose = asdict(POSES[self.settings.pose])
-        return Content(pack_levels(levels), {"versions": versions(), "pose": pose})
+        about = {"versions": versions(), "pose": pose, **self._matcher.record}
+        return Content(pack_levels(levels), about)
 
     def aggregate(self, nnf: Content, a: Picture, b_prime: Picture) -> Written:
         """The images, flows and overview, written into the folder."""

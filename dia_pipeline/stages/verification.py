@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from dia_pipeline.matchers import MatcherError
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.stages.batches import made_by, planned_graph, planned_sequence
@@ -88,7 +89,7 @@ def _faults_of(artefacts: Callable[[], Iterable[Artefact]]) -> Iterator[str]:
     try:
         for artefact in artefacts():
             yield from artefact.faults()
-    except (InputError, ArtefactError) as error:
+    except (InputError, MatcherError, ArtefactError) as error:
         yield str(error)
 
 

@@ -254,7 +254,7 @@ WRONG = {
     "quality": "best",
     "blend": 5,
     "task": "drift",
-    "matcher": "magic",
+    "matcher": "my/matcher",
     "finest": 6,
     "depth": 12,
     "take": "detail",

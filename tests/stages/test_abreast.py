@@ -83,7 +83,7 @@ def test_a_thread_has_a_stream_of_its_own(monkeypatch):
 
 @pytest.mark.parametrize(("layer", "may"), [("workqueue", False), ("omp", True)])
 def test_no_threads_share_the_pool_of_numba_that_forbids_it(layer, may):
-    code = "from dia_pipeline.stages import abreast; print(abreast._may_share_numba())"
+    code = "from dia_pipeline import session; print(session.may_share_numba())"
     environment = {**os.environ, "NUMBA_THREADING_LAYER": layer}
     command = [sys.executable, "-c", code]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -91,7 +91,7 @@ def test_no_threads_share_the_pool_of_numba_that_forbids_it(layer, may):
 
 
 def test_where_they_may_not_all_is_worked_in_turn(monkeypatch):
-    monkeypatch.setattr(abreast, "_may_share_numba", lambda: False)
+    monkeypatch.setattr(abreast, "may_share_numba", lambda: False)
     worked = []
     work_abreast(lambda item: worked.append(current_thread()), range(3), 3, lambda: CPU)
     assert worked == [main_thread()] * 3

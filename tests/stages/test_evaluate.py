@@ -99,7 +99,7 @@ def test_fields_are_what_a_benchmark_asks_for(tss, options, settings, task):
     ("content", "expected"),
     [
         ("variants: [a]", "variants.yaml: the variants cannot be read"),
-        ("variants: {x: {matcher: siift}}", "variants.yaml, variants.x.matcher: 'siift' is not"),
+        ("variants: {x: {matcher: siift}}", "matcher 'siift': there is no such matcher"),
         ("variants: {x: {seed: .nan}}", "variants.yaml, variants.x.seed: nan is not"),
         ("variants: {../x: {}}", "variants.yaml, variants: '../x' is not possible"),
         ("variants: {x: {}, x: {seed: 1}}", "'x' is there twice"),
