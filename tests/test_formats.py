@@ -23,7 +23,7 @@ from dia_pipeline.stages.sequences import run_sequence
 SETTINGS = {**DRAFT, "pose": "auto"}
 
 ELSEWHERE = {
-    *("plans/KEY.json", "logs/STAGE/VARIANT/0001.log", "benchmarks/STAGE/VARIANT/0001.tsv"),
+    *("plans/KEY.json", "begun.json", "logs/STAGE/VARIANT/0001.log"),
     *("summary.json", "failures.tsv", ".lock", "measures.json", "index.html", "gallery/..."),
 }
 """What runs of Snakemake alone leave; tests/test_docs.py compares one with the page."""

@@ -45,6 +45,10 @@ OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth"
 SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"
 
 
+TABLES = {"pairs": "config/pairs.tsv", "sequences": "config/sequences.tsv"}
+"""Where the tables are by default: there one may be missing beside another."""
+
+
 class ConfigError(DiaError):
     """The configuration cannot be used; the message lists everything that is wrong with it."""
 
@@ -119,7 +123,7 @@ def load_config(values: dict[str, Any], source: str = "config") -> Config:
         ConfigError: anything is wrong.
     """
     validators = _validators()
-    values = {name: value for name, value in values.items() if value is not None}
+    values = _meant({name: value for name, value in values.items() if value is not None})
     problems = [f"{source}, {text}" for text in problems_of(values, validators["config"])]
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
     if not {"pairs", "synthetic", "sequences"} & values.keys():
@@ -143,6 +147,14 @@ def load_config(values: dict[str, Any], source: str = "config") -> Config:
     if problems:
         raise ConfigError("", _report(problems))
     return config
+
+
+def _meant(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without a default table that is not there, where another one is given."""
+    missing = {kind for kind, path in TABLES.items() if values.get(kind) == path}
+    missing -= {kind for kind in missing if os.path.lexists(TABLES[kind])}
+    given = values.keys() & {*TABLES, "synthetic"}
+    return {k: v for k, v in values.items() if given <= missing or k not in missing}
 
 
 def merge(*layers: Options) -> Options:

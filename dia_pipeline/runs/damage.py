@@ -1,52 +1,60 @@
-"""Files of state that are damaged: taken away before a run begins, so that it makes them again."""
+"""Files of state that are damaged. Looking for them changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
+from dia_pipeline.runs.begun import RECORD, begun_plan
 from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, state_files
 
+DECIDING = ("receipts", "weights")
+"""The folders of state that say what is made, and so what a run has still to make."""
 
-def withdraw_damaged(plan: Plan) -> list[Path]:
-    """Remove the files of state that are damaged, and name them.
+NOTES = ("plans", "times")
+"""Those that no job makes again: plans of earlier runs, and the seconds that something took."""
 
-    A damaged receipt takes the other receipts of its batch or sequence with it, and a damaged
-    record of weights takes all receipts. The next run finds their artefacts valid and keeps them.
+
+def damaged_state(plan: Plan) -> list[Path]:
+    """What is damaged of that which decides what a run makes; the next run makes it again.
+
+    Raises:
+        PlanError: a folder lies where a file belongs, or the other way round.
+    """
+    for folder in (plan.results, *plan.results.parents):
+        if folder.exists() and not folder.is_dir():
+            raise PlanError(folder, "results cannot be written here: this is no folder")
+    single = (plan.results / RECORD, plan.summary, plan.comparison)
+    begun = begun_plan(plan.results)
+    lost = [begun] if begun and not begun.exists() else []
+    there = [path for path in (*single, begun) if path and path.exists()]
+    return [*lost, *_damaged(chain(there, _files(plan, DECIDING)))]
+
+
+def damaged_notes(plan: Plan) -> list[Path]:
+    """What is damaged of that which nothing makes again and no result hangs on.
 
     Raises:
         PlanError: a folder lies where a file belongs.
     """
-    damaged = list(_damaged(plan))
-    for path in damaged:
-        for each in (path, *_depending(plan, path)):
-            each.unlink(missing_ok=True)
-    return damaged
+    begun = begun_plan(plan.results)
+    return [path for path in _damaged(_files(plan, NOTES)) if path != begun]
 
 
-def _damaged(plan: Plan) -> Iterator[Path]:
-    for folder in ("receipts", "weights", "plans"):
-        for path in sorted(state_files(plan.results / folder)):
-            try:
-                read_state(path)
-            except ArtefactError as error:
-                if path.is_dir():
-                    problem = "this is a folder where a file of the run belongs"
-                    raise PlanError(path, problem, "remove it") from error
-                yield path
+def _files(plan: Plan, folders: Iterable[str]) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(state_files(plan.results / folder))
 
 
-def _depending(plan: Plan, path: Path) -> list[Path]:
-    """The files without which the next run makes a file of state again."""
-    receipts = plan.results / "receipts"
-    ends = [plan.summary, plan.comparison]
-    if path.is_relative_to(receipts):
-        # Of a batch the variant and the file, of a sequence the variant and its folder.
-        own = path.relative_to(receipts).parts[1:3]
-        return [
-            *ends,
-            *(p for p in state_files(receipts) if p.relative_to(receipts).parts[1:3] == own),
-        ]
-    return [*ends, *state_files(receipts)] if path.parent.name == "weights" else []
+def _damaged(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            read_state(path)
+        except ArtefactError as error:
+            if path.is_dir():
+                problem = "this is a folder where a file of the run belongs"
+                raise PlanError(path, problem, "remove it") from error
+            yield path

@@ -13,7 +13,7 @@ from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import HOPELESS
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
-from dia_pipeline.store.state import state_files, write_state
+from dia_pipeline.store.state import write_state
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
 """Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
@@ -98,16 +98,15 @@ def failures_now(plan: Plan) -> dict[str, dict[str, Failure]]:
 
 
 def failures_since(plan: Plan) -> dict[str, dict[str, Failure]]:
-    """What had failed, by variant and pair or frame, at the end of the latest run of a plan."""
+    """What had failed, by variant and pair or frame, at the end of the run that was begun last."""
     failed: dict[str, dict[str, Failure]] = {}
-    with suppress(OSError, csv.Error, KeyError, ValueError):
-        begun = max(path.stat().st_mtime for path in state_files(plan.results / "plans"))
-        if plan.failures.stat().st_mtime < begun:
-            return {}  # a new run has begun since
-        with plan.failures.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                failure = Failure(row["stage"], row["reason"], row["remedy"], row["log"])
-                failed.setdefault(row["variant"], {})[row["pair"]] = failure
+    with (
+        suppress(OSError, csv.Error, KeyError, ValueError),
+        plan.failures.open(encoding="utf-8", newline="") as file,
+    ):
+        for row in csv.DictReader(file, delimiter="\t"):
+            failure = Failure(row["stage"], row["reason"], row["remedy"], row["log"])
+            failed.setdefault(row["variant"], {})[row["pair"]] = failure
     return failed
 
 

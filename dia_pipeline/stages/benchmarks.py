@@ -12,6 +12,7 @@ import yaml
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import replace_file
+from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import ConfigError
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import Options
@@ -56,7 +57,7 @@ def run_benchmark(
     jobs = [(variant, batch) for variant in plan.variants for batch in plan.batches]
     for backbone in {plan.common.backbone, *chain(*(plan.backbones(*job) for job in jobs))}:
         find_backbone(backbone)[0].write(plan.weights(backbone))
-    plan.write()
+    begin(plan)
     stages = (*plan.stages, *(["measure"] if measured else []))
     steps = [(stage, *job) for job in jobs for stage in stages]
     for done, (stage, variant, batch) in enumerate(steps):

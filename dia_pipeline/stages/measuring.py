@@ -32,10 +32,10 @@ class Measures(Artefact):
     """The measures of a pair by name, as JSON."""
 
     def read(self) -> dict[str, float]:
-        found = read_state(self.path)
-        if found.get("key") != self.key:
+        key, measures = read_state(self.path, lambda found: (found["key"], found["measures"]))
+        if key != self.key:
             raise ArtefactError(self.path, ArtefactError.OUTDATED)
-        return found["measures"]
+        return measures
 
     def write(self, value: dict[str, float]) -> dict[str, float]:
         write_state(self.path, {"key": self.key, "measures": value})
@@ -83,7 +83,7 @@ def read_measures(path: Path) -> dict[str, float]:
     Raises:
         ArtefactError: there are none, or they are damaged.
     """
-    return read_state(path)["measures"]
+    return read_state(path, lambda found: found["measures"])
 
 
 def _measure(

@@ -42,5 +42,5 @@ class Times:
 
     def _read(self) -> dict[str, float]:
         with suppress(ArtefactError):
-            return read_state(self.path)["seconds"]
+            return read_state(self.path, lambda noted: noted["seconds"])
         return {}

@@ -1,19 +1,22 @@
 # The plan of the run: the valid configuration, dealt out in batches.
 
 import functools
+import json
 import os
 import re
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import check_folder
+from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import load_config
-from dia_pipeline.runs.damage import withdraw_damaged
+from dia_pipeline.runs.damage import damaged_state
 from dia_pipeline.runs.lock import hold_lock
-from dia_pipeline.runs.plan import WHOLE, Plan
+from dia_pipeline.runs.plan import WHOLE, Plan, check_apart
 
 # Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
 os.environ.update(
@@ -25,17 +28,21 @@ SOURCE = config.pop(
     "source", ", ".join(map(str, workflow.overwrite_configfiles or workflow.configfiles))
 )
 
-try:
-    PLAN = Plan(load_config(config, source=SOURCE))
-    if workflow.is_main_process:
-        check_folder(PLAN.results)
-        # What is damaged counts as missing, so that it is made again.
-        for path in withdraw_damaged(PLAN):
-            print(f"{path}: the file is damaged and is made again", file=sys.stderr)
-except DiaError as error:
-    raise WorkflowError(str(error))
 
-write_plan = functools.cache(PLAN.write)
+@contextmanager
+def in_words():
+    """Expected errors as Snakemake shows them: without a traceback."""
+    try:
+        yield
+    except DiaError as error:
+        raise WorkflowError(str(error)) from error
+
+
+# A job is given the plan by which it was planned, whatever the configuration says by now.
+GIVEN = None if workflow.is_main_process else config.pop("plan", None)
+
+with in_words():
+    PLAN = Plan.read(GIVEN) if GIVEN else Plan(load_config(config, source=SOURCE))
 
 GPU = 0 if PLAN.config.device == "cpu" else 1
 
@@ -70,12 +77,44 @@ def previous(stage):
 
 
 def plan(wildcards, output):
-    """The file of the plan, written when a job is first planned.
+    """The file of the plan.
 
     Snakemake takes a parameter that knows the output for derived from it: an edited configuration
     reruns what it changes and nothing else.
     """
-    return write_plan()
+    return GIVEN or PLAN.path
+
+
+@functools.cache
+def damaged():
+    """The files of state that are damaged. They count as missing, so that they are made again.
+
+    Nothing is written or removed before the run begins.
+    """
+    with in_words():
+        found = damaged_state(PLAN)
+    for path in found:
+        print(f"{path}: the file is damaged and is made again", file=sys.stderr)
+    if found:  # what no job makes, the end of the run does
+        forced = (*found, PLAN.summary, PLAN.comparison)
+        workflow.dag.forcefiles.update(map(str, forced))
+    return found
+
+
+def begin_run(name):
+    """Begin the run of the plan, and hand it to the jobs under the name that they know it by."""
+    if workflow.touch:  # which makes nothing, but would make empty folders
+        if not PLAN.results.is_dir():
+            raise WorkflowError(f"{PLAN.results}: nothing is made yet that --touch could touch")
+        return
+    with in_words():
+        check_folder(PLAN.results)
+        hold_lock(PLAN.lock)
+        for path in damaged():
+            path.unlink(missing_ok=True)
+        path = begin(PLAN)
+    told = f"{name}={json.dumps(str(path))}"
+    workflow.config_settings.config_args = [*workflow.config_settings.config_args, told]
 
 
 def settings(stage):
@@ -147,10 +186,14 @@ def sequence_minutes(per_frame):
 
 
 def everything(wildcards):
-    """The end of a run; a table without rows is wrong only where it is to be processed."""
+    """All that is made, to the end of a run; `--batch all=1/3` makes a part of it.
+
+    A table without rows is wrong only where it is to be processed.
+    """
     if not PLAN.config.pairs and not PLAN.sequences:
         table = config.get("pairs") or config["sequences"]
         raise WorkflowError(
             f"{table}: the table has no rows yet; add one for each pair or sequence"
         )
-    return PLAN.summary
+    damaged()
+    return [*LAST, PLAN.summary]

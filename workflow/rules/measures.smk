@@ -25,8 +25,6 @@ rule measure:
         job_file("receipts", "measure"),
     log:
         job_file("logs", "measure"),
-    benchmark:
-        job_file("benchmarks", "measure")
     conda:
         "../envs/dia.yaml"
     threads: 1
@@ -40,6 +38,12 @@ rule measure:
     shell:
         "dia stage measure --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log:q}"
+
+
+def comparison(wildcards):
+    """The end of a comparison, and what it shows."""
+    damaged()
+    return [PLAN.comparison, *compared(PLAN.comparison)]
 
 
 # Writes tables and figures; fails, as the summary does, if a pair could not be measured.
