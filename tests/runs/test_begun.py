@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from dia_pipeline.cli import app
 from dia_pipeline.runs.begun import RECORD, begin, begun_plan, latest_plan
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan, PlanError
+from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.store.state import write_state
 
 
@@ -94,3 +95,28 @@ def test_what_had_failed_is_forgotten_when_a_run_begins(plans):
     assert plans[1].failures.exists()
     begin(plans[1])
     assert not plans[1].failures.exists()
+
+
+@pytest.mark.parametrize("kind", ["variant", "pair", "sequence"])
+@pytest.mark.parametrize("command", ["status", "verify", "gallery"])
+def test_names_of_a_plan_lead_no_command_elsewhere(tmp_path, command, kind):
+    """As of results that somebody else has sent."""
+    results = tmp_path / "some/where/results"
+    victims = [tmp_path / "victim", tmp_path / "victim.html", tmp_path / "victim/0001.json"]
+    victims[0].mkdir()
+    for victim in victims[1:]:
+        victim.write_text("mine")
+    name = "../../../victim"
+    values = asdict(Config((Pair("one", "a.png", "b.png"),), results=str(results)))
+    if kind == "variant":
+        values["variants"] = {name: {}}
+    else:
+        row = asdict(Pair(name, "a", "b") if kind == "pair" else Sequence(name, "a", "b"))
+        values[f"{kind}s"] = [row]
+    values["variants"] = [*values["variants"].items()]
+    write_state(results / "plans/0.json", {"config": values, "directory": str(tmp_path)})
+    write_state(results / RECORD, {"plan": "0.json"})
+    shown = CliRunner().invoke(app, [command, str(results)])
+    assert shown.exit_code == 2 and "this is no name of a file or folder" in shown.output
+    assert sorted(tmp_path.rglob("victim*")) == sorted(victims[:2])
+    assert all(victim.read_text() == "mine" for victim in victims[1:])
