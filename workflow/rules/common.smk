@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError

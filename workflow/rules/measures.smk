@@ -40,12 +40,6 @@ rule measure:
         " --threads {threads} 2>&1 | tee {log:q}"
 
 
-def comparison(wildcards):
-    """The end of a comparison, and what it shows."""
-    damaged()
-    return [PLAN.comparison, *compared(PLAN.comparison)]
-
-
 # Writes tables and figures; fails, as the summary does, if a pair could not be measured.
 rule compare:
     input:
