@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 
 from dia_pipeline.runs.begun import RECORD, begun_plan
@@ -11,15 +10,9 @@ from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, state_files
 
-DECIDING = ("receipts", "weights")
-"""The folders of state that say what is made, and so what a run has still to make."""
-
-NOTES = ("plans", "times")
-"""Those that no job makes again: plans of earlier runs, and the seconds that something took."""
-
 
 def damaged_state(plan: Plan) -> list[Path]:
-    """What is damaged of that which decides what a run makes; the next run makes it again.
+    """What is damaged of that which a run of this plan makes again.
 
     Raises:
         PlanError: a folder lies where a file belongs, or the other way round.
@@ -27,24 +20,42 @@ def damaged_state(plan: Plan) -> list[Path]:
     for folder in (plan.results, *plan.results.parents):
         if folder.exists() and not folder.is_dir():
             raise PlanError(folder, "results cannot be written here: this is no folder")
-    single = (plan.results / RECORD, plan.summary, plan.comparison)
     begun = begun_plan(plan.results)
     lost = [begun] if begun and not begun.exists() else []
-    there = [path for path in (*single, begun) if path and path.exists()]
-    return [*lost, *_damaged(chain(there, _files(plan, DECIDING)))]
+    files = [plan.results / RECORD, plan.summary, plan.comparison, begun]
+    found = list(_damaged(path for path in files if path and path.exists()))
+    of_jobs = list(_damaged(_files(plan, "receipts", "weights")))
+    own = _made_by_jobs(plan) if of_jobs else set()
+    return [*lost, *found, *(path for path in of_jobs if path in own)]
 
 
 def damaged_notes(plan: Plan) -> list[Path]:
-    """What is damaged of that which nothing makes again and no result hangs on.
+    """What else is damaged: seconds that were noted, and what is left of earlier runs.
 
     Raises:
         PlanError: a folder lies where a file belongs.
     """
-    begun = begun_plan(plan.results)
-    return [path for path in _damaged(_files(plan, NOTES)) if path != begun]
+    kept = {begun_plan(plan.results), *_made_by_jobs(plan)}
+    files = _files(plan, "plans", "times", "receipts", "weights")
+    return [path for path in _damaged(files) if path not in kept]
 
 
-def _files(plan: Plan, folders: Iterable[str]) -> Iterator[Path]:
+def _made_by_jobs(plan: Plan) -> set[Path]:
+    """The receipts and records of weights that the jobs of a plan leave."""
+    made = {plan.synthetic_receipt, plan.weights(plan.common.backbone)}
+    for variant in plan.variants:
+        for batch in plan.batches:
+            made.update(receipt for receipt, _ in plan.jobs(variant, batch))
+            made.add(plan.receipt("measure", variant, batch))
+            made.update(map(plan.weights, plan.backbones(variant, batch)))
+        for name, sequence in plan.sequences.items():
+            for chunk in sequence.chunks:
+                made.update(receipt for receipt, _ in plan.sequence_jobs(variant, name, chunk))
+            made.add(plan.weights(plan.settings(variant, sequence).backbone))
+    return made
+
+
+def _files(plan: Plan, *folders: str) -> Iterator[Path]:
     for folder in folders:
         yield from sorted(state_files(plan.results / folder))
 

@@ -151,16 +151,21 @@ def test_a_damaged_file_of_state_stays_named_until_a_run_makes_it_again(plan, na
 
 
 def test_a_damaged_note_that_nothing_makes_again_is_named_once(plan):
-    """The seconds of a pair, and the plan of an earlier run."""
+    """The seconds of a pair; the plan, a receipt and a record of weights of an earlier run."""
     begin(Plan(replace(plan.config, pairs_per_job=3)))
     begin(plan)
     times, *_ = sorted((RESULTS / "times").rglob("*.json"))
     earlier, *_ = (path for path in (RESULTS / "plans").iterdir() if path.name != plan.path.name)
-    for path in (times, earlier):
+    receipt = RESULTS / "receipts/pair/older/0001.json"
+    weights = RESULTS / "weights/other.json"
+    for path in (receipt, weights):
+        write_state(path, {"made": {}})
+    notes = (times, earlier, receipt, weights)
+    for path in notes:
         flip(path)
     status, printed = verify()
     assert status == 1
-    for path in (times, earlier):
+    for path in notes:
         assert f"{path.resolve()}: the file was damaged and is removed" in printed
     assert verify()[0] == 0
 

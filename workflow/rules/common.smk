@@ -87,19 +87,18 @@ def plan(wildcards, output):
 
 
 @functools.cache
-def damaged():
-    """The files of state that are damaged. They count as missing, so that they are made again.
+def plan_damaged():
+    """Have Snakemake plan anew what leaves a file of state that is damaged.
 
-    Nothing is written or removed before the run begins.
+    It removes the file when that job begins; nothing is written or removed before.
     """
     with in_words():
         found = damaged_state(PLAN)
     for path in found:
         print(f"{path}: the file is damaged and is made again", file=sys.stderr)
-    if found:  # what no job makes, the end of the run does
+    if found:  # what no job makes is made when a run begins, and a run has an end
         forced = (*found, PLAN.summary, PLAN.comparison)
         workflow.dag.forcefiles.update(map(str, forced))
-    return found
 
 
 def begin_run(name):
@@ -111,8 +110,6 @@ def begin_run(name):
     with in_words():
         check_folder(PLAN.results)
         hold_lock(PLAN.lock)
-        for path in damaged():
-            path.unlink(missing_ok=True)
         path = begin(PLAN)
     told = f"{name}={json.dumps(str(path))}"
     workflow.config_settings.config_args = [*workflow.config_settings.config_args, told]
@@ -196,5 +193,5 @@ def everything(wildcards):
         raise WorkflowError(
             f"{table}: the table has no rows yet; add one for each pair or sequence"
         )
-    damaged()
+    plan_damaged()
     return [*LAST, PLAN.summary]

@@ -31,7 +31,7 @@ def pictures(wildcards):
 
 def comparison(wildcards):
     """The end of a comparison; and its figures and measures, once it has ended."""
-    damaged()
+    plan_damaged()
     if not PLAN.comparison.exists():
         return [PLAN.comparison]
     folder = PLAN.results
