@@ -4,7 +4,5 @@
 include: "workflow/Snakefile"
 
 
-rule default:
-    default_target: True
-    input:
-        rules.all.input,
+# What is included cannot say itself what is made by default.
+workflow.default_target = "all"

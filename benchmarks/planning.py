@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dia_pipeline.runs.begun import begin, latest_plan
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.status import status
@@ -60,7 +61,7 @@ def measure(size: str) -> dict[str, float]:
         values = {"pairs": "config/pairs.tsv", "pairs_per_job": per_job}
         config = timed("check", lambda: load_config(values))
         timed("plan", lambda: plan_all(Plan(config)))
-        plan = timed("open", lambda: Plan.latest("results"))
+        plan = timed("open", lambda: latest_plan("results"))
         timed("status", lambda: status(plan))
         timed("verify", lambda: (list(find_faults(plan)), jobs_left(plan)))
     peak = getrusage(RUSAGE_SELF).ru_maxrss * 1024 / 1e6
@@ -68,8 +69,8 @@ def measure(size: str) -> dict[str, float]:
 
 
 def plan_all(plan: Plan) -> None:
-    """What Snakemake asks of a plan: the file, and for every job what decides it."""
-    plan.write()
+    """What a run asks of a plan: the record of the run, and for every job what decides it."""
+    begin(plan)
     for variant, batch in product(plan.variants, plan.batches):
         for stage in plan.stages:
             plan.decides(stage, variant, batch)

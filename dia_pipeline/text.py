@@ -98,6 +98,13 @@ def is_plain(text: str) -> bool:
     return not _ODD.search(text)
 
 
+def fault_of_name(name: str) -> str | None:
+    """Why a name, which may be anybody's, is not that of a file or folder; None if it is."""
+    if name in ("", ".", "..") or "/" in name:
+        return "this is no name of a file or folder"
+    return fault_of_characters(name)
+
+
 def same_name(text: str) -> str:
     """What names have in common that some file systems take for one: case and normalisation."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -22,7 +22,8 @@ from examples import DRAFT, draw_image, make_plan, write_pairs
 
 from dia_pipeline import analogy  # noqa: F401
 from dia_pipeline.figures import overview, plots, video  # noqa: F401
-from dia_pipeline.runs.damage import withdraw_damaged
+from dia_pipeline.runs.begun import begin
+from dia_pipeline.runs.damage import damaged_state
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.runs.summary import confidences, summarise
 from dia_pipeline.settings import resolve
@@ -36,8 +37,9 @@ KILLED = 9
 def run_pairs(images: Path) -> None:
     """What Snakemake does: what has no receipt is processed, stage by stage."""
     plan = make_plan(Path("results"), write_pairs(images, 2), pairs_per_job=2)
-    plan.write()
-    withdraw_damaged(plan)
+    begin(plan)
+    for path in damaged_state(plan):
+        path.unlink()
     for stage in plan.stages:
         if not plan.receipt(stage, "hierarchical", "0001").exists():
             run_batch(plan, stage, "hierarchical", "0001")

@@ -69,7 +69,7 @@ def work(plan: Plan) -> None:
                 run_batch(plan, stage, variant, batch)
 
 
-PASSING = ("receipts", "plans", "times", "gallery", "index.html")
+PASSING = ("receipts", "plans", "begun.json", "times", "gallery", "index.html")
 """The folders and files of results whose content may differ between runs, or say when they were."""
 
 

@@ -26,7 +26,7 @@ OWN = "from dia_pipeline.matchers.identity import match"
 """A matcher of the user's own."""
 
 ELSEWHERE = {
-    *("plans/KEY.json", "logs/STAGE/VARIANT/0001.log", "benchmarks/STAGE/VARIANT/0001.tsv"),
+    *("plans/KEY.json", "begun.json", "logs/STAGE/VARIANT/0001.log"),
     *("summary.json", "failures.tsv", ".lock", "measures.json", "index.html", "gallery/..."),
 }
 """What runs of Snakemake alone leave; tests/test_docs.py compares one with the page."""

@@ -64,11 +64,11 @@ def status(
 
     from rich.live import Live
 
-    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.begun import latest_plan
     from dia_pipeline.runs.status import status
     from dia_pipeline.runs.summary import confidences, hopeless
 
-    the_plan = Plan.latest(results)
+    the_plan = latest_plan(results)
     with chdir(the_plan.directory):
         found = status(the_plan)
         if as_json:
@@ -105,9 +105,9 @@ def _status_table(found: dict[str, Status]) -> Table:
 def gallery(results: Results = Path("results")):
     """Make pages to look at the results, of all that is there now: RESULTS/index.html."""
     from dia_pipeline.gallery.gallery import make_gallery
-    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.begun import latest_plan
 
-    the_plan = Plan.latest(results)
+    the_plan = latest_plan(results)
     with chdir(the_plan.directory):
         say(f"The gallery: {make_gallery(the_plan)}")
 
@@ -115,24 +115,28 @@ def gallery(results: Results = Path("results")):
 @app.command(rich_help_panel=PANEL)
 def verify(results: Results = Path("results")):
     """Open everything that was made; name what is missing or damaged, for the next run to mend."""
-    from dia_pipeline.runs.damage import withdraw_damaged
-    from dia_pipeline.runs.plan import Plan
+    from dia_pipeline.runs.begun import latest_plan
+    from dia_pipeline.runs.damage import damaged_notes, damaged_state
     from dia_pipeline.stages.verification import find_faults, jobs_left, withdraw_receipts
 
-    the_plan = Plan.latest(results)
+    the_plan = latest_plan(results)
     with chdir(the_plan.directory), waiting("opening everything that was made"):
-        damaged = [f"{path}: the file is damaged" for path in withdraw_damaged(the_plan)]
+        damaged = [f"{path}: the file is damaged" for path in damaged_state(the_plan)]
+        notes = damaged_notes(the_plan)
         faults = list(find_faults(the_plan))
         withdraw_receipts(the_plan, faults)
         left, count = jobs_left(the_plan)
+    for path in notes:
+        path.unlink()
+        complain(f"{path}: the file was damaged and is removed; no result hangs on it")
     reasons = list(dict.fromkeys([*damaged, *(fault.reason for fault in faults)]))
     for reason in reasons:
         complain(reason)
     if reasons:
         complain(f"{len(reasons)} to be made again; the next run of snakemake does.", None)
-    else:
+    elif not notes:
         say("Everything that was made is there and whole.")
     if left:
         complain(f"{left} of {count} jobs are still to be run, by snakemake.", None)
-    if reasons or left:
+    if reasons or notes or left:
         raise typer.Exit(1)

@@ -46,6 +46,10 @@ OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth"
 SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"
 
 
+TABLES = {"pairs": "config/pairs.tsv", "sequences": "config/sequences.tsv"}
+"""Where the tables are by default: there one may be missing beside another."""
+
+
 class ConfigError(DiaError):
     """The configuration cannot be used; the message lists everything that is wrong with it."""
 
@@ -124,6 +128,7 @@ def load_config(
     """
     validators = _validators()
     values, problems = _checked(values, source, given, validators)
+    values = _meant(values)
     tables: dict[str, tuple[Pair | Sequence, ...]] = {}
     if not {"pairs", "synthetic", "sequences"} & values.keys():
         problems.append(f"{source}, pairs: is missing; give the path of a table, or `sequences`")
@@ -197,6 +202,14 @@ def _where(path: Iterable[Any], given: Any, source: str) -> str:
             return source
         given = given[part]
     return "--config"
+
+
+def _meant(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration without a default table that is not there, where another one is given."""
+    missing = {kind for kind, path in TABLES.items() if values.get(kind) == path}
+    missing -= {kind for kind in missing if os.path.lexists(TABLES[kind])}
+    given = values.keys() & {*TABLES, "synthetic"}
+    return {k: v for k, v in values.items() if given <= missing or k not in missing}
 
 
 def merge(*layers: Options) -> Options:

@@ -1,52 +1,71 @@
-"""Files of state that are damaged: taken away before a run begins, so that it makes them again."""
+"""Files of state that are damaged. Looking for them changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dia_pipeline.runs.begun import RECORD, begun_plan
 from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, state_files
 
 
-def withdraw_damaged(plan: Plan) -> list[Path]:
-    """Remove the files of state that are damaged, and name them.
+def damaged_state(plan: Plan) -> list[Path]:
+    """What is damaged of that which a run of this plan makes again.
 
-    A damaged receipt takes the other receipts of its batch or sequence with it, and a damaged
-    record of weights takes all receipts. The next run finds their artefacts valid and keeps them.
+    Raises:
+        PlanError: a folder lies where a file belongs, or the other way round.
+    """
+    for folder in (plan.results, *plan.results.parents):
+        if folder.exists() and not folder.is_dir():
+            raise PlanError(folder, "results cannot be written here: this is no folder")
+    begun = begun_plan(plan.results)
+    lost = [begun] if begun and not begun.exists() else []
+    files = [plan.results / RECORD, plan.summary, plan.comparison, begun]
+    found = list(_damaged(path for path in files if path and path.exists()))
+    of_jobs = list(_damaged(_files(plan, "receipts", "weights")))
+    own = _made_by_jobs(plan) if of_jobs else set()
+    return [*lost, *found, *(path for path in of_jobs if path in own)]
+
+
+def damaged_notes(plan: Plan) -> list[Path]:
+    """What else is damaged: seconds that were noted, and what is left of earlier runs.
 
     Raises:
         PlanError: a folder lies where a file belongs.
     """
-    damaged = list(_damaged(plan))
-    for path in damaged:
-        for each in (path, *_depending(plan, path)):
-            each.unlink(missing_ok=True)
-    return damaged
+    kept = {begun_plan(plan.results), *_made_by_jobs(plan)}
+    files = _files(plan, "plans", "times", "receipts", "weights")
+    return [path for path in _damaged(files) if path not in kept]
 
 
-def _damaged(plan: Plan) -> Iterator[Path]:
-    for folder in ("receipts", "weights", "plans"):
-        for path in sorted(state_files(plan.results / folder)):
-            try:
-                read_state(path)
-            except ArtefactError as error:
-                if path.is_dir():
-                    problem = "this is a folder where a file of the run belongs"
-                    raise PlanError(path, problem, "remove it") from error
-                yield path
+def _made_by_jobs(plan: Plan) -> set[Path]:
+    """The receipts and records of weights that the jobs of a plan leave."""
+    made = {plan.synthetic_receipt, plan.weights(plan.common.backbone)}
+    for variant in plan.variants:
+        for batch in plan.batches:
+            made.update(receipt for receipt, _ in plan.jobs(variant, batch))
+            made.add(plan.receipt("measure", variant, batch))
+            made.update(map(plan.weights, plan.backbones(variant, batch)))
+        for name, sequence in plan.sequences.items():
+            for chunk in sequence.chunks:
+                made.update(receipt for receipt, _ in plan.sequence_jobs(variant, name, chunk))
+            made.add(plan.weights(plan.settings(variant, sequence).backbone))
+    return made
 
 
-def _depending(plan: Plan, path: Path) -> list[Path]:
-    """The files without which the next run makes a file of state again."""
-    receipts = plan.results / "receipts"
-    ends = [plan.summary, plan.comparison]
-    if path.is_relative_to(receipts):
-        # Of a batch the variant and the file, of a sequence the variant and its folder.
-        own = path.relative_to(receipts).parts[1:3]
-        return [
-            *ends,
-            *(p for p in state_files(receipts) if p.relative_to(receipts).parts[1:3] == own),
-        ]
-    return [*ends, *state_files(receipts)] if path.parent.name == "weights" else []
+def _files(plan: Plan, *folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted(state_files(plan.results / folder))
+
+
+def _damaged(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            read_state(path)
+        except ArtefactError as error:
+            if path.is_dir():
+                problem = "this is a folder where a file of the run belongs"
+                raise PlanError(path, problem, "remove it") from error
+            yield path

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
 
 _held: list[int] = []
+
+TRIES = 5
+"""So often a lock is tried, because `is_held` holds it for an instant."""
 
 
 class LockError(DiaError):
@@ -24,10 +28,26 @@ def hold_lock(path: Path) -> None:
     Raises:
         LockError: another process holds it; where the file system knows no locks, none is held.
     """
-    if not take_lock(path):
-        raise LockError(
-            path, "another snakemake is at work in this folder", "wait for it, or end it"
-        )
+    for _ in range(TRIES):
+        if take_lock(path):
+            return
+        time.sleep(0.05)
+    raise LockError(path, "another snakemake is at work in this folder", "wait for it, or end it")
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of a file; also true where that cannot be known."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # held, or a file system that knows no locks
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def take_lock(path: Path) -> bool:

@@ -7,9 +7,10 @@ that are already running keep theirs when somebody edits the configuration.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import STAGES, Settings, resolve
 from dia_pipeline.store.artefacts import ArtefactError, digest
-from dia_pipeline.store.state import read_state, state_files, write_state
+from dia_pipeline.store.state import read_state, write_state
+from dia_pipeline.text import fault_of_name, quoted
 
 CHUNKED = ("match", "frames")
 """The stages of a sequence that are processed by chunks."""
@@ -38,8 +40,14 @@ class PlanError(DiaError):
     """The plan of a run cannot be used; the message says which and what to do."""
 
 
-SUFFIXES = {"receipts": "json", "logs": "log", "benchmarks": "tsv"}
+SUFFIXES = {"receipts": "json", "logs": "log"}
 """The files of a job by kind."""
+
+FOLDERS = (
+    *("features", "figures", "gallery", "logs", "plans", "receipts", "synthetic"),
+    *("times", "weights"),
+)
+"""The folders in a folder of results, beside those of the variants."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +61,33 @@ class Plan:
     config: Config
     directory: Path = field(default_factory=Path.cwd)
 
+    def __post_init__(self) -> None:
+        """Make sure that what names folders does: a plan may have been written by anybody.
+
+        Raises:
+            PlanError: a variant, pair or sequence has a name that leads elsewhere.
+        """
+        for name in self._names():
+            if fault := fault_of_name(name):
+                raise PlanError(self.results, f"{quoted(name)}: {fault}", "name it otherwise")
+
+    def _names(self) -> Iterator[str]:
+        yield from self.config.variants
+        yield from (pair.name for pair in self.config.pairs)
+        yield from (sequence.name for sequence in self.config.sequences)
+
     @classmethod
     def read(cls, path: str | Path) -> Plan:
         """Read a plan that `write` wrote.
 
         Raises:
             ArtefactError: it is missing or damaged.
+            PlanError: a name in it leads elsewhere.
         """
-        content = read_state(path)
+        return read_state(path, cls._of)
+
+    @classmethod
+    def _of(cls, content: dict[str, Any]) -> Plan:
         values = content["config"]
         pairs = tuple(
             Pair(**{**pair, "references": tuple(pair["references"])})
@@ -71,50 +98,28 @@ class Plan:
         config = Config(pairs=pairs, sequences=sequences, variants=variants, **values)
         return cls(config, Path(content["directory"]))
 
-    @classmethod
-    def latest(cls, results: str | Path) -> Plan:
-        """The plan in a folder of results that was written last, as seen from its directory.
-
-        Raises:
-            PlanError: there is none.
-        """
-        results = Path(results).resolve()
-        plans = sorted(
-            state_files(results / "plans"), key=lambda path: path.stat().st_mtime, reverse=True
-        )
-        for path in plans:
-            with suppress(ArtefactError):
-                return cls.read(path)._found_in(results)
-        if plans:
-            raise PlanError(plans[0], "the plan is damaged", "run snakemake again")
-        raise PlanError(results, "no run has been begun here", "name the folder of its results")
-
-    def _found_in(self, results: Path) -> Plan:
-        """The plan of results that lie here, though they may have been moved since it was made."""
-        own = Path(self.config.results)
-        folders = [self.directory]
-        if not own.is_absolute() and results.parts[-len(own.parts) :] == own.parts:
-            folders.insert(0, results.parents[len(own.parts) - 1])
-        given = [file for pair in self.config.pairs[:1] for file in (pair.a, pair.b_prime)]
-        given += [file for sequence in self.config.sequences[:1] for file in sequence.files]
-        whole = (f for f in folders if any((f / file).exists() for file in given))
-        config = replace(self.config, results=str(results))
-        return Plan(config, next(whole, self.directory))
-
     def write(self) -> Path:
-        """File the plan under its digest and mark it as the latest; return the path."""
+        """File the plan; return its file."""
+        content = {"config": self._values, "directory": str(self.directory)}
+        with suppress(ArtefactError):
+            if read_state(self.path) == json.loads(json.dumps(content)):
+                return self.path
+        write_state(self.path, content)
+        return self.path
+
+    @cached_property
+    def path(self) -> Path:
+        """The file of the plan, named by the digest of the configuration."""
+        return self.results / "plans" / f"{digest(self._values)[:16]}.json"
+
+    @property
+    def _values(self) -> dict[str, Any]:
+        """The configuration, JSON-like."""
         values = _values_of(self.config)
         for table in ("pairs", "sequences"):
             values[table] = [_values_of(row) for row in values[table]]
         values["variants"] = [*self.config.variants.items()]  # their order means something
-        path = self.results / "plans" / f"{digest(values)[:16]}.json"
-        content = {"config": values, "directory": str(self.directory)}
-        with suppress(ArtefactError):
-            if read_state(path) == json.loads(json.dumps(content)):
-                path.touch()
-                return path
-        write_state(path, content)
-        return path
+        return values
 
     @cached_property
     def results(self) -> Path:
@@ -322,7 +327,7 @@ class Plan:
         return [self.sequence_receipt(before, variant, name, each) for each in chunks]
 
     def job_file(self, kind: str, stage: str, variant: str, *names: str) -> Path:
-        """A file of a job: its receipt, its log (`logs`), its use of time (`benchmarks`).
+        """A file of a job: its receipt (`receipts`) or its log (`logs`).
 
         Args:
             names: of the batch; or of the sequence and, of its chunk or `WHOLE`.
@@ -372,6 +377,11 @@ class Plan:
         return self.results / "times" / variant / f"{pair.name}.json"
 
     @property
+    def lock(self) -> Path:
+        """What a run holds while it is at work."""
+        return self.results / ".lock"
+
+    @property
     def failures(self) -> Path:
         """The table of what had failed at the end of the latest run, if anything had."""
         return self.results / "failures.tsv"
@@ -388,3 +398,24 @@ class Plan:
     @property
     def comparison(self) -> Path:
         return self.results / "comparison.json"
+
+
+def check_apart(first: Plan, second: Plan) -> None:
+    """Make sure that the runs of two plans do not write over each other's results.
+
+    Raises:
+        PlanError: they would, however their folders are spelt.
+    """
+    own, other = (Path(os.path.realpath(plan.results)) for plan in (first, second))
+    if own == other or _within(own, other, second) or _within(other, own, first):
+        raise PlanError(
+            second.results,
+            f"these results would be mixed with those in {first.results}",
+            "give one of the two configurations a folder `results` of its own",
+        )
+
+
+def _within(inner: Path, outer: Path, plan: Plan) -> bool:
+    """Whether a folder is, or lies in, one that a plan writes to in its results `outer`."""
+    own = {*FOLDERS, *plan.variants}
+    return inner.is_relative_to(outer) and inner.relative_to(outer).parts[0] in own

@@ -6,14 +6,16 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
+from dia_pipeline.runs.lock import is_held
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import failures_since
 from dia_pipeline.store.receipts import failed_before
 
 SILENCE = 600
-"""A job whose log has not grown for so long (s) counts as ended."""
+"""While a run is at work, a job whose log has not grown for so long (s) counts as ended."""
 
 RECENT = 3600
 """The rate is that of the receipts of the last so many seconds."""
@@ -67,13 +69,14 @@ def status(plan: Plan, now: float | None = None) -> dict[str, Status]:
     now = time.time() if now is None else now
     found = {}
     recorded = failures_since(plan)
+    since = now - SILENCE if is_held(plan.lock) else inf
     for variant in plan.variants:
         failed = recorded.get(variant, {})
         if plan.batches:
-            found[variant] = _status("pairs", list(_batches(plan, variant, failed)), now)
+            found[variant] = _status("pairs", list(_batches(plan, variant, failed)), now, since)
         for name in plan.sequences:
             tracks = list(_chunks(plan, variant, name, failed))
-            found[f"{variant}/{name}"] = _status("frames", tracks, now)
+            found[f"{variant}/{name}"] = _status("frames", tracks, now, since)
     return found
 
 
@@ -89,7 +92,8 @@ def _chunks(plan: Plan, variant: str, name: str, failed: Collection[str]) -> Ite
         yield Track(frozenset(names), plan.sequence_jobs(variant, name, chunk), failed, name)
 
 
-def _status(unit: str, tracks: list[Track], now: float) -> Status:
+def _status(unit: str, tracks: list[Track], now: float, since: float) -> Status:
+    """The status of tracks, whose jobs are running if their logs have grown since then (s)."""
     done = running = failed = 0
     finished: dict[Path, float] = defaultdict(float)
     left = 0.0
@@ -108,7 +112,7 @@ def _status(unit: str, tracks: list[Track], now: float) -> Status:
             done += count - lost
         else:
             left += share * (len(track.jobs) - len(made))
-            running += (count - lost) * _is_running(track.jobs[len(made)][1], now)
+            running += (count - lost) * _is_running(track.jobs[len(made)][1], since)
         failed += lost
     times = [(receipt.stat().st_mtime, share) for receipt, share in finished.items()]
     per_hour = _per_hour(times, now)
@@ -125,8 +129,8 @@ def _status(unit: str, tracks: list[Track], now: float) -> Status:
     )
 
 
-def _is_running(log: Path, now: float) -> bool:
-    return log.exists() and log.stat().st_mtime > now - SILENCE
+def _is_running(log: Path, since: float) -> bool:
+    return log.exists() and log.stat().st_mtime > since
 
 
 def _per_hour(finished: list[tuple[float, float]], now: float) -> float | None:

@@ -13,7 +13,7 @@ from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import HOPELESS
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
-from dia_pipeline.store.state import state_files, write_state
+from dia_pipeline.store.state import write_state
 from dia_pipeline.text import for_spreadsheet
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
@@ -98,12 +98,9 @@ def failures_now(plan: Plan) -> dict[str, dict[str, Failure]]:
 
 
 def failures_since(plan: Plan) -> dict[str, dict[str, Failure]]:
-    """What had failed, by variant and pair or frame, at the end of the latest run of a plan."""
+    """What had failed, by variant and pair or frame, at the end of the run that was begun last."""
     failed: dict[str, dict[str, Failure]] = {}
     with suppress(OSError, TableError, ValueError, TypeError):
-        begun = max(path.stat().st_mtime for path in state_files(plan.results / "plans"))
-        if plan.failures.stat().st_mtime < begun:
-            return {}  # a new run has begun since
         for cells in list(read_cells(plan.failures).values())[1:]:
             variant, name, stage, *failure = cells
             failed.setdefault(variant, {})[name] = Failure(stage, *failure)

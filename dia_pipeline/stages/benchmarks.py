@@ -13,6 +13,7 @@ from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import cell_of_path, write_cells
 from dia_pipeline.io.documents import read_yaml
 from dia_pipeline.matchers import find_matcher
+from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import ConfigError, check_variants
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import FILES, Options
@@ -61,7 +62,7 @@ def run_benchmark(
         find_matcher(plan.settings(variant, pair).matcher)
     for backbone in {plan.common.backbone, *chain(*(plan.backbones(*job) for job in jobs))}:
         find_backbone(backbone)[0].write(plan.weights(backbone))
-    plan.write()
+    begin(plan)
     stages = (*plan.stages, *(["measure"] if measured else []))
     steps = [(stage, *job) for job in jobs for stage in stages]
     for done, (stage, variant, batch) in enumerate(steps):

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dia_pipeline.errors import MALFORMED
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.tables import FILES
@@ -33,10 +32,10 @@ class Measures(Artefact):
     """The measures of a pair by name, as JSON."""
 
     def read(self) -> dict[str, float]:
-        found = read_state(self.path)
-        if found.get("key") != self.key:
+        key, measures = read_state(self.path, lambda found: (found["key"], found["measures"]))
+        if key != self.key:
             raise ArtefactError(self.path, ArtefactError.OUTDATED)
-        return found["measures"]
+        return measures
 
     def write(self, value: dict[str, float]) -> dict[str, float]:
         write_state(self.path, {"key": self.key, "measures": value})
@@ -84,11 +83,10 @@ def read_measures(path: Path) -> dict[str, float]:
     Raises:
         ArtefactError: there are none, or they are damaged.
     """
-    found = read_state(path)
-    try:
-        return {name: float(value) for name, value in found["measures"].items()}
-    except MALFORMED as error:
-        raise ArtefactError(path, ArtefactError.DAMAGED) from error
+    return read_state(
+        path,
+        lambda found: {name: float(value) for name, value in found["measures"].items()},
+    )
 
 
 def _measure(

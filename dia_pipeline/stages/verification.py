@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,9 @@ def find_faults(plan: Plan) -> Iterator[Fault]:
                 receipts = tuple(plan.receipt(each, variant, batch) for each in later)
                 for reason in _faults(plan, stage, variant, batch):
                     yield Fault(reason, receipts)
+            measured = plan.receipt("measure", variant, batch)
+            for reason in _faults(plan, "measure", variant, batch):
+                yield Fault(reason, (measured,))
         for name in plan.sequences:
             receipts = tuple(_sequence_receipts(plan, variant, name))
             for reason in _sequence_faults(plan, variant, name):
@@ -63,6 +67,7 @@ def withdraw_receipts(plan: Plan, faults: Iterable[Fault]) -> None:
         for receipt in fault.receipts:
             receipt.unlink(missing_ok=True)
         plan.summary.unlink(missing_ok=True)
+        plan.comparison.unlink(missing_ok=True)
 
 
 def _lasting_stages(plan: Plan) -> list[str]:
@@ -72,16 +77,14 @@ def _lasting_stages(plan: Plan) -> list[str]:
 
 def _faults(plan: Plan, stage: str, variant: str, batch: str) -> Iterator[str]:
     made = _made(plan.receipt(stage, variant, batch))
-    if made is None:
-        yield f"{plan.receipt(stage, variant, batch)}: the receipt is damaged"
-        return
     for pair in plan.batches[batch]:
         if pair.name in made:
             yield from _faults_of(partial(_artefacts, plan, stage, variant, pair))
 
 
 def _artefacts(plan: Plan, stage: str, variant: str, pair: Pair) -> list[Artefact]:
-    return made_by(stage, planned_graph(plan, variant, pair))
+    measured = stage == "measure"
+    return made_by(stage, planned_graph(plan, variant, pair, measured=measured))
 
 
 def _faults_of(artefacts: Callable[[], Iterable[Artefact]]) -> Iterator[str]:
@@ -94,11 +97,7 @@ def _faults_of(artefacts: Callable[[], Iterable[Artefact]]) -> Iterator[str]:
 
 
 def _sequence_faults(plan: Plan, variant: str, name: str) -> Iterator[str]:
-    receipt = plan.sequence_receipt("video", variant, name)
-    made = _made(receipt)
-    if made is None:
-        yield f"{receipt}: the receipt is damaged"
-    elif name in made:
+    if name in _made(plan.sequence_receipt("video", variant, name)):
         yield from _faults_of(lambda: _lasting(planned_sequence(plan, variant, name)))
 
 
@@ -110,9 +109,8 @@ def _lasting(graph: SequenceGraph) -> list[Artefact]:
     return [artefact for artefact in graph.artefacts.values() if artefact.stage in stages]
 
 
-def _made(receipt: Path) -> dict[str, str] | None:
-    """What a receipt says was made; nothing if there is none yet, None if it is damaged."""
-    try:
-        return Receipt.read(receipt).made if receipt.exists() else {}
-    except ArtefactError:
-        return None
+def _made(receipt: Path) -> dict[str, str]:
+    """What a receipt says was made; nothing if there is none yet, or if it is damaged."""
+    with suppress(ArtefactError):
+        return Receipt.read(receipt).made
+    return {}

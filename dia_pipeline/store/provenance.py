@@ -49,7 +49,7 @@ class Backbone:
         Raises:
             ArtefactError: it is missing or damaged.
         """
-        return cls(**read_state(path)["backbone"])
+        return read_state(path, lambda values: cls(**values["backbone"]))
 
 
 NO_BACKBONE = Backbone("", "", "", "")

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from dia_pipeline.errors import MALFORMED
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, write_state
 
@@ -55,12 +55,12 @@ class Receipt:
         Raises:
             ArtefactError: it is missing or damaged.
         """
-        values = read_state(path)
-        try:
-            failed = {name: Failure(**failure) for name, failure in values.pop("failed").items()}
-            return cls(**values, failed=failed)
-        except MALFORMED as error:
-            raise ArtefactError(path, ArtefactError.DAMAGED) from error
+        return read_state(path, cls._of)
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Receipt:
+        failed = {name: Failure(**failure) for name, failure in values.pop("failed").items()}
+        return cls(**values, failed=failed)
 
 
 def failed_before(receipts: Iterable[Path]) -> dict[str, Failure]:

@@ -6,7 +6,7 @@ They are JSON for people and programs, always of the same bytes, and hold their 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +28,24 @@ def write_state(path: str | Path, value: Mapping[str, Any]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_state(path: str | Path) -> dict[str, Any]:
-    """What `write_state` wrote.
+def read_state(path: str | Path, build: Callable[[dict[str, Any]], Any] = dict) -> Any:
+    """What `build` makes of what `write_state` wrote, by default the same value.
 
     Raises:
-        ArtefactError: it is missing or damaged, or no file.
+        ArtefactError: the file is missing or damaged, or no file; or `build` cannot use it.
     """
     try:
         value = json.loads(read_file(path).decode())
         expected = value.pop("digest")
         whole = expected == digest(value)
+        built = build(value) if whole else None
     except FileNotFoundError as error:
         raise ArtefactError(path, ArtefactError.MISSING) from error
     except (OSError, *MALFORMED) as error:
         raise ArtefactError(path, ArtefactError.DAMAGED) from error
     if not whole:
         raise ArtefactError(path, ArtefactError.DAMAGED)
-    return value
+    return built
 
 
 def state_files(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dia_pipeline.errors import MALFORMED
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, write_state
 
@@ -42,7 +41,9 @@ class Times:
         return self.total(by_level) if seconds is None else seconds
 
     def _read(self) -> dict[str, float]:
-        with suppress(ArtefactError, *MALFORMED):
-            noted = read_state(self.path)["seconds"]
-            return {key: float(seconds) for key, seconds in noted.items()}
+        with suppress(ArtefactError):
+            return read_state(
+                self.path,
+                lambda noted: {key: float(value) for key, value in noted["seconds"].items()},
+            )
         return {}

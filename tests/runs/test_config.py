@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from examples import PUBLISHED
+from examples import PUBLISHED, draw_image
 
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
@@ -15,6 +15,7 @@ from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.runs import config as config_module
 from dia_pipeline.runs.config import (
     OF_SEQUENCES,
+    TABLES,
     Config,
     ConfigError,
     Pair,
@@ -360,6 +361,24 @@ def test_several_references_are_read_and_what_they_rule_out_is_told(table):
     first, second = problems({"pairs": path})
     assert "labels and points are those of one B'" in first
     assert "references: 'none.png': there is no such file" in second
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_default_table_that_is_not_there_is_none_beside_another(tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    (other,) = TABLES.keys() - {kind}
+    draw_image(Path("a.png"), 1)
+    Path("day").mkdir()
+    draw_image(Path("day/1.png"), 1)
+    b_prime = {"pairs": "a.png", "sequences": "day"}[other]
+    Path("own.tsv").write_text(f"name\ta\tb_prime\nx\ta.png\t{b_prime}\n")
+    for values in ({kind: TABLES[kind], other: "own.tsv"}, {other: "own.tsv"}):
+        config = load_config(values)
+        assert (len(config.pairs), len(config.sequences)) == (other == "pairs", other != "pairs")
+    assert load_config({**TABLES, "synthetic": {}}).pairs
+    for values in ({kind: "named.tsv", other: "own.tsv"}, TABLES, {kind: TABLES[kind]}):
+        with pytest.raises(ConfigError, match="there is no such file"):
+            load_config(values)
 
 
 def test_a_file_that_no_rule_can_name_is_refused_with_its_row(table):

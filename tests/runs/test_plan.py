@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from dataclasses import fields, replace
+from contextlib import nullcontext
+from dataclasses import asdict, fields, replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from dia_pipeline.runs.config import Config, Pair
-from dia_pipeline.runs.damage import withdraw_damaged
-from dia_pipeline.runs.plan import Plan, PlanError
+from dia_pipeline.runs.begun import RECORD, latest_plan
+from dia_pipeline.runs.config import SCHEMAS, Config, Pair
+from dia_pipeline.runs.damage import damaged_state
+from dia_pipeline.runs.plan import FOLDERS, Plan, PlanError, check_apart
+from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import STAGES, Settings, resolve
+from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.receipts import Receipt
+from dia_pipeline.store.state import write_state
 
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
@@ -60,11 +67,8 @@ def test_a_plan_comes_back_from_its_file(tmp_path):
     plan = Plan(Config(pairs, results=str(tmp_path), variants={"v": {"seed": 2}}))
     path = plan.write()
     assert Plan.read(path) == plan
-    other = Plan(replace(plan.config, pairs_per_job=2))
-    assert other.write() != path
-    assert Plan.latest(tmp_path) == other
+    assert Plan(replace(plan.config, pairs_per_job=2)).write() != path
     assert plan.write() == path
-    assert Plan.latest(tmp_path) == plan
 
 
 def test_the_order_of_variants_survives(tmp_path):
@@ -144,7 +148,7 @@ def test_a_job_asks_for_the_memory_that_its_largest_image_takes(tmp_path):
     assert refined.megabytes_to_compose("hierarchical", "0001") == 230 * 6
 
 
-def test_damaged_receipts_take_those_of_their_batch_along_and_nothing_else(tmp_path):
+def test_damaged_receipts_are_found_and_left_as_they_are(tmp_path):
     """What is just being written is hidden, and no damage."""
     plan = Plan(Config(PAIRS, results=str(tmp_path), pairs_per_job=2, variants={"v": {}, "w": {}}))
     receipts = {
@@ -159,14 +163,71 @@ def test_damaged_receipts_take_those_of_their_batch_along_and_nothing_else(tmp_p
     damaged.write_text("{")
     hidden = damaged.with_name(".0001.part.json")
     hidden.write_text("{")
-    assert withdraw_damaged(plan) == [damaged]
-    gone = {key for key, path in receipts.items() if not path.exists()}
-    assert gone == {(stage, "v", "0002") for stage in ("level5", "level4", "aggregate")}
-    assert hidden.exists()
+    assert damaged_state(plan) == [damaged]
+    assert all(path.exists() for path in (*receipts.values(), hidden))
 
 
 def test_a_folder_where_a_file_of_state_belongs_is_named(tmp_path):
     plan = Plan(Config(PAIRS, results=str(tmp_path)))
     plan.receipt("level5", "hierarchical", "0001").mkdir(parents=True)
     with pytest.raises(PlanError, match=r"this is a folder .* remove it"):
-        withdraw_damaged(plan)
+        damaged_state(plan)
+
+
+VICTIM = "../../../victim"
+
+
+@pytest.mark.parametrize("name", [VICTIM, "..", "", "in/side", "/victim"])
+@pytest.mark.parametrize("kind", ["variant", "pair", "sequence"])
+def test_a_plan_whose_names_lead_elsewhere_is_none(tmp_path, kind, name):
+    """As of a file that somebody else wrote, with a digest that is right."""
+    named = {
+        "variant": {"pairs": PAIRS, "variants": {name: {}}},
+        "pair": {"pairs": (Pair(name, "a.png", "b.png"),)},
+        "sequence": {"sequences": (Sequence(name, "a.png", "b"),)},
+    }
+    path = Plan(Config(PAIRS, results=str(tmp_path))).path
+    values = asdict(Config(results=str(tmp_path), **named[kind]))
+    values["variants"] = [*values["variants"].items()]
+    write_state(path, {"config": values, "directory": str(tmp_path)})
+    with pytest.raises(PlanError, match="this is no name of a file or folder"):
+        Plan.read(path)
+    with pytest.raises(PlanError):
+        latest_plan(tmp_path)
+
+
+@pytest.mark.parametrize("content", [{}, {"config": 3}, {"config": {"pears": []}, "directory": ""}])
+def test_a_plan_of_another_form_is_damaged(tmp_path, content):
+    write_state(tmp_path / "plan.json", content)
+    with pytest.raises(ArtefactError, match="damaged"):
+        Plan.read(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("results", "apart"),
+    [
+        ("results", False),
+        ("results/../results", False),
+        ("link", False),
+        ("results/hierarchical", False),
+        ("link/receipts/x", False),
+        ("results/ablation", True),
+        ("elsewhere", True),
+    ],
+)
+def test_two_runs_have_folders_of_their_own(tmp_path, monkeypatch, results, apart):
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()
+    Path("link").symlink_to("results")
+    plans = [Plan(Config(PAIRS, results=each)) for each in ("results", results)]
+    for pair in (plans, plans[::-1]):
+        with nullcontext() if apart else pytest.raises(PlanError, match="would be mixed"):
+            check_apart(*pair)
+
+
+def test_no_variant_is_called_as_a_folder_or_file_of_results(tmp_path):
+    plan = Plan(Config(PAIRS))
+    files = {path.name for path in (plan.summary, plan.comparison, plan.failures, plan.gallery)}
+    schema = json.loads((SCHEMAS / "config.schema.json").read_text(encoding="utf-8"))
+    taken = set(schema["properties"]["variants"]["propertyNames"]["not"]["enum"])
+    assert taken == {*FOLDERS, *files, RECORD, "ablation"}

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
+from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.sequences import Sequence
@@ -58,6 +61,21 @@ def test_every_pair_is_counted_once(plan):
     assert found.remaining == 4
 
 
+@pytest.mark.parametrize("held", [True, False])
+def test_nothing_runs_where_no_run_is_at_work(plan, held):
+    """As after a kill: the logs are young, and the lock is free."""
+    plan.write()
+    log(plan, "pair", "0001", age=5)
+    finish(plan, "pair", "0002", age=5)
+    log(plan, "aggregate", "0002", age=1)
+    plan.lock.touch()
+    with plan.lock.open() as file:
+        if held:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        found = status(plan, NOW)["hierarchical"]
+    assert (found.running, found.remaining) == ((4, 8) if held else (0, 12))
+
+
 def test_rate_and_time_left_follow_from_what_was_finished_of_late(plan):
     """Two stages of two pairs in the last half hour, after the one that starts the clock."""
     finish(plan, "pair", "0005", age=RECENT + 1)
@@ -93,9 +111,13 @@ def test_failures_are_remembered_after_their_receipts_are_taken_away(plan):
 
 
 def test_failures_of_an_older_run_are_forgotten_when_a_new_one_begins(plan):
+    """And not before: what is only planned is no run."""
     plan.write()
-    plan.failures.write_text("variant\tpair\nhierarchical\tp2\n")
-    os.utime(plan.failures, (NOW, NOW))
+    lines = ("variant\tpair\tstage\treason\tremedy\tlog", "hierarchical\tp2\tpair\tx\t\t")
+    plan.failures.write_text("\n".join(lines))
+    Plan(replace(plan.config, settings={"seed": 1})).write()
+    assert status(plan)["hierarchical"].failed == 1
+    begin(plan)
     assert status(plan)["hierarchical"].failed == 0
 
 

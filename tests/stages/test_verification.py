@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ from examples import artefacts, make_plan, times, work, write_pairs
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
+from dia_pipeline.runs.begun import RECORD, begin
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.stages.batches import run_batch
+from dia_pipeline.store.state import write_state
 
 RESULTS = Path("results")
 ANY_PAIR = RESULTS / "hierarchical" / "pair2"
@@ -47,8 +51,6 @@ def verify() -> tuple[int, str]:
 
 def work_without_receipts(plan: Plan) -> None:
     """What Snakemake does: work what has no receipt."""
-    from dia_pipeline.stages.batches import run_batch
-
     for batch in plan.batches:
         for stage in plan.stages:
             if not plan.receipt(stage, "hierarchical", batch).exists():
@@ -118,13 +120,70 @@ def test_an_image_that_has_changed_is_noticed(plan):
     assert f"{ANY_PAIR / 'level5.h5'}: made from other inputs" in printed
 
 
-def test_a_damaged_receipt_is_noticed(plan):
-    receipt = plan.receipt("level2", "hierarchical", "0002")
-    receipt.write_text(receipt.read_text()[:20])
+STATE = {
+    "receipt": "receipts/level2/hierarchical/0002.json",
+    "weights": "weights/vgg16.json",
+    "summary": "summary.json",
+    "comparison": "comparison.json",
+    "begun": RECORD,
+}
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("name", STATE)
+def test_a_damaged_file_of_state_stays_named_until_a_run_makes_it_again(plan, name, harm):
+    path = RESULTS / STATE[name]
+    begin(plan)
+    ends = (plan.summary, plan.comparison)
+    for end in ends:
+        write_state(end, {})
+    content = path.read_bytes()
+    harm(path)
+    found = [verify(), verify()]
+    path.write_bytes(content)
+    work_without_receipts(plan)
+    whole = verify()
+    for end in ends:
+        end.unlink(missing_ok=True)
+    for status, printed in found:
+        assert status == 1 and f"{path.resolve()}: the file is damaged" in printed
+    assert whole[0] == 0
+
+
+def test_a_damaged_note_that_nothing_makes_again_is_named_once(plan):
+    """The seconds of a pair; the plan, a receipt and a record of weights of an earlier run."""
+    begin(Plan(replace(plan.config, pairs_per_job=3)))
+    begin(plan)
+    times, *_ = sorted((RESULTS / "times").rglob("*.json"))
+    earlier, *_ = (path for path in (RESULTS / "plans").iterdir() if path.name != plan.path.name)
+    receipt = RESULTS / "receipts/pair/older/0001.json"
+    weights = RESULTS / "weights/other.json"
+    for path in (receipt, weights):
+        write_state(path, {"made": {}})
+    notes = (times, earlier, receipt, weights)
+    for path in notes:
+        flip(path)
     status, printed = verify()
     assert status == 1
-    assert str(receipt) in printed
-    assert not receipt.exists()
+    for path in notes:
+        assert f"{path.resolve()}: the file was damaged and is removed" in printed
+    assert verify()[0] == 0
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
+def test_harmed_measures_are_named_and_measured_again(plan, harm):
+    (pair, *_) = plan.config.pairs
+    run_batch(plan, "measure", "hierarchical", "0001")
+    path = plan.measures("hierarchical", pair)
+    receipt = plan.receipt("measure", "hierarchical", "0001")
+    content = path.read_bytes()
+    harm(path)
+    status, printed = verify()
+    assert status == 1 and str(path) in printed and not receipt.exists()
+    run_batch(plan, "measure", "hierarchical", "0001")
+    assert path.read_bytes() == content and verify()[0] == 0
+    path.unlink()
+    receipt.unlink()
 
 
 def test_what_is_to_be_made_again_stays_named_until_it_is(plan):

@@ -13,7 +13,7 @@ from examples import DRAFT, draw_image, times, write_pairs
 from test_workflow import RESULTS, snakemake
 
 from dia_pipeline.io.images import read_image, write_image
-from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.begun import latest_plan
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.settings import resolve
 from dia_pipeline.stages.sequences import run_sequence
@@ -97,7 +97,7 @@ def test_a_damaged_frame_is_found_and_made_again(day):
     assert snakemake().returncode == 0
     folder = RESULTS / "hierarchical" / "still"
     whole = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    plan = Plan.latest(RESULTS)
+    plan = latest_plan(RESULTS)
     assert not list(find_faults(plan))
 
     damaged = bytearray(whole["0002.png"])
@@ -119,7 +119,7 @@ def test_damaged_fields_are_found_and_made_again(day):
     fields = RESULTS / "hierarchical" / "warm" / "fields" / "0001" / "0002.h5"
     whole = fields.read_bytes()
     fields.write_bytes(whole[:-1])
-    plan = Plan.latest(RESULTS)
+    plan = latest_plan(RESULTS)
     faults = list(find_faults(plan))
     assert {fault.reason for fault in faults} == {f"{fields.resolve()}: the file is damaged"}
     withdraw_receipts(plan, faults)

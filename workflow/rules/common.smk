@@ -1,19 +1,23 @@
 # The plan of the run: the valid configuration, dealt out in batches.
 
 import functools
+import json
 import os
 import re
 import sys
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import check_folder
+from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import load_config
-from dia_pipeline.runs.damage import withdraw_damaged
+from dia_pipeline.runs.damage import damaged_state
 from dia_pipeline.runs.lock import hold_lock
-from dia_pipeline.runs.plan import WHOLE, Plan
+from dia_pipeline.runs.plan import WHOLE, Plan, check_apart
 from dia_pipeline.text import for_terminal
 
 # Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
@@ -28,17 +32,25 @@ SOURCE = config.pop(
     "source", ", ".join(map(str, workflow.overwrite_configfiles or workflow.configfiles))
 )
 
-try:
-    PLAN = Plan(load_config(config, source=SOURCE, given=GIVEN))
-    if workflow.is_main_process:
-        check_folder(PLAN.results)
-        # What is damaged counts as missing, so that it is made again.
-        for path in withdraw_damaged(PLAN):
-            print(for_terminal(f"{path}: the file is damaged and is made again"), file=sys.stderr)
-except DiaError as error:
-    raise WorkflowError(for_terminal(str(error)))
 
-write_plan = functools.cache(PLAN.write)
+@contextmanager
+def in_words():
+    """Expected errors as Snakemake shows them: without a traceback."""
+    try:
+        yield
+    except DiaError as error:
+        raise WorkflowError(for_terminal(str(error))) from error
+
+
+# A job is given the plan by which it was planned, whatever the configuration says by now.
+PLANNED = None if workflow.is_main_process else config.pop("plan", None)
+
+with in_words():
+    PLAN = (
+        Plan.read(PLANNED)
+        if PLANNED
+        else Plan(load_config(config, source=SOURCE, given=GIVEN))
+    )
 
 GPU = 0 if PLAN.config.device == "cpu" else 1
 
@@ -73,12 +85,42 @@ def previous(stage):
 
 
 def plan(wildcards, output):
-    """The file of the plan, written when a job is first planned.
+    """The file of the plan.
 
     Snakemake takes a parameter that knows the output for derived from it: an edited configuration
     reruns what it changes and nothing else.
     """
-    return write_plan()
+    return PLANNED or PLAN.path
+
+
+@functools.cache
+def plan_damaged():
+    """Have Snakemake plan anew what leaves a file of state that is damaged.
+
+    It removes the file when that job begins; nothing is written or removed before.
+    """
+    with in_words():
+        found = damaged_state(PLAN)
+    for path in found:
+        print(for_terminal(f"{path}: the file is damaged and is made again"), file=sys.stderr)
+    if found:  # what no job makes is made when a run begins, and a run has an end
+        forced = (*found, PLAN.summary, PLAN.comparison)
+        workflow.dag.forcefiles.update(map(str, forced))
+
+
+def begin_run(name):
+    """Begin the run of the plan, and hand it to the jobs under the name that they know it by."""
+    if workflow.touch:  # which makes nothing, but would make empty folders
+        if not PLAN.results.is_dir():
+            problem = "nothing is made yet that --touch could touch"
+            raise WorkflowError(for_terminal(f"{PLAN.results}: {problem}"))
+        return
+    with in_words():
+        check_folder(PLAN.results)
+        hold_lock(PLAN.lock)
+        path = begin(PLAN)
+    told = f"{name}={json.dumps(str(path))}"
+    workflow.config_settings.config_args = [*workflow.config_settings.config_args, told]
 
 
 def settings(stage):
@@ -150,9 +192,13 @@ def sequence_minutes(per_frame):
 
 
 def everything(wildcards):
-    """The end of a run; a table without rows is wrong only where it is to be processed."""
+    """All that is made, to the end of a run; `--batch all=1/3` makes a part of it.
+
+    A table without rows is wrong only where it is to be processed.
+    """
     if not PLAN.config.pairs and not PLAN.sequences:
         table = config.get("pairs") or config["sequences"]
         problem = "the table has no rows yet; add one for each pair or sequence"
         raise WorkflowError(for_terminal(f"{table}: {problem}"))
-    return PLAN.summary
+    plan_damaged()
+    return [*LAST, PLAN.summary]

@@ -10,8 +10,6 @@ rule features:
         job_file("receipts", "features"),
     log:
         job_file("logs", "features"),
-    benchmark:
-        job_file("benchmarks", "features")
     conda:
         "../envs/dia.yaml"
     threads: 2
@@ -35,8 +33,6 @@ rule level:
         job_file("receipts", "level{level}"),
     log:
         job_file("logs", "level{level}"),
-    benchmark:
-        job_file("benchmarks", "level{level}")
     conda:
         "../envs/dia.yaml"
     threads: 2
@@ -61,8 +57,6 @@ rule pair:
         job_file("receipts", "pair"),
     log:
         job_file("logs", "pair"),
-    benchmark:
-        job_file("benchmarks", "pair")
     conda:
         "../envs/dia.yaml"
     threads: 2

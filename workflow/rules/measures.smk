@@ -25,8 +25,6 @@ rule measure:
         job_file("receipts", "measure"),
     log:
         job_file("logs", "measure"),
-    benchmark:
-        job_file("benchmarks", "measure")
     conda:
         "../envs/dia.yaml"
     threads: 1

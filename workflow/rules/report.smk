@@ -29,10 +29,12 @@ def pictures(wildcards):
     return found
 
 
-def compared(comparison):
-    """The figures and measures of a comparison that has ended, by the file that says so."""
-    folder = Path(comparison).parent
-    if not Path(comparison).exists():
-        return []
+def comparison(wildcards):
+    """The end of a comparison; and its figures and measures, once it has ended."""
+    plan_damaged()
+    if not PLAN.comparison.exists():
+        return [PLAN.comparison]
+    folder = PLAN.results
     paths = [*folder.glob("*.png"), *folder.glob("figures/*.png"), folder / "measures.csv"]
-    return [each for path in sorted(paths) for each in shown(path, "comparison", name=path.stem)]
+    pictures = (shown(path, "comparison", name=path.stem) for path in sorted(paths))
+    return [PLAN.comparison, *chain.from_iterable(pictures)]

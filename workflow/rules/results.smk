@@ -8,8 +8,6 @@ rule aggregate:
         job_file("receipts", "aggregate"),
     log:
         job_file("logs", "aggregate"),
-    benchmark:
-        job_file("benchmarks", "aggregate")
     conda:
         "../envs/dia.yaml"
     threads: 1
@@ -25,19 +23,25 @@ rule aggregate:
         " --threads {threads} 2>&1 | tee {log:q}"
 
 
+# The last receipts of all pairs and sequences.
+LAST = [
+    *(
+        PLAN.receipt("aggregate", variant, batch)
+        for variant in PLAN.variants
+        for batch in PLAN.batches
+    ),
+    *(
+        PLAN.sequence_receipt("video", variant, sequence)
+        for variant in PLAN.variants
+        for sequence in PLAN.sequences
+    ),
+]
+
+
 # Fails if a pair or frame failed, after naming every such one and letting the next run try it again.
 rule summary:
     input:
-        [
-            PLAN.receipt("aggregate", variant, batch)
-            for variant in PLAN.variants
-            for batch in PLAN.batches
-        ],
-        [
-            PLAN.sequence_receipt("video", variant, sequence)
-            for variant in PLAN.variants
-            for sequence in PLAN.sequences
-        ],
+        LAST,
     output:
         PLAN.summary,
     localrule: True

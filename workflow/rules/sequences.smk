@@ -14,8 +14,6 @@ rule prepare:
         sequence_file("receipts", "prepare"),
     log:
         sequence_file("logs", "prepare"),
-    benchmark:
-        sequence_file("benchmarks", "prepare")
     conda:
         "../envs/dia.yaml"
     threads: 2
@@ -37,8 +35,6 @@ rule match:
         sequence_file("receipts", "match", "{chunk}"),
     log:
         sequence_file("logs", "match", "{chunk}"),
-    benchmark:
-        sequence_file("benchmarks", "match", "{chunk}")
     conda:
         "../envs/dia.yaml"
     threads: 2
@@ -60,8 +56,6 @@ rule frames:
         sequence_file("receipts", "frames", "{chunk}"),
     log:
         sequence_file("logs", "frames", "{chunk}"),
-    benchmark:
-        sequence_file("benchmarks", "frames", "{chunk}")
     conda:
         "../envs/dia.yaml"
     threads: 1
@@ -83,8 +77,6 @@ rule video:
         sequence_file("receipts", "video"),
     log:
         sequence_file("logs", "video"),
-    benchmark:
-        sequence_file("benchmarks", "video")
     conda:
         "../envs/dia.yaml"
     threads: 1
