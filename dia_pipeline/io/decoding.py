@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,37 +90,37 @@ class UnknownFormatError(ImageError):
     """The file is no image of a format that is read here."""
 
 
-def decode(path: Path) -> Decoded:
-    """Decode an image.
+def decode(content: bytes, name: str) -> Decoded:
+    """Decode the content of an image file, of that name in messages.
 
     Raises:
         UnknownFormatError: it is none.
         Image.DecompressionBombError: it has more than `MAX_PIXELS`.
         Exception: it cannot be decoded; the decoders raise many kinds.
     """
-    start = _start_of(path)
-    if start.startswith(_EXR):
-        return _decode_exr(path)
-    if start.startswith(_PNG) and start[24:25] == b"\x10":
-        return _decode_deep_png(path)
-    if start.startswith(_TIFF):
-        deep = _decode_deep_tiff(path)
+    if content.startswith(_EXR):
+        return _decode_exr(content)
+    if content.startswith(_PNG) and content[24:25] == b"\x10":
+        return _decode_deep_png(content)
+    if content.startswith(_TIFF):
+        deep = _decode_deep_tiff(content)
         if deep:
             return deep
     try:
-        return _decode_by_pillow(path)
+        return _decode_by_pillow(content, name)
     except UnknownFormatError as error:
-        if _is_heif(start):
+        if _is_heif(content):
             raise ValueError(f"HEIC needs pillow-heif: {_FORMATS}") from error
         raise
 
 
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, content: bytes | None = None) -> Image.Image:
     """Open an image of at most `MAX_PIXELS`, reading no more than its header."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            return Image.open(path, formats=_known_formats())
+            source = path if content is None else BytesIO(content)
+            return Image.open(source, formats=_known_formats())
         except Image.DecompressionBombWarning as warning:
             raise Image.DecompressionBombError(warning) from warning
         except UnidentifiedImageError as error:
@@ -167,8 +169,8 @@ def image_suffixes() -> set[str]:
     return known | {".exr", ".heic", ".heif"}
 
 
-def _decode_by_pillow(path: Path) -> Decoded:
-    with open_image(path) as image:
+def _decode_by_pillow(content: bytes, name: str) -> Decoded:
+    with open_image(name, content) as image:
         notes = list(_notes_on_frames(getattr(image, "n_frames", 1), "the first"))
         profile = image.info.get("icc_profile")
         image = ImageOps.exif_transpose(image)
@@ -189,13 +191,13 @@ def _grey(values: np.ndarray, notes: list[str]) -> np.ndarray:
     return _stretched(values.astype(np.uint16), 16, None, notes)
 
 
-def _decode_deep_png(path: Path) -> Decoded:
+def _decode_deep_png(content: bytes) -> Decoded:
     import imagecodecs
 
-    with open_image(path) as image:
+    with open_image("", content) as image:
         orientation = image.getexif().get(_ORIENTATION, 1)
         profile = image.info.get("icc_profile")
-    values = _with_channels(imagecodecs.png_decode(path.read_bytes()))
+    values = _with_channels(imagecodecs.png_decode(content))
     alpha = values[..., -1] if values.shape[-1] in (2, 4) else None
     colours = values if alpha is None else values[..., :-1]
     notes: list[str] = []
@@ -213,11 +215,11 @@ class _Page(NamedTuple):
     tags: dict[int, Any]
 
 
-def _decode_deep_tiff(path: Path) -> Decoded | None:
+def _decode_deep_tiff(content: bytes) -> Decoded | None:
     """A TIFF of more than 8 bits; None if it is another."""
     from tifffile import TiffFile
 
-    with TiffFile(path) as tiff:
+    with TiffFile(BytesIO(content)) as tiff:
         page: Any = tiff.pages[0]
         if page.bitspersample <= 8 or int(page.photometric) not in _CHANNELS:
             return None
@@ -280,12 +282,16 @@ def _stretched(values: np.ndarray, bits: int, most: Any, notes: list[str]) -> np
     return np.rint(values.clip(0, top) * (65535 / top)).astype(np.uint16)
 
 
-def _decode_exr(path: Path) -> Decoded:
+def _decode_exr(content: bytes) -> Decoded:
     try:
         import OpenEXR
     except ImportError as error:
         raise ValueError(f"OpenEXR is not installed: {_FORMATS}") from error
-    with OpenEXR.File(str(path)) as file:
+    with NamedTemporaryFile(suffix=".exr") as copy:  # the library opens names alone
+        copy.write(content)
+        copy.flush()
+        file = OpenEXR.File(copy.name)
+    with file:
         low, high = file.header()["dataWindow"]
         _check_pixels(int(np.prod(high - low + 1)))
         channels = {name: channel.pixels for name, channel in file.channels().items()}

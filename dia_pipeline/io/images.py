@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from contextlib import suppress
@@ -41,7 +42,7 @@ class Picture:
         alpha: (H, W) uint8 or uint16, its opacity, if it has any.
         profile: the name of the colour profile it had; empty for sRGB.
         notes: what was done to read it that a person may want to know.
-        sha256: the digest of the file, where it is known.
+        sha256: the digest of the bytes that were decoded.
     """
 
     path: str
@@ -74,11 +75,18 @@ def read_image(path: str | Path) -> np.ndarray:
     return read_picture(path).pixels
 
 
-def read_picture(path: str | Path) -> Picture:
-    """Read an image with its full depth and its transparency; otherwise like `read_image`."""
-    decoded = _decode(path)
+def read_picture(source: str | Path | bytes, name: str = "") -> Picture:
+    """Read an image with its full depth and its transparency; otherwise like `read_image`.
+
+    Args:
+        source: a path, or the content of a file.
+        name: what to call the image; by default the path.
+    """
+    name = name or str(source)
+    content = source if isinstance(source, bytes) else _content(source)
+    decoded = _decode(content, name)
     for note in decoded.notes:
-        say_once(f"{path}: {note}")
+        say_once(f"{name}: {note}")
     over_white = decoded.values
     if decoded.alpha is not None:
         over_white = _over_white(decoded.values, decoded.alpha)
@@ -87,7 +95,8 @@ def read_picture(path: str | Path) -> Picture:
         deep, over_white = over_white.astype(np.float32) / 257, rounded_to_8_bits(over_white)
     clear = decoded.alpha is not None and not _is_opaque(decoded.alpha)
     alpha = decoded.alpha if clear else None
-    return Picture(str(path), over_white, deep, alpha, decoded.profile, decoded.notes)
+    digest = hashlib.sha256(content).hexdigest()
+    return Picture(name, over_white, deep, alpha, decoded.profile, decoded.notes, digest)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -175,14 +184,18 @@ def _deep_png(image: np.ndarray, alpha: np.ndarray | None) -> bytes:
     return bytes(png[:_HEADER] + chunk + png[_HEADER:])
 
 
-def _decode(path: str | Path) -> Decoded:
+def _content(path: str | Path) -> bytes:
     fault = fault_of_file(path)
     if fault:
         raise ImageError(path, fault, "give the path of an image")
-    if not Path(path).stat().st_size:
+    return Path(path).read_bytes()
+
+
+def _decode(content: bytes, path: str) -> Decoded:
+    if not content:
         raise ImageError(path, "the file is empty", "copy it again")
     try:
-        return decode(Path(path))
+        return decode(content, path)
     except Image.DecompressionBombError as error:
         limit = f"more than {MAX_PIXELS / 1e6:.0f} megapixels"
         raise ImageError(path, f"the image has {limit}", "scale it down first") from error
