@@ -170,3 +170,38 @@ def test_results_are_the_same_bytes_for_any_number_of_threads():
         for threads in (1, 2, 3)
     }
     assert len(digests) == 1
+
+
+GUARDED = """
+import sys
+from unittest.mock import patch
+import llvmlite.binding, numpy as np
+features = dict.fromkeys(sys.argv[1:], True)
+with patch.object(llvmlite.binding, "get_host_cpu_features", lambda: features):
+    from dia_pipeline.algorithm.convolution import vectors
+from dia_pipeline.algorithm.convolution import winograd
+
+def guarded(*shape):
+    whole = np.full(np.prod(shape) + 4096, 7, np.float32)
+    return whole, whole[: np.prod(shape)].reshape(shape)
+
+block, depth = winograd.BLOCK, 2 * vectors.LANES
+random = np.random.default_rng(0)
+_, patches = guarded(winograd.POSITIONS, block + 1, depth)
+patches[:] = random.random(patches.shape)
+weights = random.random((winograd.POSITIONS, depth, vectors.PANEL), np.float32)
+whole, products = guarded(winograd.POSITIONS, block + 1, vectors.PANEL)
+winograd._multiply(patches, weights, block, products)
+wanted = np.einsum("ptc,pck->ptk", patches[:, :block], weights)
+assert np.allclose(products[:, :block], wanted, rtol=1e-4)
+assert (whole[products.size :] == 7).all(), "written past the end"
+"""
+
+
+@pytest.mark.parametrize("features", [[], ["avx2"], ["avx2", "avx512f"]])
+def test_no_processor_writes_past_the_end_of_a_block(features, tmp_path):
+    """Those of eight numbers a vector did: `dia run` crashed, or mixed the work of two threads."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", GUARDED, *features]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -28,8 +28,8 @@ from dia_pipeline.algorithm.convolution.instructions import (
 )
 from dia_pipeline.algorithm.convolution.vectors import LANES, PANEL, ROWS
 
-BLOCK = 104
-"""Tiles multiplied at a time; a multiple of ROWS."""
+BLOCK = 104 // ROWS * ROWS
+"""Tiles multiplied at a time: whole sets of rows, or the last one would be written past the end."""
 
 
 def transform(weights):
