@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.files import lock_file
+
+LOCK = ".lock"
+"""The file in a folder of results that is locked while a run is at work there."""
 
 _held: list[int] = []
 
 
 class LockError(DiaError):
     """Another run is at work here."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "another run is at work in this folder", "wait for it, or end it")
 
 
 def hold_lock(path: Path) -> None:
@@ -25,22 +33,69 @@ def hold_lock(path: Path) -> None:
         LockError: another process holds it; where the file system knows no locks, none is held.
     """
     if not take_lock(path):
-        raise LockError(
-            path, "another snakemake is at work in this folder", "wait for it, or end it"
-        )
+        raise LockError(path.parent)
 
 
 def take_lock(path: Path) -> bool:
     """Lock a file for the rest of this process; whether it was free, as far as that is known."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _held.append(lock_file(path))
     except BlockingIOError:
-        os.close(file)
         return False
     except OSError:  # some network file systems
-        os.close(file)
-    else:
-        _held.append(file)
+        pass
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of a file, as far as that is known."""
+    if not path.exists():
+        return False
+    try:
+        os.close(lock_file(path))
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """A context in which no other run works in a folder.
+
+    The folder is made if need be, and is taken away again if nothing was put into it.
+
+    Raises:
+        LockError: another run is at work in it; where the file system knows no locks, that is not
+            known.
+        OSError: the folder cannot be made.
+    """
+    new = not folder.exists()
+    file = _lock(folder)
+    try:
+        yield
+    finally:
+        if file is not None:
+            (folder / LOCK).unlink(missing_ok=True)  # while it is held: the next makes its own
+            os.close(file)
+        if new:
+            with suppress(OSError):  # there is something in it
+                folder.rmdir()
+
+
+def _lock(folder: Path) -> int | None:
+    """The lock of a folder, which is made; None where the file system knows no locks."""
+    while True:
+        with suppress(FileExistsError):  # it is no folder, or was one until now
+            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return lock_file(folder / LOCK)
+        except BlockingIOError as error:
+            raise LockError(folder) from error
+        except FileNotFoundError:  # another run, which came to nothing, has taken the folder away
+            if os.path.lexists(folder):
+                raise
+        except OSError:
+            return None
