@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import write_file
 
 _UNKNOWN = 1e9  # components from here on mean that the flow is unknown there
 _MAGIC = b"PIEH"  # 202021.25 as a little-endian float32
@@ -58,13 +58,16 @@ def nnf_from_flow(flow: np.ndarray) -> np.ndarray:
     return (own + np.rint(flow[..., ::-1])).astype(np.int32)
 
 
-def write_flo(path: str | Path, flow: np.ndarray) -> None:
-    """Write flow (H, W, 2), (u, v) in pixels, NaN where unknown, as a Middlebury .flo file."""
+def write_flo(path: str | Path, flow: np.ndarray) -> str:
+    """Write flow (H, W, 2), (u, v) in pixels, NaN where unknown, as a Middlebury .flo file.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
+    """
     height, width = flow.shape[:2]
     values = np.where(np.isfinite(flow), flow, 10 * _UNKNOWN).astype("<f4")
     header = _MAGIC + np.array([width, height], "<i4").tobytes()
-    with replace_file(path) as temporary:
-        temporary.write_bytes(header + values.tobytes())
+    return write_file(path, header + values.tobytes())
 
 
 def read_flo(path: str | Path) -> np.ndarray:

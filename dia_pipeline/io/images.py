@@ -7,6 +7,7 @@ import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from dia_pipeline.io.decoding import (
     decode,
     open_image,
 )
-from dia_pipeline.io.files import fault_of_file, replace_file
+from dia_pipeline.io.files import fault_of_file, write_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.pixels import to_bytes
 
@@ -147,22 +148,28 @@ def as_image(value: Any, name: str) -> np.ndarray:
     return _flat(Image.fromarray(values[..., 0] if grey else values))
 
 
-def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
+def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> str:
     """Write an image as a PNG: whole or not at all, and always as the same bytes.
 
     Args:
         image: (H, W, 3) RGB, uint8, or float32 in grey levels from 0 to 255, which is written with
             16 bits.
         alpha: (H, W) uint8 or uint16, its opacity.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
     """
-    with replace_file(path) as temporary:
-        if image.dtype == np.uint8:
-            whole = image if alpha is None else np.dstack([image, _scaled(alpha, np.uint8)])
-            Image.fromarray(whole).save(
-                temporary, format="PNG", compress_level=1, pnginfo=srgb_info()
-            )
-        else:
-            temporary.write_bytes(_deep_png(image, alpha))
+    if image.dtype != np.uint8:
+        return write_file(path, _deep_png(image, alpha))
+    whole = image if alpha is None else np.dstack([image, _scaled(alpha, np.uint8)])
+    return write_file(path, png_of(whole, srgb_info()))
+
+
+def png_of(image: np.ndarray, about: PngInfo) -> bytes:
+    """An image (H, W, 3) or (H, W, 4) uint8 as a PNG, always as the same bytes."""
+    content = BytesIO()
+    Image.fromarray(image).save(content, format="PNG", compress_level=1, pnginfo=about)
+    return content.getvalue()
 
 
 def srgb_info() -> PngInfo:

@@ -32,8 +32,15 @@ def read_points(path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]) 
     fault = fault_of_file(path)
     if fault:
         raise PointsError(path, fault, "check the path")
+    return points_of(Path(path).read_bytes(), path, a, b_prime)
+
+
+def points_of(
+    content: bytes, path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]
+) -> np.ndarray:
+    """The points of a table with this content; otherwise like `read_points`."""
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
         rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise PointsError(path, f"it is no table in UTF-8 ({error})") from error

@@ -19,7 +19,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from dia_pipeline.io.files import fault_of_file, replace_file
+from dia_pipeline.io.files import digest_file, fault_of_file, replace_file
 from dia_pipeline.io.images import ImageError
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.pixels import resize_image
@@ -143,13 +143,22 @@ def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
 
 def write_video(
     path: str | Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None = None
-) -> None:
+) -> str:
     """Write images (H, W, 3) uint8 RGB of one size as H.264 in 4:2:0, as browsers play it.
 
     An odd height or width, which 4:2:0 does not have, is made even by repeating the last row or
     column. The same frames always give the same bytes.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
     """
-    with replace_file(path) as temporary, av.open(temporary, "w", options=_CONTAINER) as container:
+    with replace_file(path) as temporary:
+        _encode(temporary, frames, timing, sound)
+        return digest_file(temporary)
+
+
+def _encode(path: Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None) -> None:
+    with av.open(path, "w", options=_CONTAINER) as container:
         stream = None
         packets: Iterator[av.Packet] = iter(())
         for number, image in enumerate(frames):

@@ -13,7 +13,7 @@ from typing import Any
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
-from dia_pipeline.text import fault_of_path
+from dia_pipeline.text import fault_of_characters
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Sequence:
 
 
 def _check_image(column: str, path: str) -> None:
-    fault = fault_of_path(path) or fault_of_file(path)
+    fault = fault_of_characters(path) or fault_of_file(path)
     if fault:
         raise SequenceError(column, f"{path!r}: {fault}", "paths are as seen from here")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import FolderError, write_file
 from dia_pipeline.samples.photographs import photograph, warped
 from dia_pipeline.samples.styles import night, painted, sunset
 
@@ -24,24 +23,21 @@ def demo_pairs(folder: Path) -> Path:
 
     Raises:
         FileNotFoundError: a package that carries one of the photographs is not installed.
+        FolderError: there is a table with other rows.
     """
     images = folder / "images"
-    images.mkdir(parents=True, exist_ok=True)
-    rows = [
+    pairs = [
         ("portrait", *portrait(), "photo-to-style", 0.5),
         ("temple", *temple(), "photo-to-photo", 1.0),
         ("cat", *cat(), "photo-to-style", 0.5),
     ]
-    table = folder / "pairs.tsv"
-    with table.open("w", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for name, a, b_prime, preset, ratio in rows:
-            paths = [images / f"{name}_{role}.png" for role in ("a", "b_prime")]
-            for path, image in zip(paths, (a, b_prime), strict=True):
-                Image.fromarray(image).save(path)
-            writer.writerow((name, *map(Path.as_posix, paths), preset, ratio))
-    return table
+    rows: list[tuple] = [COLUMNS]
+    made: dict[Path, np.ndarray] = {}
+    for name, a, b_prime, preset, ratio in pairs:
+        paths = [images / f"{name}_{role}.png" for role in ("a", "b_prime")]
+        made |= zip(paths, (a, b_prime), strict=True)
+        rows.append((name, *map(Path.as_posix, paths), preset, ratio))
+    return _write(folder / "pairs.tsv", rows, made)
 
 
 def demo_sequence(folder: Path, frames: int = 24) -> Path:
@@ -52,19 +48,25 @@ def demo_sequence(folder: Path, frames: int = 24) -> Path:
 
     Raises:
         FileNotFoundError: the package that carries the photograph is not installed.
+        FolderError: there is a table with other rows.
     """
     a, references = day_to_night(frames)
-    day = folder / "images" / "day_to_night"
-    day.mkdir(parents=True, exist_ok=True)
-    for number, reference in enumerate(references, 1):
-        Image.fromarray(reference).save(day / f"{number:04d}.png")
-    content = folder / "images" / "day_to_night_a.png"
-    Image.fromarray(a).save(content)
+    day, content = folder / "images" / "day_to_night", folder / "images" / "day_to_night_a.png"
+    made = {day / f"{number:04d}.png": each for number, each in enumerate(references, 1)}
     row = ("day_to_night", content.as_posix(), day.as_posix(), "locked", "photo-to-photo", 0.5)
-    table = folder / "sequences.tsv"
-    lines = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
-    with replace_file(table) as temporary:
-        temporary.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
+    rows = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
+    return _write(folder / "sequences.tsv", rows, {**made, content: a})
+
+
+def _write(table: Path, rows: list[tuple], images: dict[Path, np.ndarray]) -> Path:
+    """Write images, and the table that names them, unless somebody has changed it."""
+    content = "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
+    if table.exists() and table.read_bytes() != content:
+        raise FolderError(table, "it has other rows than the demo's", "name another folder")
+    for path, image in images.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    write_file(table, content)
     return table
 
 

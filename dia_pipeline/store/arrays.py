@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import h5py
 import numpy as np
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import digest_of, replace_file
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, Recipe, digest
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ class Arrays(Artefact):
         self.settle()
         return read_arrays(self.path, self.recipe)
 
-    def check(self) -> None:
+    def check(self) -> str:
         self.settle()
-        check_arrays(self.path, self.recipe)
+        return check_arrays(self.path, self.recipe)
 
     def write(self, value: Content) -> Content:
         write = self.writer.write if self.writer else write_arrays
@@ -102,7 +102,7 @@ def read_arrays(path: str | Path, recipe: Recipe) -> Content:
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    with _opened(path, recipe) as file:
+    with _opened(_verified(path), path, recipe) as file:
         file.visititems(collect)
         attributes = {
             name: json.loads(value) for name, value in file.attrs.items() if name != "key"
@@ -111,19 +111,20 @@ def read_arrays(path: str | Path, recipe: Recipe) -> Content:
     return Content(arrays, attributes)
 
 
-def check_arrays(path: str | Path, recipe: Recipe) -> None:
-    """Check that an artefact is whole and made by `recipe`.
+def check_arrays(path: str | Path, recipe: Recipe) -> str:
+    """The SHA-256 of an artefact's file, if that is whole and made by `recipe`.
 
     Raises:
         ArtefactError: it is not.
     """
-    with _opened(path, recipe):
-        pass
+    content = _verified(path)
+    with _opened(content, path, recipe):
+        return digest_of(content)
 
 
 @contextmanager
-def _opened(path: str | Path, recipe: Recipe) -> Iterator[h5py.File]:
-    with h5py.File(BytesIO(_verified(path)), "r") as file:
+def _opened(content: bytes, path: str | Path, recipe: Recipe) -> Iterator[h5py.File]:
+    with h5py.File(BytesIO(content), "r") as file:
         if file.attrs["key"] != digest(recipe):
             raise ArtefactError(path, ArtefactError.OUTDATED)
         yield file

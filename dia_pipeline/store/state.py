@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import write_file
 from dia_pipeline.store.artefacts import ArtefactError, digest
 
 
@@ -19,8 +19,7 @@ def write_state(path: str | Path, value: Mapping[str, Any]) -> None:
     """Write a JSON-like value, which has no `digest` yet, with its digest."""
     content = {**value, "digest": digest(value)}
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    with replace_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_file(path, f"{text}\n".encode())
 
 
 def read_state(path: str | Path) -> dict[str, Any]:
