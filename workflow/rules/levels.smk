@@ -22,6 +22,7 @@ rule features:
     params:
         plan=plan,
         settings=settings("features"),
+        given=given(PLAN.images),
     shell:
         "dia stage features --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log:q}"
@@ -73,6 +74,7 @@ rule pair:
     params:
         plan=plan,
         settings=settings("pair"),
+        given=given(PLAN.images),
     shell:
         "dia stage pair --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log:q}"
