@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -170,3 +172,24 @@ def test_a_folder_where_a_file_of_state_belongs_is_named(tmp_path):
     plan.receipt("level5", "hierarchical", "0001").mkdir(parents=True)
     with pytest.raises(PlanError, match=r"this is a folder .* remove it"):
         withdraw_damaged(plan)
+
+
+def test_the_signature_of_inputs_says_that_one_was_replaced(tmp_path, monkeypatch):
+    """By a file of another size or time, or by none; the run's own files count for nothing."""
+    monkeypatch.chdir(tmp_path)
+    a, b_prime, points, other = (Path(name) for name in ("a", "b_prime", "points", "other"))
+    for path in (a, b_prime, points, other):
+        path.write_text("same")
+    guided = Pair("one", "a", "b_prime", guides={"points": "points"}, references=("other",))
+    plan = Plan(Config((guided,), synthetic={}))
+    signature = plan.signature(plan.images("0001"))
+    for path in (a, b_prime, points, other):
+        before = path.stat()
+        os.utime(path, (1, 1))
+        assert plan.signature(plan.images("0001")) != signature
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert plan.signature(plan.images("0001")) == signature
+    a.unlink()
+    assert plan.signature(plan.images("0001")) != signature
+    own = str(plan.config.synthetic_folder / "x.png")
+    assert plan.signature([own]) == plan.signature([])
