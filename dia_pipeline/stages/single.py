@@ -70,13 +70,15 @@ def check_plan_replaced(plan: Plan) -> None:
         InputError: an image cannot be read.
     """
     for variant in plan.variants:
-        folders = ((plan.folder(variant, pair), pair) for pair in plan.config.pairs)
-        for folder, pair in islice(((f, p) for f, p in folders if (f / PROVENANCE).exists()), 1):
-            asked: dict[str, Any] = {"settings": asdict(plan.settings(variant, pair))}
-            if not plan.combines(variant, pair):
-                asked["inputs"] = _described({"a": pair.a, "b_prime": pair.b_prime})
-                asked["guides"] = _described(pair.guides)
-            check_replaced(folder, asked)
+        for pair in plan.config.pairs:
+            folder = plan.folder(variant, pair)
+            if (folder / PROVENANCE).exists():
+                asked: dict[str, Any] = {"settings": asdict(plan.settings(variant, pair))}
+                if not plan.combines(variant, pair):
+                    asked["inputs"] = _described({"a": pair.a, "b_prime": pair.b_prime})
+                    asked["guides"] = _described(pair.guides)
+                check_replaced(folder, asked)
+                break
 
 
 def _described(paths: Mapping[str, str]) -> dict[str, Any]:
