@@ -85,6 +85,13 @@ def alone_in(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
+def clear_lock(folder: Path) -> None:
+    """Take away the lock that a killed process has left in a folder."""
+    if (folder / LOCK).exists():
+        with suppress(LockError, OSError), alone_in(folder):
+            pass
+
+
 def _lock(folder: Path) -> int | None:
     """The lock of a folder, which is made; None where the file system knows no locks."""
     while True:

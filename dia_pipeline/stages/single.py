@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dia_pipeline.io.files import PROVENANCE, FolderError, check_folder
-from dia_pipeline.runs.lock import alone_in
+from dia_pipeline.runs.lock import alone_in, clear_lock
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.store.artefacts import ArtefactError, File
 from dia_pipeline.store.folders import check_inputs, read_provenance
@@ -36,7 +36,7 @@ def make_single(
 ) -> Value:
     """What a command makes in a folder of its own: read if it is there, else made.
 
-    Where it is there nothing is written, not even a lock.
+    Where it is there nothing is written, not even a lock; that of a killed process is taken away.
 
     Args:
         inputs: the files that it is made of.
@@ -52,7 +52,9 @@ def make_single(
     """
     check_inputs(folder, inputs)
     with suppress(ArtefactError):
-        return read()
+        found = read()
+        clear_lock(folder)
+        return found
     check_folder(folder)
     with alone_in(folder):
         if not replace:

@@ -22,7 +22,7 @@ from dia_pipeline import cli
 from dia_pipeline.io.files import FolderError, check_folder, write_file
 from dia_pipeline.io.images import write_image
 from dia_pipeline.runs.config import Pair
-from dia_pipeline.runs.lock import LockError, alone_in
+from dia_pipeline.runs.lock import LockError, alone_in, clear_lock
 from dia_pipeline.runs.sequences import Sequence, find_frames
 from dia_pipeline.samples import demo
 from dia_pipeline.settings import resolve
@@ -180,6 +180,8 @@ def test_the_lock_of_a_folder_is_that_of_a_process_and_leaves_nothing(tmp_path):
     assert not folder.exists()
     with alone_in(folder):
         (folder / "kept").touch()
+    (folder / ".lock").touch()  # of a process that was killed
+    clear_lock(folder)
     assert [path.name for path in folder.iterdir()] == ["kept"]
 
 
