@@ -76,10 +76,15 @@ class PairGraph:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the provenance says of what is given, and of the settings."""
+        """What the provenance says of what is given, of the settings and of the network."""
         paths = {"a": self.pair.a, "b_prime": self.pair.b_prime}
         inputs = {name: describe_file(paths[name], each.key) for name, each in self.images.items()}
-        return {"inputs": inputs, "settings": asdict(self.settings), **self.guided}
+        return {
+            "inputs": inputs,
+            "settings": asdict(self.settings),
+            "backbone": asdict(self._matching.backbone),
+            **self.guided,
+        }
 
     @property
     def guided(self) -> dict[str, Any]:

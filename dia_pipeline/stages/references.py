@@ -61,11 +61,10 @@ class ReferencesGraph:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the provenance says of what is given, and of the settings."""
-        asked = [pair.asked["inputs"] for pair in self.pairs]
-        b_primes = {f"b_prime_{n}": each["b_prime"] for n, each in enumerate(asked, 1)}
-        inputs = {"a": asked[0]["a"], **b_primes}
-        return {"inputs": inputs, "settings": asdict(self.settings)}
+        """What the provenance says of what is given, of the settings and of the network."""
+        asked = [pair.asked for pair in self.pairs]
+        b_primes = {f"b_prime_{n}": each["inputs"]["b_prime"] for n, each in enumerate(asked, 1)}
+        return {**asked[0], "inputs": {"a": asked[0]["inputs"]["a"], **b_primes}}
 
     @property
     def artefacts(self) -> Graph:

@@ -73,8 +73,9 @@ class SequenceGraph(GivenSequence):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the provenance says of what is given, and of the settings."""
-        return {**super().asked, "settings": asdict(self.settings)}
+        """What the provenance says of what is given, of the settings and of the network."""
+        backbone = asdict(self._matching.backbone)
+        return {**super().asked, "settings": asdict(self.settings), "backbone": backbone}
 
     @cached_property
     def artefacts(self) -> Graph:

@@ -122,7 +122,9 @@ def _differences(there: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
 def _settings(about: dict[str, Any]) -> dict[str, Any]:
     """All that provenance says of how something was asked for."""
     sequence = {n: v for n, v in about.get("sequence", {}).items() if n not in OF_PLACE}
-    return {**about.get("settings", {}), **sequence}
+    network = about.get("backbone", {})
+    named = {"network": f"{network['name']} {network['digest'][:8]}"} if network else {}
+    return {**about.get("settings", {}), **sequence, **named}
 
 
 def _files(about: dict[str, Any], gaps: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import dia_pipeline
 from dia_pipeline import cli
-from dia_pipeline.io.files import FolderError, check_folder, write_file
+from dia_pipeline.io.files import PROVENANCE, FolderError, check_folder, write_file
 from dia_pipeline.io.images import write_image
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.lock import LockError, alone_in, clear_lock
@@ -32,6 +32,7 @@ from dia_pipeline.stages.references import run_references
 from dia_pipeline.stages.sequences import run_sequence
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.folders import Folder, Written
+from dia_pipeline.store.state import read_state, write_state
 
 OUT = Path("out")
 SETTINGS = resolve({**DRAFT, "iterations": 1})
@@ -89,6 +90,17 @@ def test_results_of_other_settings_or_inputs_are_not_replaced_unless_told(images
     assert content() == made
     run_pair(a, b_prime, OUT, fewer, replace=True)
     assert content() != made and not (OUT / ".lock").exists()
+
+
+def test_results_of_another_network_are_not_replaced_unless_told(images):
+    """As where the usual one could not be fetched before."""
+    a, b_prime, _ = images
+    run_pair(a, b_prime, OUT, SETTINGS)
+    about = read_state(OUT / PROVENANCE)
+    other = {**about["backbone"], "name": "vgg19", "digest": "0123456789"}
+    write_state(OUT / PROVENANCE, {**about, "backbone": other, "key": "other"})
+    with pytest.raises(FolderError, match=r"\(network: vgg19 01234567 -> vgg16 a2dc47e9\)"):
+        run_pair(a, b_prime, OUT, SETTINGS)
 
 
 def test_a_time_lapse_of_other_settings_is_not_replaced_and_gaps_are_filled(images):
