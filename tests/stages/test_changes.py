@@ -91,6 +91,7 @@ def check_every_moment(path: str, other: str, make) -> None:
     assert any(failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["a.png", "b_prime.png", "labels.png", "points.csv"])
 def test_an_input_of_a_pair_is_saved_anew_and_put_back(images, changed):
     for name, middle in (("labels.png", 20), ("labels_b.png", 24), ("other_labels.png", 40)):
@@ -120,6 +121,7 @@ def test_an_input_of_a_time_lapse_is_saved_anew_and_put_back(images, changed):
     check_every_moment(changed, "other.png", partial(run_sequence, moving, OUT, settings, "cpu"))
 
 
+@pytest.mark.slow
 def test_a_video_is_replaced_and_put_back(images):
     pixels = [read_image(name) for name in ("b_prime.png", "other.png", "a.png")]
     write_video(Path("film.mp4"), pixels, Timing(24))
@@ -144,6 +146,7 @@ def test_a_frame_that_goes_or_breaks_for_a_moment_is_no_gap_for_ever(images):
         shutil.rmtree(OUT)
 
 
+@pytest.mark.slow
 def test_a_pair_of_a_run_fails_and_is_tried_again(images):
     """Every input, the truth among them."""
     draw_image(Path("mask.png"), 4, (48, 48))
