@@ -86,6 +86,7 @@ def time_bare(folder: Path) -> float:
 def run_bare() -> None:
     """Process all pairs in the working directory in memory; write what `dia run` does."""
     from dia_pipeline.analogy import analogy
+    from dia_pipeline.io.files import write_file
     from dia_pipeline.io.images import read_picture
     from dia_pipeline.settings import resolve
     from dia_pipeline.stages.jobs import Networks, find_backbone
@@ -101,10 +102,9 @@ def run_bare() -> None:
         pictures = [read_picture(path) for path in paths]
         result = analogy(*(picture.pixels for picture in pictures), network, settings)
         folder = Path("bare", a.stem)
-        folder.mkdir(parents=True)
-        (folder / "nnf.h5").touch()
+        nnf = write_file(folder / "nnf.h5", b"")
         made_by = circumstances(backbone, network)
-        written = write_results(folder, *pictures, result, settings, made_by)
+        written = write_results(folder, *pictures, result, settings, made_by, nnf)
         write_provenance(folder, {}, written)
 
 

@@ -57,7 +57,7 @@ def run(
     from dia_pipeline.algorithm.network import Network, pick_device
     from dia_pipeline.analogy import analogy
     from dia_pipeline.declarations import SettingsError
-    from dia_pipeline.io.images import as_image
+    from dia_pipeline.io.images import read_image
     from dia_pipeline.io.points import read_points, unit_points
     from dia_pipeline.io.weights import find_weights
     from dia_pipeline.settings import FEATURE_MATCHERS, resolve
@@ -65,9 +65,9 @@ def run(
     settings = resolve(options)
     if settings.pose == "several":
         raise SettingsError("pose", "'several' is not possible here", "dia run knows it")
-    images = as_image(a, "a"), as_image(b_prime, "b_prime")
-    of_a = None if labels_a is None else as_image(labels_a, "labels_a")
-    of_b_prime = None if labels_b_prime is None else as_image(labels_b_prime, "labels_b_prime")
+    images = read_image(a, "a"), read_image(b_prime, "b_prime")
+    of_a = None if labels_a is None else read_image(labels_a, "labels_a")
+    of_b_prime = None if labels_b_prime is None else read_image(labels_b_prime, "labels_b_prime")
     found = None
     if points is not None:
         of_file = isinstance(points, (str, PathLike))

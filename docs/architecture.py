@@ -15,11 +15,11 @@ from dia_pipeline.runs.config import Pair
 from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.settings import Settings
 from dia_pipeline.stages.chains import Link
-from dia_pipeline.stages.frames import Remembered, Together
+from dia_pipeline.stages.frames import Together
 from dia_pipeline.stages.jobs import Job, Networks
 from dia_pipeline.stages.pairs import PairGraph
 from dia_pipeline.stages.sequences import SequenceGraph
-from dia_pipeline.store.artefacts import Artefact, File, Graph
+from dia_pipeline.store.artefacts import Artefact, File, Graph, Remembered
 from dia_pipeline.store.provenance import Backbone
 
 DOCS = Path(__file__).parent
@@ -106,8 +106,10 @@ def _parts(given: Any) -> Iterator[Artefact | File]:
     """What an input stands for."""
     if isinstance(given, Together):
         yield from given.parts
+    elif isinstance(given, Remembered):
+        yield from _parts(given.of)
     else:
-        yield given.of if isinstance(given, Remembered | Link) else given
+        yield given.of if isinstance(given, Link) else given
 
 
 def _name(each: Artefact | File, names: dict[int, str]) -> str:

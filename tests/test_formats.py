@@ -39,7 +39,10 @@ def runs(tmp_path_factory):
     a, b_prime = (draw_image(folder / f"{n}.png", n, (48, 64)) for n in (1, 2))
     names = ("pair", "own", "several", "poses", "locked", "propagated", "workflow")
     pair, own, several, poses, locked, propagated, workflow = (folder / name for name in names)
-    run_pair(a, b_prime, pair, resolve({**SETTINGS, "take": "texture"}), "cpu")
+    points = folder / "points.csv"
+    points.write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
+    textured = resolve({**SETTINGS, "take": "texture"})
+    run_pair(a, b_prime, pair, textured, "cpu", guides={"points": str(points)})
     (folder / "mine.py").write_text(OWN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIA_MATCHERS", str(folder))
@@ -47,7 +50,7 @@ def runs(tmp_path_factory):
     run_references(
         Pair("several", a, b_prime, references=(a,)),
         several,
-        resolve({**SETTINGS, "take": "texture"}),
+        textured,
         "cpu",
     )
     run_references(

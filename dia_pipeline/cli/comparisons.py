@@ -13,7 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from dia_pipeline.cli.app import app, complain, console, say, waiting
-from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
+from dia_pipeline.cli.options import (
+    Device,
+    LabelsA,
+    LabelsBPrime,
+    Output,
+    Points,
+    Replace,
+    Threads,
+    guides_of,
+    limit_threads,
+    takes_settings,
+)
 from dia_pipeline.errors import describe
 
 if TYPE_CHECKING:
@@ -40,6 +51,7 @@ def evaluate(
         typer.Option(help="File with settings and variants, such as config/ablation.yaml."),
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")] = "test",
+    replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
@@ -52,12 +64,13 @@ def evaluate(
     from dia_pipeline.evaluation.layouts import read_layout
     from dia_pipeline.io.files import check_folder
     from dia_pipeline.runs.config import Config, Pair, merge
+    from dia_pipeline.runs.lock import alone_in
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.stages.benchmarks import read_variants, run_benchmark, write_pairs
+    from dia_pipeline.stages.single import check_plan_replaced
 
     check_folder(output)
     rows = read_layout(folder, layout, output / "derived", split)
-    write_pairs(output / "pairs.tsv", rows)
     shared, named = read_variants(variants) if variants else ({}, {"hierarchical": {}})
     given = {name: value for name, value in options.items() if value is not None}
     settings = merge({"task": "correspondence"}, shared, given)
@@ -72,9 +85,13 @@ def evaluate(
             variants=named,
         )
     )
-    with _stage_display() as progress:
-        run_benchmark(plan, progress=progress)
-    compare(plan)
+    with alone_in(output):
+        if not replace:
+            check_plan_replaced(plan)
+        write_pairs(output / "pairs.tsv", rows)
+        with _stage_display() as progress:
+            run_benchmark(plan, progress=progress)
+        compare(plan)
 
 
 @app.command(rich_help_panel="Comparisons")
@@ -92,6 +109,10 @@ def sweep(
             "combinations. By default blend=0,1,2,3,4."
         ),
     ] = None,
+    labels_a: LabelsA = None,
+    labels_b_prime: LabelsBPrime = None,
+    points: Points = None,
+    replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
@@ -100,16 +121,19 @@ def sweep(
     limit_threads(threads)
     from dia_pipeline.io.files import check_folder
     from dia_pipeline.runs.config import Config, Pair
+    from dia_pipeline.runs.lock import alone_in
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.summary import summarise
     from dia_pipeline.stages.benchmarks import run_benchmark
+    from dia_pipeline.stages.single import check_plan_replaced
     from dia_pipeline.stages.sweeping import draw, variants_over
     from dia_pipeline.store.folders import check_inputs
 
-    check_inputs(output, (str(a), str(b_prime)))
+    guides = guides_of(labels_a, labels_b_prime, points)
+    check_inputs(output, (str(a), str(b_prime), *guides.values()))
     check_folder(output)
     given = {name: value for name, value in options.items() if value is not None}
-    pair = Pair("pair", str(a), str(b_prime))
+    pair = Pair("pair", str(a), str(b_prime), guides=guides)
     plan = Plan(
         Config(
             (pair,),
@@ -120,13 +144,16 @@ def sweep(
             variants=variants_over(over or ["blend=0,1,2,3,4"]),
         )
     )
-    with _stage_display() as progress:
-        run_benchmark(plan, measured=False, progress=progress)
-    outcome = summarise(plan, "aggregate")
-    made = [variant for variant in plan.variants if outcome.made[variant]]
-    if made:
-        say(f"All images side by side: {draw(plan, pair, made)}")
-    conclude(plan, outcome, plan.summary)
+    with alone_in(output):
+        if not replace:
+            check_plan_replaced(plan)
+        with _stage_display() as progress:
+            run_benchmark(plan, measured=False, progress=progress)
+        outcome = summarise(plan, "aggregate")
+        made = [variant for variant in plan.variants if outcome.made[variant]]
+        if made:
+            say(f"All images side by side: {draw(plan, pair, made)}")
+        conclude(plan, outcome, plan.summary)
 
 
 @app.command("compare", rich_help_panel="Comparisons")

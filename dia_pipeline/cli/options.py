@@ -14,6 +14,24 @@ from dia_pipeline.declarations import Setting
 from dia_pipeline.settings import options
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")]
+GUIDES = "What guides the matches"
+LabelsA = Annotated[
+    Path | None, typer.Option(help="Image of A whose colours are labels.", rich_help_panel=GUIDES)
+]
+LabelsBPrime = Annotated[
+    Path | None,
+    typer.Option(help="The same for B': matches keep to the same colour.", rich_help_panel=GUIDES),
+]
+Points = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV of points that belong together: a_x,a_y,b_prime_x,b_prime_y in pixels.",
+        rich_help_panel=GUIDES,
+    ),
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace results of other inputs or settings.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Results = Annotated[Path, typer.Argument(help="The folder of results.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all.")]
@@ -63,6 +81,16 @@ def _option(setting: Setting, default: str) -> Any:
     parser = setting.parse if metavar else None
     option: Any = typer.Option(help=about, rich_help_panel=panel, parser=parser, metavar=metavar)
     return Annotated[kind | None, option]
+
+
+def guides_of(
+    labels_a: Path | None, labels_b_prime: Path | None, points: Path | None
+) -> dict[str, str]:
+    """The files that guide the matches, by `runs.tables.GUIDES`."""
+    if (labels_a is None) != (labels_b_prime is None):
+        raise typer.BadParameter("labels are those of both images: give --labels-a and -b-prime")
+    given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
+    return {name: str(path) for name, path in given.items() if path}
 
 
 def one_of(choices: Iterable[str]) -> Any:

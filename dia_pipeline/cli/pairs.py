@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dia_pipeline.cli.app import app, complain, estimate_bar, say, waiting
-from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, takes_settings
+from dia_pipeline.cli.options import (
+    Device,
+    LabelsA,
+    LabelsBPrime,
+    Output,
+    Points,
+    Replace,
+    Threads,
+    guides_of,
+    limit_threads,
+    takes_settings,
+)
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
@@ -19,7 +30,6 @@ if TYPE_CHECKING:
     from dia_pipeline.settings import Settings
 
 PANEL = "One pair"
-GUIDES = "What guides the matches"
 
 
 @app.command(rich_help_panel=PANEL)
@@ -34,23 +44,10 @@ def run(
         ),
     ],
     output: Output,
-    labels_a: Annotated[
-        Path | None,
-        typer.Option(help="Image of A whose colours are labels.", rich_help_panel=GUIDES),
-    ] = None,
-    labels_b_prime: Annotated[
-        Path | None,
-        typer.Option(
-            help="The same for B': matches keep to the same colour.", rich_help_panel=GUIDES
-        ),
-    ] = None,
-    points: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV of points that belong together: a_x,a_y,b_prime_x,b_prime_y in pixels.",
-            rich_help_panel=GUIDES,
-        ),
-    ] = None,
+    labels_a: LabelsA = None,
+    labels_b_prime: LabelsBPrime = None,
+    points: Points = None,
+    replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
@@ -63,20 +60,19 @@ def run(
     from dia_pipeline.stages.pairs import run_pair
     from dia_pipeline.stages.references import SEVERAL, run_references
 
-    if (labels_a is None) != (labels_b_prime is None):
-        raise typer.BadParameter("labels are those of both images: give --labels-a and -b-prime")
-    given = {"labels_a": labels_a, "labels_b_prime": labels_b_prime, "points": points}
-    guides = {name: str(path) for name, path in given.items() if path}
+    guides = guides_of(labels_a, labels_b_prime, points)
     if len(b_prime) > 1 or settings.pose == "several":
         first, *others = map(str, b_prime)
         pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
         times = SEVERAL if settings.pose == "several" else 1
         with _step_display(a, b_prime * times, settings) as progress:
-            run_references(pair, output, settings, device, progress)
+            run_references(pair, output, settings, device, progress, replace)
         say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
         return
     with _step_display(a, b_prime, settings) as progress:
-        pose = run_pair(str(a), str(b_prime[0]), output, settings, device, progress, guides)
+        pose = run_pair(
+            str(a), str(b_prime[0]), output, settings, device, progress, guides, replace
+        )
     for line in filter(None, (str(pose), pose.match and f"Match: {pose.match}")):
         say(line)
     if pose.hopeless:

@@ -65,9 +65,14 @@ def status(
     from rich.live import Live
 
     from dia_pipeline.runs.begun import latest_plan
+    from dia_pipeline.runs.single import state_of
     from dia_pipeline.runs.status import status
     from dia_pipeline.runs.summary import confidences, hopeless
 
+    if single := state_of(results):
+        goes_on = "; the same command goes on" if single == "not finished" else ""
+        say(json.dumps({"state": single}) if as_json else f"{results}: {single}{goes_on}")
+        return
     the_plan = latest_plan(results)
     with chdir(the_plan.directory):
         found = status(the_plan)
@@ -106,8 +111,9 @@ def gallery(results: Results = Path("results")):
     """Make pages to look at the results, of all that is there now: RESULTS/index.html."""
     from dia_pipeline.gallery.gallery import make_gallery
     from dia_pipeline.runs.begun import latest_plan
+    from dia_pipeline.runs.single import SinglePlan, state_of
 
-    the_plan = latest_plan(results)
+    the_plan = SinglePlan.of(results) if state_of(results) else latest_plan(results)
     with chdir(the_plan.directory):
         say(f"The gallery: {make_gallery(the_plan)}")
 
@@ -117,8 +123,12 @@ def verify(results: Results = Path("results")):
     """Open everything that was made; name what is missing or damaged, for the next run to mend."""
     from dia_pipeline.runs.begun import latest_plan
     from dia_pipeline.runs.damage import damaged_notes, damaged_state
+    from dia_pipeline.runs.single import single_faults, state_of
     from dia_pipeline.stages.verification import find_faults, jobs_left, withdraw_receipts
 
+    if state_of(results):
+        _tell_faults(list(single_faults(results)), "the same command does")
+        return
     the_plan = latest_plan(results)
     with chdir(the_plan.directory), waiting("opening everything that was made"):
         damaged = [f"{path}: the file is damaged" for path in damaged_state(the_plan)]
@@ -130,13 +140,19 @@ def verify(results: Results = Path("results")):
         path.unlink()
         complain(f"{path}: the file was damaged and is removed; no result hangs on it")
     reasons = list(dict.fromkeys([*damaged, *(fault.reason for fault in faults)]))
+    if left:
+        complain(f"{left} of {count} jobs are still to be run, by snakemake.", None)
+    if reasons or not notes:
+        _tell_faults(reasons, "the next run of snakemake does")
+    if left or notes:
+        raise typer.Exit(1)
+
+
+def _tell_faults(reasons: list[str], mended: str) -> None:
+    """Say what is faulty and what mends it, and end the command; or that all is whole."""
     for reason in reasons:
         complain(reason)
     if reasons:
-        complain(f"{len(reasons)} to be made again; the next run of snakemake does.", None)
-    elif not notes:
-        say("Everything that was made is there and whole.")
-    if left:
-        complain(f"{left} of {count} jobs are still to be run, by snakemake.", None)
-    if reasons or notes or left:
+        complain(f"{len(reasons)} to be made again; {mended}.", None)
         raise typer.Exit(1)
+    say("Everything that was made is there and whole.")

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from dia_pipeline.cli.app import app, complain, estimate_bar, say
-from dia_pipeline.cli.options import Device, Output, Threads, limit_threads, one_of, takes_settings
+from dia_pipeline.cli.options import (
+    Device,
+    Output,
+    Replace,
+    Threads,
+    limit_threads,
+    one_of,
+    takes_settings,
+)
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
 
@@ -47,6 +55,7 @@ def timelapse(
     keyframe: Annotated[
         list[int] | None, typer.Option(help="locked: match this frame, not the median.")
     ] = None,
+    replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
@@ -64,7 +73,7 @@ def timelapse(
     keyframes = tuple(sorted(keyframe or ()))
     moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
     with estimate_bar() as progress:
-        gaps = run_sequence(find_frames(moving), output, settings, device, progress)
+        gaps = run_sequence(find_frames(moving), output, settings, device, progress, replace)
     say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
     if gaps:
         for frame, reason in gaps.items():

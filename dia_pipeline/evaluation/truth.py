@@ -72,7 +72,7 @@ class Truth:
     mirrored: bool = False
 
 
-def read_truth(row: dict[str, Any]) -> Truth:
+def read_truth(row: dict[str, Any], sizes: dict[str, tuple[int, ...]] | None = None) -> Truth:
     """Read what is known of a pair.
 
     Args:
@@ -82,13 +82,16 @@ def read_truth(row: dict[str, Any]) -> Truth:
             lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
             [left, top, right, bottom]; `a_prime` and `b` are images of any size, with the aspect
             of A and of B'.
+        sizes: height and width of `a` and `b_prime`, whose files are read if it is not given.
 
     Raises:
         TruthError: a file does not fit its image or is not what it should be.
         FlowError, ImageError: a file cannot be read.
     """
     given = {name: row[name] for name in TRUTH_COLUMNS if row.get(name)}
-    sizes = {name: read_image(row[name]).shape[:2] for name in ("a", "b_prime")} if given else {}
+    if sizes is None:
+        names = ("a", "b_prime") if given else ()
+        sizes = {name: read_image(row[name]).shape[:2] for name in names}
     readers: dict[str, tuple[Callable[[str], np.ndarray], str, Callable[..., None]]] = {
         "flow_ab": (_read_flow, "a", _check_size),
         "flow_ba": (_read_flow, "b_prime", _check_size),
@@ -101,7 +104,7 @@ def read_truth(row: dict[str, Any]) -> Truth:
     for name, (read, image, check) in readers.items():
         if name in given:
             known[name] = read(given[name])
-            check(given[name], known[name].shape[:2], row[image], sizes[image])
+            check(given[name], known[name].shape[:2], row.get(image, image), sizes[image])
     if "keypoints" in given:
         known["keypoints"] = read_keypoints(given["keypoints"], sizes["a"], sizes["b_prime"])
     return Truth(**known)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import write_file
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import resize_image, shrunk
 
@@ -40,23 +41,29 @@ def slate(size: tuple[int, ...], text: str) -> np.ndarray:
     return np.array(image)
 
 
-def write_preview(path: Path, frames: Iterable[np.ndarray], count: int, frame_rate: float) -> None:
-    """Write `count` frames (H, W, 3) uint8 as a small animated WebP that repeats for ever."""
+def write_preview(path: Path, frames: Iterable[np.ndarray], count: int, frame_rate: float) -> str:
+    """Write `count` frames (H, W, 3) uint8 as a small animated WebP that repeats for ever.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
+    """
     step = -(-count // PREVIEW_FRAMES)
     images = [
         Image.fromarray(shrunk(frame, PREVIEW_SIDE))
         for number, frame in enumerate(frames)
         if number % step == 0
     ]
-    with replace_file(path) as temporary:
-        images[0].save(
-            temporary,
-            save_all=True,
-            append_images=images[1:],
-            duration=round(1000 * step / frame_rate),
-            loop=0,
-            quality=80,
-        )
+    content = BytesIO()
+    images[0].save(
+        content,
+        format="WEBP",
+        save_all=True,
+        append_images=images[1:],
+        duration=round(1000 * step / frame_rate),
+        loop=0,
+        quality=80,
+    )
+    return write_file(path, content.getvalue())
 
 
 def picked(count: int) -> list[int]:
@@ -64,11 +71,14 @@ def picked(count: int) -> list[int]:
     return sorted({round(n) for n in np.linspace(0, count - 1, min(count, SHEET_FRAMES))})
 
 
-def write_sheet(path: Path, cells: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> None:
+def write_sheet(path: Path, cells: Iterable[tuple[str, np.ndarray, np.ndarray]]) -> str:
     """Write the contact sheet: in rows, by label, what came in above what came out.
 
     Args:
         cells: label, input (H, W, 3) and output (h, w, 3), uint8, for every frame.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
     """
     shown = [(label, _thumbnail(given), _thumbnail(made)) for label, given, made in cells]
     height = max(given.shape[0] + made.shape[0] for _, given, made in shown) + _LABEL + 2 * _GAP
@@ -83,11 +93,15 @@ def write_sheet(path: Path, cells: Iterable[tuple[str, np.ndarray, np.ndarray]])
         draw.text((left, top + _LABEL // 2), label, "black", font, anchor="lm")
         canvas.paste(Image.fromarray(given), (left, top + _LABEL))
         canvas.paste(Image.fromarray(made), (left, top + _LABEL + given.shape[0] + 2))
-    write_image(path, np.array(canvas))
+    return write_image(path, np.array(canvas))
 
 
-def plot_flicker(path: Path, curves: dict[str, list[float | None]], gaps: list[int]) -> None:
-    """Plot measures in grey levels over the frames; None where a frame or the one before lacks."""
+def plot_flicker(path: Path, curves: dict[str, list[float | None]], gaps: list[int]) -> str:
+    """Plot measures in grey levels over the frames; None where a frame or the one before lacks.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
+    """
     from matplotlib import style
     from matplotlib.figure import Figure
 
@@ -101,8 +115,9 @@ def plot_flicker(path: Path, curves: dict[str, list[float | None]], gaps: list[i
             axes.axvspan(number + 0.5, number + 1.5, color="0.85")
         axes.set(xlabel="frame", ylabel="grey levels", ylim=(0, None))
         axes.legend()
-        with replace_file(path) as temporary:
-            figure.savefig(temporary, dpi=100, metadata={"Software": None})
+        content = BytesIO()
+        figure.savefig(content, dpi=100, metadata={"Software": None})
+    return write_file(path, content.getvalue())
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import fault_of_file, replace_file
+from dia_pipeline.io.files import fault_of_file, write_file
+from dia_pipeline.io.reading import read_file
 from dia_pipeline.text import FORMULA, is_plain, quoted
 
 
@@ -21,39 +23,49 @@ class TableError(DiaError):
 
 
 def read_cells(path: str | Path, separator: str = "\t") -> dict[int, list[str]]:
+    """The cells of a file, see `cells_of`.
+
+    Raises:
+        TableError: the file cannot be read, or as `cells_of`.
+    """
+    if fault := fault_of_file(path):
+        raise TableError(path, fault)
+    return cells_of(read_file(path), path, separator)
+
+
+def cells_of(content: bytes, path: str | Path, separator: str = "\t") -> dict[int, list[str]]:
     """The cells of every row by the row's number in the file, without spaces at their ends.
 
     Empty lines, lines that begin with `#` and empty cells at the end of a row are left out.
 
     Args:
+        content: of the file.
         separator: between tabs a quotation mark is a character; between commas it quotes.
 
     Raises:
-        TableError: the file is no text in UTF-8, or has quotation marks that mean nothing here.
+        TableError: this is no text in UTF-8, or has quotation marks that mean nothing here.
     """
-    if fault := fault_of_file(path):
-        raise TableError(path, fault)
     rows = {}
     # Bytes that are no UTF-8 become characters that are none of a text.
-    with Path(path).open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        for number, line in enumerate(file, 1):
-            text = line.strip(" \n")
-            if not text or text.startswith("#"):
-                continue
-            if not is_plain(text.replace("\t", " ")):
-                raise TableError(
-                    f"{path}, row {number}",
-                    "this is no table in UTF-8: there is a character that is none of a text",
-                    "save it as text in UTF-8",
-                )
-            try:
-                cells = _split(text, separator)
-            except csv.Error as error:
-                raise TableError(
-                    f"{path}, row {number}", f"a quotation mark means nothing there ({error})"
-                ) from error
-            if cells:
-                rows[number] = cells
+    lines = TextIOWrapper(BytesIO(content), encoding="utf-8-sig", errors="surrogateescape")
+    for number, line in enumerate(lines, 1):
+        text = line.strip(" \n")
+        if not text or text.startswith("#"):
+            continue
+        if not is_plain(text.replace("\t", " ")):
+            raise TableError(
+                f"{path}, row {number}",
+                "this is no table in UTF-8: there is a character that is none of a text",
+                "save it as text in UTF-8",
+            )
+        try:
+            cells = _split(text, separator)
+        except csv.Error as error:
+            raise TableError(
+                f"{path}, row {number}", f"a quotation mark means nothing there ({error})"
+            ) from error
+        if cells:
+            rows[number] = cells
     return rows
 
 
@@ -86,8 +98,7 @@ def cell_of_path(path: str) -> str:
 
 def write_cells(path: str | Path, rows: Iterable[Iterable[Any]]) -> None:
     """Write a table, see `lines_of`."""
-    with replace_file(path) as temporary:
-        temporary.write_text(lines_of(rows), encoding="utf-8", newline="\n")
+    write_file(path, lines_of(rows).encode())
 
 
 def lines_of(rows: Iterable[Iterable[Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,6 +16,9 @@ from pathlib import Path
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.reading import open_regular
 from dia_pipeline.text import fault_of_characters
+
+PROVENANCE = "provenance.json"
+"""The file by which a folder of results says what it holds."""
 
 
 class FolderError(DiaError):
@@ -52,21 +56,50 @@ def replace_file(path: str | Path, flush: bool = True) -> Iterator[Path]:
         _flush_folder(path.parent)
 
 
+def write_file(path: str | Path, content: bytes) -> str:
+    """Write a file as `replace_file` does; return the SHA-256 of its content in hexadecimal."""
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+    return digest_of(content)
+
+
 def _claim_temporary(path: Path) -> tuple[Path, int]:
     """A hidden name for a file until it is whole, and the lock by which others know it is taken."""
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    with suppress(OSError):  # another writer is at it, or the file system knows no locks
+        return temporary, lock_file(temporary)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
+    return temporary, os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def lock_file(path: Path) -> int:
+    """Open a file, which is made if need be, and lock it until it is closed or the process ends.
+
+    Names that others can foresee are locked here. So nothing is opened but a file that has this
+    name alone: a link would lead to a file of somebody.
+
+    Returns:
+        The descriptor.
+
+    Raises:
+        BlockingIOError: another process, or another part of this one, holds the lock.
+        OSError: something else has the name, or the file system knows no locks.
+    """
     while True:
-        claim = os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(claim), os.stat(temporary)):
-                return temporary, claim
-        except FileNotFoundError:  # its writer has just finished
+            own = os.fstat(file)
+            if not stat.S_ISREG(own.st_mode) or own.st_nlink > 1:
+                raise OSError(errno.ELOOP, "it is a link or no regular file", str(path))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(own, os.stat(path, follow_symlinks=False)):
+                return file
+        except FileNotFoundError:  # its holder has just finished, and taken the name away
             pass
-        except OSError:  # another writer is at it, or the file system knows no locks
-            temporary = path.with_name(f".{path.stem}.{secrets.token_hex(8)}{path.suffix}")
-            return temporary, claim
-        os.close(claim)
+        except OSError:
+            os.close(file)
+            raise
+        os.close(file)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -103,18 +136,28 @@ def check_folder(folder: Path) -> None:
     if fault := fault_of_characters(str(folder)):
         raise FolderError(folder, fault)
     try:
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=_nearest(folder)):
             pass
-        for each in missing:
-            each.rmdir()
     except (OSError, ValueError) as error:
         raise FolderError(
             folder,
             f"results cannot be written here ({getattr(error, 'strerror', None) or error})",
             "name a folder that you may write to",
         ) from error
+
+
+def _nearest(folder: Path) -> Path:
+    """A folder, or the nearest above it that is there: others may just be making those between."""
+    for each in (folder, *folder.parents):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            each.lstat()
+            return each
+    return folder
+
+
+def digest_of(content: bytes) -> str:
+    """The SHA-256 of bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def digest_file(path: str | Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import write_file
 from dia_pipeline.io.reading import open_regular
 from dia_pipeline.io.stored import MAX_PIXELS
 
@@ -67,13 +67,16 @@ def nnf_from_flow(flow: np.ndarray) -> np.ndarray:
     return (own + np.rint(flow[..., ::-1])).astype(np.int32)
 
 
-def write_flo(path: str | Path, flow: np.ndarray) -> None:
-    """Write flow (H, W, 2), (u, v) in pixels, NaN where unknown, as a Middlebury .flo file."""
+def write_flo(path: str | Path, flow: np.ndarray) -> str:
+    """Write flow (H, W, 2), (u, v) in pixels, NaN where unknown, as a Middlebury .flo file.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
+    """
     height, width = flow.shape[:2]
     values = np.where(np.isfinite(flow), flow, 10 * _UNKNOWN).astype("<f4")
     header = _MAGIC + np.array([width, height], "<i4").tobytes()
-    with replace_file(path) as temporary:
-        temporary.write_bytes(header + values.tobytes())
+    return write_file(path, header + values.tobytes())
 
 
 def read_flo(path: str | Path) -> np.ndarray:

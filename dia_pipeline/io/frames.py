@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.io.files import replace_file
-from dia_pipeline.io.images import ImageError, srgb_info
+from dia_pipeline.io.files import write_file
+from dia_pipeline.io.images import ImageError, png_of, srgb_info
 from dia_pipeline.io.reading import open_regular
 
 
@@ -16,8 +16,7 @@ def write_frame(path: Path, image: np.ndarray, key: str) -> None:
     """Write (H, W, 3) uint8 RGB as a PNG that carries the key of what it is made of."""
     about = srgb_info()
     about.add_text("key", key)
-    with replace_file(path) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG", compress_level=1, pnginfo=about)
+    write_file(path, png_of(image, about))
 
 
 def frame_fault(path: Path, key: str) -> str | None:

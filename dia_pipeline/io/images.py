@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from dia_pipeline.io.colour import rounded_to_8_bits
 from dia_pipeline.io.decoding import decode, file_of, of_pillow, open_image
-from dia_pipeline.io.files import fault_of_file, replace_file
+from dia_pipeline.io.files import digest_of, fault_of_file, write_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.reading import open_regular, read_file
 from dia_pipeline.io.stored import ImageError, Seen, Stored, seen, turned, with_alpha
@@ -65,10 +65,6 @@ def read_image(source: Any, name: str = "image") -> np.ndarray:
         (H, W, 3) uint8 RGB.
     """
     return read_picture(source, name).pixels
-
-
-as_image = read_image
-"""The same, for what is no file."""
 
 
 def read_picture(source: Any, name: str = "image") -> Picture:
@@ -128,22 +124,28 @@ def read_mask(source: Any, name: str = "mask") -> np.ndarray:
     return turned(np.any(colours != black, axis=-1), stored)
 
 
-def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> None:
+def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = None) -> str:
     """Write an image as a PNG: whole or not at all, and always as the same bytes.
 
     Args:
         image: (H, W, 3) RGB, uint8, or float32 in grey levels from 0 to 255, which is written with
             16 bits.
         alpha: (H, W) uint8 or uint16, its opacity.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
     """
-    with replace_file(path) as temporary:
-        if image.dtype == np.uint8:
-            whole = image if alpha is None else np.dstack([image, _scaled(alpha, np.uint8)])
-            Image.fromarray(whole).save(
-                temporary, format="PNG", compress_level=1, pnginfo=srgb_info()
-            )
-        else:
-            temporary.write_bytes(_deep_png(image, alpha))
+    if image.dtype != np.uint8:
+        return write_file(path, _deep_png(image, alpha))
+    whole = image if alpha is None else np.dstack([image, _scaled(alpha, np.uint8)])
+    return write_file(path, png_of(whole, srgb_info()))
+
+
+def png_of(image: np.ndarray, about: PngInfo) -> bytes:
+    """An image (H, W, 3) or (H, W, 4) uint8 as a PNG, always as the same bytes."""
+    content = BytesIO()
+    Image.fromarray(image).save(content, format="PNG", compress_level=1, pnginfo=about)
+    return content.getvalue()
 
 
 def srgb_info() -> PngInfo:
@@ -186,7 +188,7 @@ def _given(source: Any, name: str) -> _Given:
         content = _content_of_file(source, name)
     try:
         if content is not None:
-            return _Given(name, decode(content), hashlib.sha256(content).hexdigest())
+            return _Given(name, decode(content), digest_of(content))
         of_values = of_pillow if isinstance(source, Image.Image) else _of_array
         return _Given(name, of_values(source))
     except ImageError as error:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.cells import TableError, read_cells
+from dia_pipeline.io.cells import TableError, cells_of
+from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.io.reading import read_file
 from dia_pipeline.text import number_in, quoted
 
 COLUMNS = ("a_x", "a_y", "b_prime_x", "b_prime_y")
@@ -30,10 +32,20 @@ def read_points(path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]) 
     Raises:
         PointsError: the table cannot be read, a cell is no number, or a point lies outside.
     """
+    fault = fault_of_file(path)
+    if fault:
+        raise PointsError(path, fault, "check the path")
+    return points_of(read_file(path), path, a, b_prime)
+
+
+def points_of(
+    content: bytes, path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]
+) -> np.ndarray:
+    """The points of a table with this content; otherwise like `read_points`."""
     try:
-        rows = read_cells(path, ",")
+        rows = cells_of(content, path, ",")
     except TableError as error:
-        raise PointsError(error.place, error.problem, error.remedy or "check the path") from error
+        raise PointsError(error.place, error.problem, error.remedy) from error
     header = rows.pop(min(rows)) if rows else []
     if sorted(header) != sorted(COLUMNS):
         wanted = ",".join(COLUMNS)

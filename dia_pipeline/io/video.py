@@ -15,9 +15,9 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import digest_file, replace_file
 from dia_pipeline.io.films import Film, open_film
-from dia_pipeline.io.images import as_image
+from dia_pipeline.io.images import read_image
 from dia_pipeline.io.interlacing import deinterlaced, first_field, is_woven
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.sound import Sound, carry
@@ -143,13 +143,22 @@ def notes_on(path: str | Path) -> list[str]:
 
 def write_video(
     path: str | Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None = None
-) -> None:
+) -> str:
     """Write images (H, W, 3) uint8 RGB of one size as H.264 in 4:2:0, as browsers play it.
 
     An odd height or width, which 4:2:0 does not have, is made even by repeating the last row or
     column. The same frames always give the same bytes.
+
+    Returns:
+        The SHA-256 of the file in hexadecimal.
     """
-    with replace_file(path) as temporary, av.open(temporary, "w", options=_CONTAINER) as container:
+    with replace_file(path) as temporary:
+        _encode(temporary, frames, timing, sound)
+        return digest_file(temporary)
+
+
+def _encode(path: Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None) -> None:
+    with av.open(path, "w", options=_CONTAINER) as container:
         stream = None
         packets: Iterator[av.Packet] = iter(())
         for number, image in enumerate(frames):
@@ -257,7 +266,7 @@ def _as_seen(frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
         frame.colorspace = space = named
     clear = any(each.is_alpha for each in frame.format.components)
     values = frame.reformat(format="rgba" if clear else "rgb24", src_colorspace=space).to_ndarray()
-    image = as_image(values, "a frame")
+    image = read_image(values, "a frame")
     if aspect != 1:
         image = resize_image(image, (image.shape[0], max(1, round(image.shape[1] * aspect))))
     return np.ascontiguousarray(_upright(image, frame))

@@ -38,7 +38,7 @@ from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, resolve, schema, stands_for
 from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.folders import check_inputs
-from dia_pipeline.text import same_name
+from dia_pipeline.text import fault_of_path, same_name
 
 OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
 """The settings that sequences cannot change. A pose would have to be that of all frames."""
@@ -362,7 +362,11 @@ def _read_sequences(
         own = {name: row.pop(name) for name in options if name in row}
         row["keyframes"] = tuple(row.get("keyframes", ()))
         try:
-            sequences.append(find_frames(Sequence(**row, options=own)))
+            sequence = find_frames(Sequence(**row, options=own))
+            for path in sequence.files:
+                if fault := fault_of_path(path):
+                    raise SequenceError(path, fault)
+            sequences.append(sequence)
         except SequenceError as error:
             problems.append(in_row(table, number, "sequence", row["name"], str(error)))
     return sequences, problems

@@ -50,6 +50,13 @@ FOLDERS = (
 """The folders in a folder of results, beside those of the variants."""
 
 
+def _size_and_time(path: str) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = os.stat(path)
+        return found.st_size, found.st_mtime_ns
+    return None
+
+
 @dataclass(frozen=True)
 class Plan:
     """A configuration, dealt out in batches.
@@ -220,6 +227,15 @@ class Plan:
         from dia_pipeline.io.images import image_size
 
         return cache(image_size)
+
+    def signature(self, paths: Iterable[str]) -> str:
+        """A digest of sizes and times of files, which another file in their place changes.
+
+        Those of the synthetic benchmark count for nothing: the run makes them.
+        """
+        own = None if self.config.synthetic is None else self.config.synthetic_folder
+        given = (path for path in paths if own is None or not Path(path).is_relative_to(own))
+        return digest([_size_and_time(path) for path in given])
 
     def truth_files(self, batch: str) -> list[str]:
         """The files of what is known of the pairs of a batch, each once."""

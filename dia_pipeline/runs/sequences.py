@@ -16,7 +16,7 @@ from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
-from dia_pipeline.text import fault_of_path, number_in, quoted
+from dia_pipeline.text import fault_of_characters, number_in, quoted
 
 FASTEST = 240
 """Frames per second at most."""
@@ -178,7 +178,7 @@ def _frame(text: str) -> int:
 
 
 def _check_image(column: str, path: str) -> None:
-    fault = fault_of_path(path) or fault_of_file(path)
+    fault = fault_of_characters(path) or fault_of_file(path)
     if fault:
         raise SequenceError(column, f"{quoted(path)}: {fault}", "paths are as seen from here")
 

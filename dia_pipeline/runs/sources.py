@@ -11,7 +11,7 @@ from typing import Literal
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import fault_of_file
-from dia_pipeline.text import fault_of_path
+from dia_pipeline.text import fault_of_characters
 
 LIST = ".txt"
 
@@ -70,7 +70,7 @@ def list_frames(source: str, start: int = 0, stop: int | None = None, stride: in
             f"images in a {LIST} file, or a video; and check start, stop and stride",
         )
     for frame in frames:
-        fault = fault_of_path(frame)
+        fault = fault_of_characters(frame)
         if fault:
             raise SequenceError(frame, fault)
     return frames

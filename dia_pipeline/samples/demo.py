@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.io.cells import cell_of_path, write_cells
+from dia_pipeline.io.cells import cell_of_path, lines_of
+from dia_pipeline.io.files import FolderError, write_file
 from dia_pipeline.samples.photographs import photograph, warped
 from dia_pipeline.samples.styles import night, painted, sunset
 
@@ -23,22 +24,21 @@ def demo_pairs(folder: Path) -> Path:
 
     Raises:
         FileNotFoundError: a package that carries one of the photographs is not installed.
+        FolderError: there is a table with other rows.
     """
     images = folder / "images"
-    images.mkdir(parents=True, exist_ok=True)
-    rows = [
+    pairs = [
         ("portrait", *portrait(), "photo-to-style", 0.5),
         ("temple", *temple(), "photo-to-photo", 1.0),
         ("cat", *cat(), "photo-to-style", 0.5),
     ]
-    lines: list[tuple] = [COLUMNS]
-    for name, a, b_prime, preset, ratio in rows:
+    rows: list[tuple] = [COLUMNS]
+    made: dict[Path, np.ndarray] = {}
+    for name, a, b_prime, preset, ratio in pairs:
         paths = [images / f"{name}_{role}.png" for role in ("a", "b_prime")]
-        for path, image in zip(paths, (a, b_prime), strict=True):
-            Image.fromarray(image).save(path)
-        lines.append((name, *(cell_of_path(path.as_posix()) for path in paths), preset, ratio))
-    write_cells(folder / "pairs.tsv", lines)
-    return folder / "pairs.tsv"
+        made |= zip(paths, (a, b_prime), strict=True)
+        rows.append((name, *map(_cell, paths), preset, ratio))
+    return _write(folder / "pairs.tsv", rows, made)
 
 
 def demo_sequence(folder: Path, frames: int = 24) -> Path:
@@ -49,19 +49,30 @@ def demo_sequence(folder: Path, frames: int = 24) -> Path:
 
     Raises:
         FileNotFoundError: the package that carries the photograph is not installed.
+        FolderError: there is a table with other rows.
     """
     a, references = day_to_night(frames)
-    day = folder / "images" / "day_to_night"
-    day.mkdir(parents=True, exist_ok=True)
-    for number, reference in enumerate(references, 1):
-        Image.fromarray(reference).save(day / f"{number:04d}.png")
-    content = folder / "images" / "day_to_night_a.png"
-    Image.fromarray(a).save(content)
-    paths = (cell_of_path(path.as_posix()) for path in (content, day))
-    row = ("day_to_night", *paths, "locked", "photo-to-photo", 0.5)
-    header = ("name", "a", "b_prime", "coherence", "preset", "ratio")
-    write_cells(folder / "sequences.tsv", [header, row])
-    return folder / "sequences.tsv"
+    day, content = folder / "images" / "day_to_night", folder / "images" / "day_to_night_a.png"
+    made = {day / f"{number:04d}.png": each for number, each in enumerate(references, 1)}
+    row = ("day_to_night", _cell(content), _cell(day), "locked", "photo-to-photo", 0.5)
+    rows = [("name", "a", "b_prime", "coherence", "preset", "ratio"), row]
+    return _write(folder / "sequences.tsv", rows, {**made, content: a})
+
+
+def _cell(path: Path) -> str:
+    return cell_of_path(path.as_posix())
+
+
+def _write(table: Path, rows: list[tuple], images: dict[Path, np.ndarray]) -> Path:
+    """Write images, and the table that names them, unless somebody has changed it."""
+    content = lines_of(rows).encode()
+    if table.exists() and table.read_bytes() != content:
+        raise FolderError(table, "it has other rows than the demo's", "name another folder")
+    for path, image in images.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    write_file(table, content)
+    return table
 
 
 def portrait() -> tuple[np.ndarray, np.ndarray]:

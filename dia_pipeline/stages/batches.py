@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from random import Random
@@ -25,7 +25,15 @@ from dia_pipeline.stages.measuring import measures_of
 from dia_pipeline.stages.pairs import PairGraph
 from dia_pipeline.stages.references import ReferencesGraph
 from dia_pipeline.stages.sequences import SequenceGraph
-from dia_pipeline.store.artefacts import Artefact, Graph, ImageFile, InputError, digest
+from dia_pipeline.store.artefacts import (
+    Artefact,
+    File,
+    Graph,
+    Input,
+    InputError,
+    digest,
+    given_image,
+)
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
 from dia_pipeline.store.times import Times
@@ -42,10 +50,11 @@ def planned_graph(
     variant: str,
     pair: Pair,
     job: Job | None = None,
-    image: Callable[[str], ImageFile] = ImageFile,
+    image: Callable[[str], Input] = given_image,
     measured: bool = False,
 ) -> Graph:
     """Everything that a plan makes of a pair in a variant, by name; with measures if asked."""
+    image = cache(image)  # several references are matched with the same A
     job = job or planned_job(plan)
     settings = plan.settings(variant, pair)
     backbone = Backbone.read(plan.weights(settings.backbone))
@@ -58,9 +67,9 @@ def planned_graph(
     if plan.combines(variant, pair):
         return ReferencesGraph(pair, settings, folder, graph_of).artefacts
     graph = graph_of(pair, folder).artefacts
-    if measured:
-        graph["measures"] = measures_of(plan, variant, pair, graph, times, job)
-    return graph
+    if not measured:
+        return graph
+    return {**graph, "measures": measures_of(plan, variant, pair, graph, times, job)}
 
 
 def planned_job(plan: Plan, writer: Writer | None = None) -> Job:
@@ -229,14 +238,14 @@ def _images(artefact: Artefact) -> Iterator[str]:
 
 
 def _features(
-    plan: Plan, variant: str, pair: Pair, image: Callable[[str], ImageFile] = ImageFile
+    plan: Plan, variant: str, pair: Pair, image: Callable[[str], Input] = given_image
 ) -> list[Artefact]:
     """The features that a pair needs."""
     graph = planned_graph(plan, variant, pair, image=image)
     return [each for each in made_by("features", graph) if each.name == "features"]
 
 
-class Named(ImageFile):
+class Named(File):
     """An image that is known by its path, so that no file need be read to compare jobs."""
 
     @property

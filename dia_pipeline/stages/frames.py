@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Sequence as Many
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from dia_pipeline.io.files import digest_file, fault_of_file
 from dia_pipeline.io.frames import frame_fault, write_frame
-from dia_pipeline.io.images import ImageError, read_image
+from dia_pipeline.io.images import ImageError, read_image, read_picture
 from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.store.artefacts import (
-    Artefact,
-    ArtefactError,
-    File,
-    ImageFile,
-    InputError,
-    digest,
-)
+from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, InputError, digest
 
 
-def given_frames(sequence: Sequence, folder: Path) -> list[ImageFile]:
-    """The frames of a sequence; those of a video are kept as images in a folder."""
-    if not sequence.of_video:
-        return [FrameFile(path) for path in sequence.frames]
-    return list(Video(sequence, folder).frames)
-
-
-class FrameFile(ImageFile):
+class FrameFile(File):
     """A frame that is an image file of its own; its key is empty where there is none."""
 
     @cached_property
@@ -39,6 +24,18 @@ class FrameFile(ImageFile):
         with suppress(InputError):
             return super().key
         return ""
+
+    def ensure(self) -> np.ndarray:
+        """The frame, (H, W, 3) uint8 RGB.
+
+        Raises:
+            ImageError: there is no image.
+            InputError: the file was changed after the key was taken.
+        """
+        if not self.key:
+            fault = fault_of_file(self.path) or "there was no such file"
+            raise ImageError(self.path, fault, "give the path of an image")
+        return read_picture(super().ensure(), self.path).pixels
 
 
 class Video(File):
@@ -53,13 +50,18 @@ class Video(File):
 
     @cached_property
     def extracted(self) -> set[int]:
-        """Those of the frames that lack which the video has; they are written as images."""
+        """Those of the frames that lack which the video has; they are written as images.
+
+        Raises:
+            InputError: the video was changed after the key was taken.
+        """
         from dia_pipeline.io.video import decode_frames
 
         wanted = {frame.number: frame for frame in self.frames if frame.fault}
         found: set[int] = set()
-        with suppress(ImageError):
+        with self.steady() as check, suppress(ImageError):
             for number, image in enumerate(decode_frames(self.path)):
+                check()
                 if number in wanted:
                     write_frame(wanted[number].file, image, wanted[number].key)
                     found.add(number)
@@ -68,7 +70,7 @@ class Video(File):
         return found
 
 
-class VideoFrame(ImageFile):
+class VideoFrame(FrameFile):
     """A frame of a video, called `VIDEO#N`."""
 
     def __init__(self, video: Video, name: str, file: Path):
@@ -104,43 +106,24 @@ class Frame(Artefact):
     """An image that carries its key; its value is its path."""
 
     def read(self) -> Path:
+        self.check()
+        return self.path
+
+    def check(self) -> str:
         fault = frame_fault(self.path, self.key)
         if fault:
             raise ArtefactError(self.path, fault)
-        return self.path
+        return digest_file(self.path)
 
     def write(self, value: np.ndarray) -> Path:
         write_frame(self.path, value, self.key)
         return self.path
 
 
-class Remembered:
-    """An input whose value stays in memory: for what many frames are made of.
-
-    Args:
-        make: makes the value of that of the input `of`.
-    """
-
-    def __init__(self, of: Any, make: Callable[[Any], Any] = lambda value: value):
-        self.of = of
-        self._make = make
-
-    @property
-    def key(self) -> str:
-        return self.of.key
-
-    def ensure(self) -> Any:
-        return self._value
-
-    @cached_property
-    def _value(self) -> Any:
-        return self._make(self.of.ensure())
-
-
 class Together:
     """Many inputs as one, of which the maker reads each when it is its turn."""
 
-    def __init__(self, parts: Many[Artefact] | Many[ImageFile]):
+    def __init__(self, parts: Many[Artefact] | Many[FrameFile]):
         self.parts = parts
 
     @cached_property

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict
 from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.runs.sequences import Chunk, Sequence
-from dia_pipeline.stages.frames import Remembered, Together, given_frames
+from dia_pipeline.stages.frames import FrameFile, Together, Video
 from dia_pipeline.stages.preparing import prepare
-from dia_pipeline.store.artefacts import ImageFile, Input
+from dia_pipeline.store.artefacts import Input, Remembered, given_image
 from dia_pipeline.store.folders import Folder
 from dia_pipeline.temporal.coherence import Locked
 
@@ -32,12 +33,40 @@ class GivenSequence:
         self.sequence = sequence
         self.folder = folder
         self.progress = progress
-        self.fixed = {path: Remembered(ImageFile(path)) for path in self._fixed_paths}
+        self.fixed = {
+            path: Remembered(given_image(path), lambda picture: picture.pixels)
+            for path in self._fixed_paths
+        }
 
     @cached_property
-    def given(self) -> list[ImageFile]:
+    def _film(self) -> Video | None:
+        """The video that the frames are of, if they are; they are kept as images in a folder."""
+        return Video(self.sequence, self.folder / "source") if self.sequence.of_video else None
+
+    @cached_property
+    def given(self) -> list[FrameFile]:
         """The frames of the side that moves."""
-        return given_frames(self.sequence, self.folder / "source")
+        if self._film:
+            return list(self._film.frames)
+        return [FrameFile(path) for path in self.sequence.frames]
+
+    def steady(self) -> AbstractContextManager:
+        """A context in which the video that the frames are of, if they are, is read by its path."""
+        return self._film.steady() if self._film else nullcontext()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the provenance says of what is given."""
+        sequence = asdict(self.sequence)
+        names = sequence.pop("frames")
+        return {
+            "sequence": sequence,
+            "frames": [
+                {"path": name, "sha256": frame.key}
+                for name, frame in zip(names, self.given, strict=True)
+            ],
+            "fixed": {path: image.key for path, image in self.fixed.items()},
+        }
 
     @property
     def _fixed_paths(self) -> list[str]:

@@ -15,7 +15,7 @@ from dia_pipeline.errors import JobError
 from dia_pipeline.runs.lock import take_lock
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import ImageFile
+from dia_pipeline.store.artefacts import Input
 from dia_pipeline.store.provenance import Backbone, circumstances
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dia_pipeline.algorithm.effort import Progress
     from dia_pipeline.algorithm.features import Pyramid
     from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.images import Picture
     from dia_pipeline.io.weights import Weights
     from dia_pipeline.store.writer import Writer
 
@@ -171,11 +172,11 @@ class Matching:
         return Content(dict(arrays), {**made_by, **attributes})
 
 
-def features_of(image: ImageFile, matching: Matching, job: Job) -> Arrays:
-    """The feature pyramid of an image: shared by all that match it."""
+def features_of(image: Input, matching: Matching, job: Job) -> Arrays:
+    """The feature pyramid of an image, whose value is a picture: shared by all that match it."""
 
-    def make(pixels: np.ndarray) -> Content:
-        return matching.packed(matching.extract(pixels))
+    def make(pixels: Picture) -> Content:
+        return matching.packed(matching.extract(pixels.pixels))
 
     return Arrays(
         job.features,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,8 @@ from dia_pipeline.store.state import read_state, write_state
 from dia_pipeline.store.times import Times
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.io.images import Picture
     from dia_pipeline.store.arrays import Content
 
 FORMAT = 2
@@ -70,6 +70,7 @@ def measures_of(
             _measure,
             pair,
             settings,
+            list(files.values()),
             network=lambda: job.networks.get(common, "float32", "cpu"),  # no GPU was asked for
             seconds=lambda: seconds_taken(graph, times),
         ),
@@ -92,11 +93,12 @@ def read_measures(path: Path) -> dict[str, float]:
 def _measure(
     pair: Pair,
     settings: Settings,
+    files: list[File],
     network: Callable[[], Network],
     seconds: Callable[[], float | None],
     nnf: Content,
-    a: np.ndarray,
-    b_prime: np.ndarray,
+    a: Picture,
+    b_prime: Picture,
 ) -> dict[str, float]:
     from dia_pipeline.algorithm.canvas import Canvas
     from dia_pipeline.algorithm.pose import Pose
@@ -105,26 +107,31 @@ def _measure(
     from dia_pipeline.evaluation.truth import read_truth
     from dia_pipeline.store.packing import unpack_levels
 
+    images = a.pixels, b_prime.pixels
+    sizes = {"a": a.pixels.shape[:2], "b_prime": b_prime.pixels.shape[:2]}
+    with ExitStack() as steady:
+        for file in files:
+            steady.enter_context(file.steady())
+        truth = read_truth(pair.truth, sizes)
     levels = unpack_levels(nnf.arrays)
     pose = Pose.read(nnf.attributes["pose"])
-    finest = aggregate(a, b_prime, levels, settings, pose)
+    finest = aggregate(*images, levels, settings, pose)
     fields = {
-        number: full_nnf(a, b_prime, number, level, settings, pose)
+        number: full_nnf(*images, number, level, settings, pose)
         for number, level in levels.items()
         if number != min(levels)
     }
     return measure_pair(
-        a,
-        b_prime,
+        *images,
         finest.a_prime,
         finest.nnf_ab,
         finest.nnf_ba,
         b=finest.b,
-        truth=read_truth({"a": pair.a, "b_prime": pair.b_prime, **pair.truth}),
+        truth=truth,
         levels={**fields, min(levels): finest.nnf_ab},
         seconds=seconds(),
         network=network(),
-        canvas=Canvas.of(pose.matrix, a.shape, b_prime.shape, settings),
+        canvas=Canvas.of(pose.matrix, sizes["a"], sizes["b_prime"], settings),
         confidence=pose.confidence,
     )
 

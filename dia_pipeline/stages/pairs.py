@@ -14,19 +14,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dia_pipeline.io.files import check_folder
 from dia_pipeline.matchers import Match, find_matcher
 from dia_pipeline.runs.config import Pair
 from dia_pipeline.settings import FEATURE_MATCHERS, Settings, Step
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
+from dia_pipeline.stages.single import make_single
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Artefact, File, Graph, ImageFile, Input, Whole
-from dia_pipeline.store.folders import Folder, Written, check_inputs
-from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, versions
+from dia_pipeline.store.artefacts import Artefact, File, Graph, Input, given_image
+from dia_pipeline.store.folders import Folder, Written
+from dia_pipeline.store.provenance import NO_BACKBONE, Backbone, describe_file, versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class PairGraph:
     Args:
         folder: of the results.
         clock: see `Artefact`; of all that finds the fields.
-        image: what stands for the image file of a path.
+        image: what stands for the image file of a path; its value is the picture.
         rank: which of several poses B' is matched in.
     """
 
@@ -55,7 +55,7 @@ class PairGraph:
         folder: Path,
         job: Job,
         clock: Callable = nullcontext,
-        image: Callable[[str], ImageFile] = ImageFile,
+        image: Callable[[str], Input] = given_image,
         rank: int = 0,
     ):
         self.pair = pair
@@ -75,7 +75,28 @@ class PairGraph:
         if self._guides:
             self._guides |= self.images
 
-    @cached_property
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the provenance says of what is given, of the settings and of the network."""
+        paths = {"a": self.pair.a, "b_prime": self.pair.b_prime}
+        inputs = {name: describe_file(paths[name], each.key) for name, each in self.images.items()}
+        return {
+            "inputs": inputs,
+            "settings": asdict(self.settings),
+            "backbone": asdict(self._matching.backbone),
+            **self.guided,
+        }
+
+    @property
+    def guided(self) -> dict[str, Any]:
+        """What the provenance says of what guides the matches; nothing if nothing does."""
+        guides = {
+            name: describe_file(path, self._guides[name].key)
+            for name, path in self.pair.guides.items()
+        }
+        return {"guides": guides} if guides else {}
+
+    @property
     def artefacts(self) -> Graph:
         """Everything that is made of the pair, by name, each after what it is made of."""
         if self.settings.matcher not in FEATURE_MATCHERS:
@@ -183,8 +204,7 @@ class PairGraph:
             name="results",
             settings=self.settings.deciding(Step.RESULTS),
             inputs={"nnf": nnf, **self.images},
-            make=self.aggregate,
-            needs={"nnf": nnf, **{name: Whole(image) for name, image in self.images.items()}},
+            make=partial(self.aggregate, nnf.check),
         )
 
     @contextmanager
@@ -199,14 +219,15 @@ class PairGraph:
 
     # How it is made.
 
-    def find_pose(self, a: np.ndarray, b_prime: np.ndarray) -> Content:
+    def find_pose(self, a: Picture, b_prime: Picture) -> Content:
         """The pose of B', and the shape of A, by which it is drawn."""
         from dia_pipeline.analogy import pose_of
 
-        pose = pose_of(a, b_prime, self._matching.network, self.settings, self._rank)
-        return self._matching.content({}, pose=asdict(pose), shape=a.shape[:2])
+        network = self._matching.network
+        pose = pose_of(a.pixels, b_prime.pixels, network, self.settings, self._rank)
+        return self._matching.content({}, pose=asdict(pose), shape=a.pixels.shape[:2])
 
-    def draw_features(self, pixels: np.ndarray, pose: Content) -> Content:
+    def draw_features(self, pixels: Picture, pose: Content) -> Content:
         """The features of B' in its pose."""
         from dia_pipeline.algorithm.canvas import Canvas
         from dia_pipeline.algorithm.pose import AS_GIVEN
@@ -214,9 +235,9 @@ class PairGraph:
         matrix = _pose_of(pose).matrix
         if matrix == AS_GIVEN:
             return self._matching.content({})
-        canvas = Canvas.of(matrix, pose.attributes["shape"], pixels.shape, self.settings)
-        network = self._matching.network
-        return self._matching.packed(canvas.features(pixels, network, self.settings))
+        b_prime, network = pixels.pixels, self._matching.network
+        canvas = Canvas.of(matrix, pose.attributes["shape"], b_prime.shape, self.settings)
+        return self._matching.packed(canvas.features(b_prime, network, self.settings))
 
     def make_level(
         self,
@@ -261,15 +282,15 @@ class PairGraph:
         finest = levels[f"level{min(unpacked)}"]
         return Content(pack_levels(unpacked), finest.attributes)
 
-    def match(self, a: np.ndarray, b_prime: np.ndarray, **guides: Any) -> Content:
+    def match(self, a: Picture, b_prime: Picture, **guides: Any) -> Content:
         """The fields and energies of all levels, of the images: everything in memory."""
         from dia_pipeline.analogy import match
         from dia_pipeline.store.packing import pack_levels
 
         guidance = self._guidance(a, b_prime, **guides) if guides else None
         levels, pose = match(
-            a,
-            b_prime,
+            a.pixels,
+            b_prime.pixels,
             self._matching.network,
             self.settings,
             self._job.progress,
@@ -280,39 +301,40 @@ class PairGraph:
 
     def _guidance(
         self,
-        a: np.ndarray,
-        b_prime: np.ndarray,
-        labels_a: np.ndarray | None = None,
-        labels_b_prime: np.ndarray | None = None,
-        points: str | None = None,
+        a: Picture,
+        b_prime: Picture,
+        labels_a: Picture | None = None,
+        labels_b_prime: Picture | None = None,
+        points: bytes | None = None,
     ) -> Guidance | None:
-        """What guides the matches."""
+        """What guides the matches: the content of a table of points, and images of labels."""
         from dia_pipeline.algorithm.guidance import make_guidance
-        from dia_pipeline.io.points import read_points
+        from dia_pipeline.io.points import points_of
 
-        found = read_points(points, a.shape, b_prime.shape) if points else None
-        weight = self.settings.guidance
-        return make_guidance(a, b_prime, labels_a, labels_b_prime, found, weight)
+        images, found = (a.pixels, b_prime.pixels), None
+        if points is not None:
+            shapes = (image.shape for image in images)
+            found = points_of(points, self.pair.guides["points"], *shapes)
+        labels = _pixels(labels_a), _pixels(labels_b_prime)
+        return make_guidance(*images, *labels, found, self.settings.guidance)
 
     def match_images(
-        self,
-        a: np.ndarray,
-        b_prime: np.ndarray,
-        matcher: Match,
-        a_prime: np.ndarray | None = None,
+        self, a: Picture, b_prime: Picture, matcher: Match, a_prime: Picture | None = None
     ) -> Content:
         """The fields of a matcher that works on the images themselves."""
         from dia_pipeline.algorithm.pose import POSES
         from dia_pipeline.analogy import match_images
         from dia_pipeline.store.packing import pack_levels
 
-        levels = match_images(a, b_prime, a_prime, matcher, self.settings)
+        levels = match_images(a.pixels, b_prime.pixels, _pixels(a_prime), matcher, self.settings)
         pose = asdict(POSES[self.settings.pose])
         about = {"versions": versions(), "pose": pose, **self._matcher.record}
         return Content(pack_levels(levels), about)
 
-    def aggregate(self, nnf: Content, a: Picture, b_prime: Picture) -> Written:
-        """The images, flows and overview, written into the folder."""
+    def aggregate(
+        self, check: Callable[[], str], nnf: Content, a: Picture, b_prime: Picture
+    ) -> Written:
+        """The images, flows and overview, written into the folder; `check` that of the fields."""
         from dia_pipeline.algorithm.effort import COMPOSE
         from dia_pipeline.analogy import aggregate
         from dia_pipeline.store.packing import unpack_levels
@@ -327,7 +349,12 @@ class PairGraph:
             _pose_of(nnf),
             deep((a, b_prime), self.settings.depth),
         )
-        return write_results(self.folder, a, b_prime, result, self.settings, nnf.attributes)
+        circumstances = {**nnf.attributes, **self.guided}
+        return write_results(self.folder, a, b_prime, result, self.settings, circumstances, check())
+
+
+def _pixels(picture: Picture | None) -> np.ndarray | None:
+    return None if picture is None else picture.pixels
 
 
 def _pose_of(content: Content) -> Pose:
@@ -353,6 +380,7 @@ def run_pair(
     device: str = "auto",
     progress: Progress = lambda level, step, share: None,
     guides: dict[str, str] | None = None,
+    replace: bool = False,
 ) -> Pose:
     """Process one pair and leave the same results as the workflow does; return its pose.
 
@@ -360,21 +388,29 @@ def run_pair(
         a, b_prime: paths of the images.
         progress: see `algorithm.effort.Progress`.
         guides: paths of what guides the matches, by `runs.tables.GUIDES`.
+        replace: whether results of other inputs or settings may be replaced.
 
     Raises:
         ImageError, InputError: an image cannot be read, or would be overwritten.
+        FolderError, LockError: the folder holds other results, or another run is at work there.
         GuidanceError, PointsError: what is to guide the matches cannot be used.
         JobError, OSError: weights, device or disk are at fault.
     """
     guides = guides or {}
-    check_inputs(folder, (a, b_prime, *guides.values()))
-    check_folder(folder)
     matches_features = settings.matcher in FEATURE_MATCHERS
     backbone = find_backbone(settings.backbone)[0] if matches_features else NO_BACKBONE
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
     pair = Pair(folder.name, a, b_prime, guides=guides)
     graph = PairGraph(pair, settings, backbone, folder, job)
-    provenance = graph.artefacts["results"].ensure()
+    results = graph.artefacts["results"]
+    provenance = make_single(
+        folder,
+        (a, b_prime, *guides.values()),
+        lambda: graph.asked,
+        results.read,
+        results.ensure,
+        replace,
+    )
     from dia_pipeline.algorithm.pose import Pose
 
     return Pose.read(provenance["pose"])

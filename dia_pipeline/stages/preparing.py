@@ -9,11 +9,11 @@ import numpy as np
 
 from dia_pipeline.io.frames import check_size
 from dia_pipeline.io.images import ImageError, write_image
-from dia_pipeline.store.artefacts import ImageFile
 from dia_pipeline.store.folders import Written
 
 if TYPE_CHECKING:
     from dia_pipeline.algorithm.effort import Progress
+    from dia_pipeline.stages.frames import FrameFile
 
 PREPARE = "prepare"
 """The step, as `algorithm.effort` has those of a pair."""
@@ -22,7 +22,7 @@ MEDIAN_FRAMES = 64
 """Most frames, evenly picked, of which the median of a scene is taken."""
 
 
-def prepare(folder: Path, frames: list[ImageFile], medians: bool, progress: Progress) -> Written:
+def prepare(folder: Path, frames: list[FrameFile], medians: bool, progress: Progress) -> Written:
     """Read every frame; find gaps and scenes, and write the median of every scene if asked.
 
     Raises:
@@ -47,14 +47,14 @@ def prepare(folder: Path, frames: list[ImageFile], medians: bool, progress: Prog
         before = image
     if size is None:
         raise ImageError(frames[0].path, "no frame can be read", gaps[0])
-    names = []
+    written = {}
     if medians:
         for start, stop in zip(scenes, [*scenes[1:], len(frames)], strict=True):
             inside = [frames[number] for number in range(start, stop) if number not in gaps]
-            names.append(median_name(start))
-            write_image(folder / names[-1], _median(inside))
+            name = median_name(start)
+            written[name] = write_image(folder / name, _median(inside))
     reasons = {str(number): reason for number, reason in gaps.items()}
-    return Written(names, {"scenes": scenes, "gaps": reasons, "size": list(size)})
+    return Written(written, {"scenes": scenes, "gaps": reasons, "size": list(size)})
 
 
 def median_name(start: int) -> str:
@@ -62,7 +62,7 @@ def median_name(start: int) -> str:
     return f"median-{start + 1:04d}.png"
 
 
-def _median(frames: list[ImageFile]) -> np.ndarray:
+def _median(frames: list[FrameFile]) -> np.ndarray:
     """The temporal median, (H, W, 3) uint8: what stands still, without what passes by."""
     picked = frames[:: -(-len(frames) // MEDIAN_FRAMES)]
     return np.median([frame.ensure() for frame in picked], axis=0).astype(np.uint8)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.config import Pair, check_references
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.jobs import Job, Networks, find_backbone
 from dia_pipeline.stages.pairs import PairGraph, deep
-from dia_pipeline.store.artefacts import Artefact, Graph, Input, Whole
-from dia_pipeline.store.folders import Folder, Written, check_inputs
+from dia_pipeline.stages.single import make_single
+from dia_pipeline.store.artefacts import Artefact, Graph, Input, given_image
+from dia_pipeline.store.folders import Folder, Written
 from dia_pipeline.store.provenance import describe_image
 
 if TYPE_CHECKING:
@@ -59,7 +59,14 @@ class ReferencesGraph:
             for number, (path, rank) in enumerate(used, 1)
         ]
 
-    @cached_property
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the provenance says of what is given, of the settings and of the network."""
+        asked = [pair.asked for pair in self.pairs]
+        b_primes = {f"b_prime_{n}": each["inputs"]["b_prime"] for n, each in enumerate(asked, 1)}
+        return {**asked[0], "inputs": {"a": asked[0]["inputs"]["a"], **b_primes}}
+
+    @property
     def artefacts(self) -> Graph:
         """Everything that is made, by name, each after what it is made of."""
         graphs = [pair.artefacts for pair in self.pairs]
@@ -75,7 +82,6 @@ class ReferencesGraph:
         nnf: dict[str, Input] = {f"nnf_{n}": each for n, each in enumerate(fields, 1)}
         a = self.pairs[0].images["a"]
         b_primes = {f"b_prime_{n}": each.images["b_prime"] for n, each in enumerate(self.pairs, 1)}
-        whole = {name: Whole(image) for name, image in b_primes.items()}
         return Folder(
             self.folder,
             stage="aggregate",
@@ -83,7 +89,6 @@ class ReferencesGraph:
             settings=self.settings.deciding(Step.RESULTS),
             inputs={"a": a, **nnf, **b_primes},
             make=self.combine,
-            needs={"a": Whole(a), **nnf, **whole},
         )
 
     def combine(self, a: Picture, **found: Any) -> Written:
@@ -109,10 +114,11 @@ class ReferencesGraph:
         images = {"a_prime.png": take(shown[0], everything, settings.take)}
         if settings.take != "everything":
             images["a_prime_everything.png"] = everything
-        for name, image in images.items():
-            write_image(self.folder / name, image, a.alpha)
+        written = {
+            name: write_image(self.folder / name, image, a.alpha) for name, image in images.items()
+        }
         tinted = draw_sources(a.pixels, sources, len(references))
-        write_image(self.folder / "sources.png", tinted)
+        written["sources.png"] = write_image(self.folder / "sources.png", tinted)
         inputs = {"a": a, **{f"b_prime_{n}": found[f"b_prime_{n}"] for n in numbers}}
         served = [round(float((sources == number - 1).mean()), 3) for number in numbers]
         about = {
@@ -123,11 +129,10 @@ class ReferencesGraph:
             "poses": [asdict(pose) for pose in poses],
             "pose": asdict(max(poses, key=lambda pose: pose.confidence or 0)),
         }
-        made = [*images, "sources.png"]
         if len({each.pair.b_prime for each in self.pairs}) == 1:
-            write_flo(self.folder / "flow_ab.flo", flow_from_nnf(nnf))
-            made.append("flow_ab.flo")
-        return Written(made, about)
+            flow = flow_from_nnf(nnf)
+            written["flow_ab.flo"] = write_flo(self.folder / "flow_ab.flo", flow)
+        return Written(written, about)
 
 
 def run_references(
@@ -136,26 +141,38 @@ def run_references(
     settings: Settings,
     device: str = "auto",
     progress: Progress = lambda level, step, share: None,
+    replace: bool = False,
 ) -> None:
     """Process a pair with several references and leave the same results as the workflow does.
 
     The results of each lie in `references/1` and so on. Beside that folder are A' of all, and
     `sources.png`, which shows by a colour for each reference where it served.
 
+    Args:
+        replace: whether results of other inputs or settings may be replaced.
+
     Raises:
         SettingsError: the matcher has no energies by which to choose.
         ImageError, InputError: an image cannot be read, or would be overwritten.
+        FolderError, LockError: the folder holds other results, or another run is at work there.
         JobError, OSError: weights, device or disk are at fault.
     """
     check_references(pair, settings)
-    check_inputs(folder, (pair.a, pair.b_prime, *pair.references))
-    check_folder(folder)
     backbone = find_backbone(settings.backbone)[0]
     job = Job(Networks(device), lambda key: folder / "features" / f"{key}.h5", progress=progress)
 
-    def graph_of(one: Pair, own: Path, rank: int) -> PairGraph:
-        return PairGraph(one, settings, backbone, own, job, rank=rank)
+    image = cache(given_image)  # all are matched with the same A
 
-    for artefact in ReferencesGraph(pair, settings, folder, graph_of).artefacts.values():
-        if artefact.stage == "aggregate":
-            artefact.ensure()
+    def graph_of(one: Pair, own: Path, rank: int) -> PairGraph:
+        return PairGraph(one, settings, backbone, own, job, image=image, rank=rank)
+
+    graph = ReferencesGraph(pair, settings, folder, graph_of)
+    made = [each for each in graph.artefacts.values() if each.stage == "aggregate"]
+    make_single(
+        folder,
+        (pair.a, pair.b_prime, *pair.references),
+        lambda: graph.asked,
+        lambda: [each.read() for each in made],
+        lambda: [each.ensure() for each in made],
+        replace,
+    )

@@ -11,22 +11,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dia_pipeline.io.files import check_folder
 from dia_pipeline.runs.sequences import Chunk, Sequence
 from dia_pipeline.settings import Settings, Step
 from dia_pipeline.stages.chains import Link
-from dia_pipeline.stages.frames import Frame, Remembered, Together
+from dia_pipeline.stages.frames import Frame, FrameFile, Together
 from dia_pipeline.stages.given import GivenSequence
 from dia_pipeline.stages.jobs import Job, Matching, Networks, features_of, find_backbone
 from dia_pipeline.stages.preparing import median_name
+from dia_pipeline.stages.single import make_single
 from dia_pipeline.stages.video import make_video
 from dia_pipeline.store.arrays import Arrays, Content
-from dia_pipeline.store.artefacts import Graph, ImageFile, Input
-from dia_pipeline.store.folders import Folder, check_inputs
+from dia_pipeline.store.artefacts import Graph, Input, Remembered
+from dia_pipeline.store.folders import Folder
 from dia_pipeline.store.provenance import Backbone
 from dia_pipeline.temporal.coherence import FULL, Before, Locked, Matched
 
@@ -70,6 +71,12 @@ class SequenceGraph(GivenSequence):
             path: Remembered(features_of(image.of, self._matching, job))
             for path, image in self.fixed.items()
         }
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the provenance says of what is given, of the settings and of the network."""
+        backbone = asdict(self._matching.backbone)
+        return {**super().asked, "settings": asdict(self.settings), "backbone": backbone}
 
     @cached_property
     def artefacts(self) -> Graph:
@@ -178,16 +185,16 @@ class SequenceGraph(GivenSequence):
         """Where the matches are locked: the full field of every keyframe or median, by its name."""
         return {name: self._lock(name, image) for name, image in self._lock_images()}
 
-    def _lock_images(self) -> Iterator[tuple[str, ImageFile]]:
+    def _lock_images(self) -> Iterator[tuple[str, FrameFile]]:
         if isinstance(self.sequence.mode, Locked):
             for scene in self.scenes:
                 for key in self._keys[scene]:
                     yield _key_name(key), self.given[key]
                 if not self.sequence.keyframes:
                     median = self.prepared.path / median_name(scene.start)
-                    yield _median_name(scene), ImageFile(str(median))
+                    yield _median_name(scene), FrameFile(str(median))
 
-    def _lock(self, name: str, image: ImageFile) -> Remembered:
+    def _lock(self, name: str, image: FrameFile) -> Remembered:
         path = self.folder / "fields" / "locked" / f"{name}.h5"
         pair: dict[str, Input] = {"a": self.fixed[self.sequence.a], "b_prime": image}
         fields = self._matched(path, "prepare", pair, self.sequence.a)
@@ -312,11 +319,13 @@ def run_sequence(
     settings: Settings,
     device: str = "auto",
     progress: SequenceProgress = lambda name, estimate: None,
+    replace: bool = False,
 ) -> dict[int, str]:
     """Process a sequence in one go and leave the same results as the workflow does.
 
     Args:
         progress: see `SequenceProgress`.
+        replace: whether results of other inputs or settings may be replaced.
 
     Returns:
         Why each frame that is missing, counted from 0, is.
@@ -324,13 +333,12 @@ def run_sequence(
     Raises:
         ImageError, InputError: an image that all frames need, or every frame, cannot be read, or
             one would be overwritten.
+        FolderError, LockError: the folder holds other results, or another run is at work there.
         JobError, OSError: weights, device or disk are at fault.
     """
     from dia_pipeline.algorithm.effort import Estimate
     from dia_pipeline.stages.efforts import sequence_efforts
 
-    check_inputs(folder, sequence.files)
-    check_folder(folder)
     backbone, _ = find_backbone(settings.backbone)
 
     def tell(level: int, step: str, share: float) -> None:
@@ -342,8 +350,19 @@ def run_sequence(
     graph, expected = (SequenceGraph(sequence, settings, backbone, folder, job) for _ in range(2))
     expected.report = graph.one_scene
     name, estimate = next(iter(expected.numbered)), Estimate([sequence_efforts(expected)])
-    graph.prepared.ensure()
-    estimate = Estimate([sequence_efforts(graph)])
-    for name, artefact in graph.numbered.items():  # noqa: B007  it is what `tell` names
-        artefact.ensure()
-    return graph.gaps
+
+    def read() -> dict[int, str]:
+        graph.prepared.read()
+        for artefact in graph.numbered.values():
+            artefact.read()
+        return graph.gaps
+
+    def make() -> dict[int, str]:
+        nonlocal name, estimate
+        graph.prepared.ensure()
+        estimate = Estimate([sequence_efforts(graph)])
+        for name, artefact in graph.numbered.items():  # noqa: B007  it is what `tell` names
+            artefact.ensure()
+        return graph.gaps
+
+    return make_single(folder, sequence.files, lambda: graph.asked, read, make, replace)

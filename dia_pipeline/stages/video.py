@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,18 +40,23 @@ def make_video(graph: SequenceGraph, frames: list[Frame]) -> Written:
     paths = {number: frame.ensure() for number, frame in zip(graph.frames, frames, strict=True)}
     shown = Shown(graph, paths)
     count = len(sequence.frames)
-    timing, sound = pace_of(sequence)
     measures = _measure(graph, paths)
-    write_video(folder / "video.mp4", shown.all(), timing, sound)
-    video.write_preview(folder / "preview.webp", shown.all(), count, timing.rate)
-    video.write_sheet(folder / "contact_sheet.png", map(shown.cell, video.picked(count)))
-    video.plot_flicker(folder / "flicker.png", measures, list(graph.gaps))
-    made = [f"frames/{path.name}" for path in paths.values()]
+    with graph.steady():
+        timing, sound = pace_of(sequence)
+        film = write_video(folder / "video.mp4", shown.all(), timing, sound)
+    preview = video.write_preview(folder / "preview.webp", shown.all(), count, timing.rate)
+    cells = map(shown.cell, video.picked(count))
+    written = {
+        "video.mp4": film,
+        "preview.webp": preview,
+        "contact_sheet.png": video.write_sheet(folder / "contact_sheet.png", cells),
+        "flicker.png": video.plot_flicker(folder / "flicker.png", measures, list(graph.gaps)),
+        **{f"frames/{frame.path.name}": frame.check() for frame in frames},
+    }
     for path in set((folder / "frames").glob("[0-9]*.png")) - set(paths.values()):
         if is_frame(path):  # and nothing of somebody's own
             path.unlink()
-    names = ["video.mp4", "preview.webp", "contact_sheet.png", "flicker.png", *made]
-    return Written(names, _about(graph, measures))
+    return Written(written, _about(graph, measures))
 
 
 def pace_of(sequence: Sequence) -> tuple[Timing, Sound | None]:
@@ -159,18 +163,10 @@ def _flicker(graph: SequenceGraph, now: Seen, before: Seen) -> float:
 
 
 def _about(graph: SequenceGraph, measures: Measured) -> dict[str, Any]:
-    sequence = asdict(graph.sequence)
-    names = sequence.pop("frames")
     return {
-        "sequence": sequence,
-        "frames": [
-            {"path": name, "sha256": frame.key}
-            for name, frame in zip(names, graph.given, strict=True)
-        ],
-        "fixed": {path: image.key for path, image in graph.fixed.items()},
+        **graph.asked,
         "gaps": {str(frame + 1): reason for frame, reason in graph.gaps.items()},
         "scenes": [scene.start + 1 for scene in graph.scenes],
-        "settings": asdict(graph.settings),
         "measures": measures,
         "mean": {name: _mean(values) for name, values in measures.items()},
         "notes": _notes(graph.sequence),

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import digest_of, replace_file
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, Recipe, digest
 
@@ -50,6 +50,10 @@ class Arrays(Artefact):
     def read(self) -> Content:
         self.settle()
         return read_arrays(self.path, self.recipe)
+
+    def check(self) -> str:
+        self.settle()
+        return check_arrays(self.path, self.recipe)
 
     def write(self, value: Content) -> Content:
         write = self.writer.write if self.writer else write_arrays
@@ -100,6 +104,18 @@ def read_arrays(path: str | Path, recipe: Recipe) -> Content:
     return content
 
 
+def check_arrays(path: str | Path, recipe: Recipe) -> str:
+    """The SHA-256 of an artefact's file, if that is whole and made by `recipe`.
+
+    Raises:
+        ArtefactError: it is not.
+    """
+    content = _verified(path)
+    if _unpacked(content, path)[0] != digest(recipe):
+        raise ArtefactError(path, ArtefactError.OUTDATED)
+    return digest_of(content)
+
+
 def read_any_arrays(path: str | Path) -> tuple[str, Content]:
     """The key and the content of a file of arrays, whatever made it and whoever wrote it.
 
@@ -107,7 +123,10 @@ def read_any_arrays(path: str | Path) -> tuple[str, Content]:
         ArtefactError: it is missing or damaged, or holds what `write_arrays` never writes: links,
             arrays that are kept elsewhere, that are packed or larger than the file.
     """
-    content = _verified(path)
+    return _unpacked(_verified(path), path)
+
+
+def _unpacked(content: bytes, path: str | Path) -> tuple[str, Content]:
     try:
         with h5py.File(BytesIO(content), "r") as file:
             found = list(_plain_arrays(file))

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import digest_file, fault_of_file
+from dia_pipeline.io.files import digest_file, digest_of, fault_of_file
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from dia_pipeline.io.images import Picture
 
 FORMAT = 6
@@ -55,7 +54,7 @@ class InputError(DiaError):
 
 
 class File:
-    """A file that is given: where a graph begins. Its value is its path."""
+    """A file that is given: where a graph begins. Its value is its content."""
 
     def __init__(self, path: str):
         self.path = path
@@ -73,46 +72,92 @@ class File:
         return digest_file(self.path)
 
     def ensure(self) -> Any:
-        return self.path
+        """The bytes of which the key is the digest.
+
+        Raises:
+            InputError: the file was changed after the key was taken, or cannot be read.
+        """
+        expected = self.key
+        content = b"" if fault_of_file(self.path) else Path(self.path).read_bytes()
+        if digest_of(content) != expected:
+            raise self._changed
+        return content
+
+    @contextmanager
+    def steady(self) -> Iterator[Callable[[], None]]:
+        """A context in which the file, too large for the memory, is read by its path.
+
+        Yields a function that makes sure that what was read until then is of the key. That is done
+        at the end too.
+
+        Raises:
+            InputError: the file was changed after the key was taken, or is changed meanwhile.
+        """
+        seen = self._signature
+        if seen is None or digest_file(self.path) != self.key:
+            raise self._changed
+
+        def check() -> None:
+            if self._signature != seen:
+                raise self._changed
+
+        yield check
+        check()
+
+    @property
+    def _signature(self) -> tuple[int, ...] | None:
+        """What no writing and no replacing leaves as it was; None where there is no file."""
+        if fault_of_file(self.path):
+            return None
+        now = os.stat(self.path)
+        return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+
+    @property
+    def _changed(self) -> InputError:
+        return InputError(self.path, "the file was changed while it was worked on", "run again")
 
 
 class ImageFile(File):
-    """An image file that is given. Its value is the image."""
+    """An image file that is given. Its value is the picture."""
 
-    def ensure(self) -> np.ndarray:
-        """The image, (H, W, 3) uint8 RGB.
+    def ensure(self) -> Picture:
+        """The picture that the file of the key holds.
 
         Raises:
             ImageError: the file is no image.
+            InputError: the file was changed after the key was taken, or cannot be read.
         """
-        from dia_pipeline.io.images import read_image  # planning needs no Pillow
+        from dia_pipeline.io.images import read_picture  # planning needs no Pillow
 
-        return read_image(self.path)
+        return read_picture(super().ensure(), self.path)
 
 
-class Whole:
-    """An image file as a `Picture`: with its full depth and its transparency."""
+class Remembered:
+    """An input whose value stays in memory: for what many artefacts are made of.
 
-    def __init__(self, image: ImageFile):
-        self._image = image
+    Args:
+        make: makes the value of that of the input `of`.
+    """
 
-    @property
-    def path(self) -> str:
-        return self._image.path
+    def __init__(self, of: Any, make: Callable[[Any], Any] = lambda value: value):
+        self.of = of
+        self._make = make
 
     @property
     def key(self) -> str:
-        return self._image.key
+        return self.of.key
 
-    def ensure(self) -> Picture:
-        """The picture.
+    def ensure(self) -> Any:
+        return self._value
 
-        Raises:
-            ImageError: the file is no image.
-        """
-        from dia_pipeline.io.images import read_picture
+    @cached_property
+    def _value(self) -> Any:
+        return self._make(self.of.ensure())
 
-        return replace(read_picture(self.path), sha256=self.key)
+
+def given_image(path: str) -> Input:
+    """An image file that is read once for all that is made of it."""
+    return Remembered(ImageFile(path))
 
 
 class Input(Protocol):
@@ -207,13 +252,14 @@ class Artefact(ABC):
             OSError: it cannot be written.
         """
 
-    def check(self) -> None:
-        """Check that the artefact is there and valid.
+    def check(self) -> str:
+        """The SHA-256 of its file, if that is there and valid.
 
         Raises:
             ArtefactError: it is not.
         """
         self.read()
+        return digest_file(self.path)
 
     def settle(self) -> None:  # noqa: B027  most are written at once
         """Return when the artefact lies on the disk."""

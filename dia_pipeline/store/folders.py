@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import digest_file
+from dia_pipeline.io.files import PROVENANCE, digest_file
 from dia_pipeline.settings import LEVELS
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Recipe, digest
 from dia_pipeline.store.state import read_state, write_state
 from dia_pipeline.text import fault_of_characters
 
-PROVENANCE = "provenance.json"
-
-
 OWN = frozenset(
     (
+        *(".lock", "index.html", "gallery"),
         *("a_prime.png", "b.png", "a_prime_everything.png", "b_everything.png", "overview.png"),
         "sources.png",
         *("flow_ab.flo", "flow_ba.flo", "nnf.h5", "pose.h5", "measures.json", PROVENANCE),
@@ -57,9 +55,12 @@ def check_inputs(folder: Path, inputs: Iterable[str]) -> None:
 
 
 class Written(NamedTuple):
-    """The names of the files that were written into a folder, and what is said about them."""
+    """What was written into a folder: the SHA-256 of every file by name, and what is said of them.
 
-    names: list[str]
+    The digests are of what was written, whatever lies there afterwards.
+    """
+
+    outputs: dict[str, str]
     about: dict[str, Any]
 
 
@@ -77,6 +78,10 @@ class Folder(Artefact):
             raise fault
         return provenance
 
+    def check(self) -> str:
+        self.read()
+        return digest_file(self.path / PROVENANCE)
+
     def faults(self) -> Iterator[str]:
         provenance = read_provenance(self.path)
         yield from map(str, folder_faults(self.path, self.recipe, provenance))
@@ -84,7 +89,7 @@ class Folder(Artefact):
     def write(self, value: Written) -> dict[str, Any]:
         self._settle_inputs()
         outdated = read_provenance(self.path).get("outputs", {})
-        for name in outdated.keys() - value.names:
+        for name in outdated.keys() - value.outputs:
             if (self.path / name).is_file():
                 (self.path / name).unlink()
         write_provenance(self.path, self.recipe, value)
@@ -100,9 +105,15 @@ def folder_faults(
     folder: Path, recipe: Recipe, provenance: dict[str, Any]
 ) -> Iterator[ArtefactError]:
     """Each file of the folder that is missing, damaged or not made by `recipe`."""
-    if provenance.get("key") != digest(recipe):
-        outdated = ArtefactError.OUTDATED if provenance else "missing or damaged"
-        yield ArtefactError(folder / PROVENANCE, outdated)
+    if provenance and provenance.get("key") != digest(recipe):
+        yield ArtefactError(folder / PROVENANCE, ArtefactError.OUTDATED)
+    yield from output_faults(folder, provenance)
+
+
+def output_faults(folder: Path, provenance: dict[str, Any]) -> Iterator[ArtefactError]:
+    """Each file of the folder that is missing or damaged, by what its provenance says."""
+    if not provenance:
+        yield ArtefactError(folder / PROVENANCE, "missing or damaged")
     for name, expected in provenance.get("outputs", {}).items():
         try:
             check_file(folder / name, expected)
@@ -124,8 +135,7 @@ def check_file(path: Path, sha256: str) -> None:
 
 def write_provenance(folder: Path, recipe: Recipe, written: Written) -> None:
     """File what the files of a folder are made by, and their digests."""
-    outputs = {name: digest_file(folder / name) for name in written.names}
-    provenance = {"key": digest(recipe), **written.about, "outputs": outputs}
+    provenance = {"key": digest(recipe), **written.about, "outputs": written.outputs}
     write_state(folder / PROVENANCE, provenance)
 
 

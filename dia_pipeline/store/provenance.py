@@ -82,12 +82,16 @@ def device_name(device: torch.device) -> str:
     return f"{device.type}: {platform.machine()}"
 
 
+def describe_file(path: str, sha256: str) -> dict[str, Any]:
+    """A file that is given: path and digest."""
+    return {"path": Path(path).as_posix(), "sha256": sha256}
+
+
 def describe_image(picture: Picture) -> dict[str, Any]:
     """An image file: path, digest, width and height, bits of a colour, how it was read."""
     height, width = picture.pixels.shape[:2]
     return {
-        "path": Path(picture.path).as_posix(),
-        "sha256": picture.sha256,
+        **describe_file(picture.path, picture.sha256),
         "size": [width, height],
         "depth": 8 if picture.deep is None else 16,
         "opaque": picture.alpha is None,

@@ -29,11 +29,13 @@ def write_results(
     result: Analogy,
     settings: Settings,
     circumstances: dict[str, Any],
+    nnf: str,
 ) -> Written:
     """Write all results of a pair beside its `nnf.h5`.
 
     Args:
-        circumstances: network, device and packages that made the fields.
+        circumstances: network, device and packages that made the fields, and what guided them.
+        nnf: the digest of `nnf.h5`.
 
     Raises:
         OSError: a result cannot be written.
@@ -45,7 +47,7 @@ def write_results(
         "settings": asdict(settings),
         **circumstances,
     }
-    return Written([*images, *_write_flows(folder, result), "nnf.h5"], about)
+    return Written({**images, **_write_flows(folder, result), "nnf.h5": nnf}, about)
 
 
 def _title(
@@ -73,7 +75,7 @@ def _write_images(
     result: Analogy,
     settings: Settings,
     title: str,
-) -> list[str]:
+) -> dict[str, str]:
     from dia_pipeline.figures.overview import draw_overview
     from dia_pipeline.io.images import write_image
 
@@ -84,18 +86,17 @@ def _write_images(
         {name.removesuffix(".flo"): flow for name, flow in result.flows.items()},
         _previews(a.pixels.shape[:2], b_prime.pixels, result, settings),
     )
-    for name, image in result.images.items():
-        write_image(folder / name, image, (b_prime if name.startswith("b") else a).alpha)
-    write_image(folder / "overview.png", overview)
-    return [*result.images, "overview.png"]
+    written = {
+        name: write_image(folder / name, image, (b_prime if name.startswith("b") else a).alpha)
+        for name, image in result.images.items()
+    }
+    return {**written, "overview.png": write_image(folder / "overview.png", overview)}
 
 
-def _write_flows(folder: Path, result: Analogy) -> list[str]:
+def _write_flows(folder: Path, result: Analogy) -> dict[str, str]:
     from dia_pipeline.io.flow import write_flo
 
-    for name, flow in result.flows.items():
-        write_flo(folder / name, flow)
-    return list(result.flows)
+    return {name: write_flo(folder / name, flow) for name, flow in result.flows.items()}
 
 
 def _previews(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import replace_file
+from dia_pipeline.io.files import write_file
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.store.artefacts import ArtefactError, digest
 
@@ -24,8 +24,7 @@ def write_state(path: str | Path, value: Mapping[str, Any]) -> None:
     """
     content = {**value, "digest": digest(value)}
     text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    with replace_file(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_file(path, f"{text}\n".encode())
 
 
 def read_state(path: str | Path, build: Callable[[dict[str, Any]], Any] = dict) -> Any:

@@ -111,13 +111,14 @@ def test_guides_are_named_by_options(images):
     labels = ["--labels-a", "labels.png", "--labels-b-prime", "labels.png"]
     plain = dia("run", *images, "-o", "out", *DRAFT)
     before = Path("out/flow_ab.flo").read_bytes()
-    result = dia("run", *images, "-o", "out", *DRAFT, *labels, "--points", "points.csv")
+    other = ("run", *images, "-o", "out", "--replace", *DRAFT)
+    result = dia(*other, *labels, "--points", "points.csv")
     assert plain.exit_code == result.exit_code == 0, result.output
     assert Path("out/flow_ab.flo").read_bytes() != before
-    one = dia("run", *images, "-o", "out", *DRAFT, *labels[:2])
+    one = dia(*other, *labels[:2])
     assert one.exit_code == 2 and "labels are those of both images" in one.stderr
     Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n500,5,20,12\n")
-    outside = dia("run", *images, "-o", "out", *DRAFT, "--points", "points.csv")
+    outside = dia(*other, "--points", "points.csv")
     assert outside.exit_code == 2 and "error: points.csv: point 1 lies outside" in outside.stderr
 
 

@@ -76,8 +76,14 @@ def test_an_image_is_known_by_its_content(tmp_path):
     assert kind_of(str(tmp_path / "image.dat")) == "image"
 
 
-@pytest.mark.parametrize("name", ["{a}.png", "new\nline.png", "not\udcffutf8.png"])
-def test_a_frame_that_no_workflow_can_name_is_refused(tmp_path, name):
+def test_braces_are_as_good_as_other_characters(tmp_path):
+    """The workflow, whose wildcards they would be, refuses them itself."""
+    path = draw_image(tmp_path / "{a}.png", 1)
+    assert list_frames(str(tmp_path)) == [path]
+
+
+@pytest.mark.parametrize("name", ["new\nline.png", "not\udcffutf8.png"])
+def test_a_frame_that_no_text_can_name_is_refused(tmp_path, name):
     draw_image(tmp_path / "1.png", 1)
     (tmp_path / "1.png").rename(tmp_path / name)
     with pytest.raises(SequenceError, match="rename"):

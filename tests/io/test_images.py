@@ -17,7 +17,6 @@ from PIL import Image, ImageCms
 
 from dia_pipeline.io.images import (
     ImageError,
-    as_image,
     read_image,
     read_picture,
     write_image,
@@ -66,7 +65,7 @@ KINDS = {
 def test_an_image_of_any_usual_kind_is_the_same_image(tmp_path, image, kind):
     path = tmp_path / "image.png"
     write_image(path, image)
-    found = as_image(KINDS[kind](image, path), "a")
+    found = read_image(KINDS[kind](image, path), "a")
     assert found.dtype == np.uint8 and found.flags.writeable
     np.testing.assert_array_equal(found, image)
 
@@ -74,11 +73,11 @@ def test_an_image_of_any_usual_kind_is_the_same_image(tmp_path, image, kind):
 def test_grey_and_masks_and_clear_pixels(image):
     grey = image[..., 0]
     for value in (grey, grey[..., None], Image.fromarray(grey)):
-        np.testing.assert_array_equal(as_image(value, "a"), np.dstack([grey] * 3))
-    assert as_image(grey > 100, "a").max() == 255
+        np.testing.assert_array_equal(read_image(value, "a"), np.dstack([grey] * 3))
+    assert read_image(grey > 100, "a").max() == 255
     half = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
     half[:20, :, 3] = 0
-    assert as_image(half, "a")[:20].min() == 255  # white
+    assert read_image(half, "a")[:20].min() == 255  # white
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_grey_and_masks_and_clear_pixels(image):
 )
 def test_what_is_no_image_is_told_what_is_one(value, message):
     with pytest.raises(ImageError, match=message):
-        as_image(value, "a")
+        read_image(value, "a")
 
 
 def test_the_same_image_is_written_as_the_same_bytes(tmp_path, image):

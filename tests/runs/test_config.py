@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -385,6 +386,16 @@ def test_a_file_that_no_rule_can_name_is_refused_with_its_row(table):
     Path("a.png").rename("{a}.png")
     (problem,) = problems({"pairs": table("name|a|b_prime", "x|{a}.png|b.png")})
     assert "row 2 (pair 'x'), a: '{a}.png': Snakemake takes braces" in problem
+
+
+@pytest.mark.parametrize(("a", "b_prime"), [("{a}.png", "day"), ("a.png", "day{b}")])
+def test_frames_that_no_rule_can_name_are_refused_with_their_row(table, a, b_prime):
+    Path(b_prime).mkdir()
+    shutil.copy("b.png", f"{b_prime}/1.png")
+    shutil.copy("a.png", "{a}.png")
+    row = table("name|a|b_prime", f"x|{a}|{b_prime}")
+    (problem,) = problems({"sequences": row})
+    assert "row 2 (sequence 'x')" in problem and "Snakemake takes braces" in problem
 
 
 def test_a_pipe_is_refused_with_its_row(table):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -231,3 +232,24 @@ def test_no_variant_is_called_as_a_folder_or_file_of_results(tmp_path):
     schema = json.loads((SCHEMAS / "config.schema.json").read_text(encoding="utf-8"))
     taken = set(schema["properties"]["variants"]["propertyNames"]["not"]["enum"])
     assert taken == {*FOLDERS, *files, RECORD, "ablation"}
+
+
+def test_the_signature_of_inputs_says_that_one_was_replaced(tmp_path, monkeypatch):
+    """By a file of another size or time, or by none; the run's own files count for nothing."""
+    monkeypatch.chdir(tmp_path)
+    a, b_prime, points, other = (Path(name) for name in ("a", "b_prime", "points", "other"))
+    for path in (a, b_prime, points, other):
+        path.write_text("same")
+    guided = Pair("one", "a", "b_prime", guides={"points": "points"}, references=("other",))
+    plan = Plan(Config((guided,), synthetic={}))
+    signature = plan.signature(plan.images("0001"))
+    for path in (a, b_prime, points, other):
+        before = path.stat()
+        os.utime(path, (1, 1))
+        assert plan.signature(plan.images("0001")) != signature
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert plan.signature(plan.images("0001")) == signature
+    a.unlink()
+    assert plan.signature(plan.images("0001")) != signature
+    own = str(plan.config.synthetic_folder / "x.png")
+    assert plan.signature([own]) == plan.signature([])

@@ -478,7 +478,8 @@ def test_depth_and_transparency_reach_the_results(tmp_path):
     found = {}
     for depth in ("auto", 8):
         settings = resolve({**DRAFT, "depth": depth})
-        run_pair(str(tmp_path / "a.png"), b_prime, tmp_path / "out", settings, "cpu")
+        out = tmp_path / "out"
+        run_pair(str(tmp_path / "a.png"), b_prime, out, settings, "cpu", replace=True)
         for name in ("a_prime", "b"):
             content = (tmp_path / f"out/{name}.png").read_bytes()
             found[name, depth] = imagecodecs.png_decode(content)
@@ -505,5 +506,6 @@ def test_a_guided_pair_is_the_same_by_level_and_alone_and_follows_its_guides(pai
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
     first = together["flow_ab.flo"]
     Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,2,2\n")
-    run_pair(guided.a, guided.b_prime, Path("alone"), resolve(DRAFT), guides=guides)
+    alone = guided.a, guided.b_prime, Path("alone"), resolve(DRAFT)
+    run_pair(*alone, guides=guides, replace=True)
     assert artefacts(Path("alone"))["flow_ab.flo"] != first

@@ -279,7 +279,8 @@ def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
     assert pace.rate == pytest.approx(5)
     assert pace.sound
     faster = sequence(tmp_path, "blue.png", "film.mkv", coherence="independent", stop=6, stride=2)
-    run_sequence(replace(faster, frame_rate=24), tmp_path / "out", SETTINGS, "cpu")
+    faster = replace(faster, frame_rate=24)
+    run_sequence(faster, tmp_path / "out", SETTINGS, "cpu", replace=True)
     pace = read_pace(tmp_path / "out/video.mp4")
     assert pace.rate == pytest.approx(24)
     assert not pace.sound

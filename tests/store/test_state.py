@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dia_pipeline.io.files import write_file
 from dia_pipeline.store.artefacts import ArtefactError, digest
 from dia_pipeline.store.folders import PROVENANCE, Folder, Written, check_inputs, read_provenance
 from dia_pipeline.store.state import read_state, write_state
@@ -90,9 +91,7 @@ def test_a_folder_in_its_place_is_no_state(tmp_path):
 
 def folder_artefact(folder: Path, names: list[str]) -> Folder:
     def make() -> Written:
-        for name in names:
-            (folder / name).write_text(name)
-        return Written(names, {})
+        return Written({name: write_file(folder / name, name.encode()) for name in names}, {})
 
     return Folder(folder, "aggregate", "results", {"names": names}, {}, make)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -116,9 +117,31 @@ def test_two_runs_at_once_are_refused_in_words(checkout):
     second = subprocess.run(COMMAND, capture_output=True, text=True)
     terminal.process.send_signal(signal.SIGCONT)
     assert second.returncode != 0
-    assert "another snakemake is at work" in second.stdout + second.stderr
+    assert "another run is at work" in second.stdout + second.stderr
     assert terminal.process.wait(120) == 0
     assert (RESULTS / "summary.json").exists()
+
+
+def test_an_older_file_in_the_place_of_an_input_is_noticed(checkout):
+    """As `cp -p` leaves it: neither the file nor its folder says that it is new."""
+
+    def run() -> str:
+        result = subprocess.run(COMMAND, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    def digest() -> str:
+        provenance = json.loads((RESULTS / "hierarchical/pair1/provenance.json").read_text())
+        return provenance["inputs"]["a"]["sha256"]
+
+    run()
+    before = digest()
+    shutil.copy("images/a2.png", "older.png")
+    os.utime("older.png", (10**9, 10**9))
+    shutil.copy2("older.png", "images/a1.png")
+    run()
+    assert digest() != before
+    assert "Nothing to be done" in run()
 
 
 def test_a_dry_run_may_look_on(checkout):

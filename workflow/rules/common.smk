@@ -130,6 +130,19 @@ def settings(stage):
     )
 
 
+def given(files):
+    """What shows that one of a batch's files was replaced, also by an older one.
+
+    Args:
+        files: those that the plan names of a batch.
+    """
+    return lambda wildcards: PLAN.signature(files(wildcards.batch))
+
+
+def given_sequence(wildcards):
+    return PLAN.signature(sequence_images(wildcards))
+
+
 def minutes(per_pair):
     """The time limit of a batch, doubled with every attempt."""
     return lambda wildcards, attempt: (

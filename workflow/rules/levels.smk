@@ -20,6 +20,7 @@ rule features:
     params:
         plan=plan,
         settings=settings("features"),
+        given=given(PLAN.images),
     shell:
         "dia stage features --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log:q}"
@@ -67,6 +68,7 @@ rule pair:
     params:
         plan=plan,
         settings=settings("pair"),
+        given=given(PLAN.images),
     shell:
         "dia stage pair --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log:q}"

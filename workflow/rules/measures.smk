@@ -35,6 +35,7 @@ rule measure:
     params:
         plan=plan,
         settings=settings("measure"),
+        given=given(PLAN.truth_files),
     shell:
         "dia stage measure --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
         " --threads {threads} 2>&1 | tee {log:q}"

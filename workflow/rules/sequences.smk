@@ -24,6 +24,7 @@ rule prepare:
     params:
         plan=plan,
         settings=sequence_settings,
+        given=given_sequence,
     shell:
         DIA_SEQUENCE.format(stage="prepare") + " 2>&1 | tee {log:q}"
 

@@ -1,0 +1,137 @@
+"""A folder of results that one command makes: by it alone, and never in the place of another's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dia_pipeline.io.files import PROVENANCE, FolderError, check_folder
+from dia_pipeline.runs.lock import alone_in, clear_lock
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.store.artefacts import ArtefactError, File
+from dia_pipeline.store.folders import check_inputs, read_provenance
+from dia_pipeline.store.provenance import describe_file
+
+Value = TypeVar("Value")
+
+NAMED = 3
+"""So many differences are named at most."""
+
+OF_PLACE = ("name", "a", "b_prime")
+"""What a sequence says of names and places, which decide nothing."""
+
+
+def make_single(
+    folder: Path,
+    inputs: Iterable[str],
+    asked: Callable[[], dict[str, Any]],
+    read: Callable[[], Value],
+    make: Callable[[], Value],
+    replace: bool,
+) -> Value:
+    """What a command makes in a folder of its own: read if it is there, else made.
+
+    Where it is there nothing is written, not even a lock; that of a killed process is taken away.
+
+    Args:
+        inputs: the files that it is made of.
+        asked: gives what the provenance will say of inputs and settings.
+        read: gives what is there; raises ArtefactError if that is not all.
+        make: makes what lacks.
+        replace: whether results of other inputs or settings may be replaced.
+
+    Raises:
+        InputError: an input cannot be read, or would be overwritten.
+        FolderError: the folder cannot be written to, or holds other results.
+        LockError: another run is at work in it.
+    """
+    check_inputs(folder, inputs)
+    with suppress(ArtefactError):
+        found = read()
+        clear_lock(folder)
+        return found
+    check_folder(folder)
+    with alone_in(folder):
+        if not replace:
+            check_replaced(folder, asked())
+        return make()
+
+
+def check_plan_replaced(plan: Plan) -> None:
+    """Make sure that a plan's folders hold no results of other inputs or settings.
+
+    Of every variant the first result is looked at: it has the settings of all.
+
+    Raises:
+        FolderError: they do.
+        InputError: an image cannot be read.
+    """
+    for variant in plan.variants:
+        for pair in plan.config.pairs:
+            folder = plan.folder(variant, pair)
+            if (folder / PROVENANCE).exists():
+                asked: dict[str, Any] = {"settings": asdict(plan.settings(variant, pair))}
+                if not plan.combines(variant, pair):
+                    asked["inputs"] = _described({"a": pair.a, "b_prime": pair.b_prime})
+                    asked["guides"] = _described(pair.guides)
+                check_replaced(folder, asked)
+                break
+
+
+def _described(paths: Mapping[str, str]) -> dict[str, Any]:
+    return {name: describe_file(path, File(path).key) for name, path in paths.items()}
+
+
+def check_replaced(folder: Path, asked: dict[str, Any]) -> None:
+    """Make sure that a folder holds no results of other inputs or settings.
+
+    Args:
+        asked: what the provenance will say of inputs, unless that is not asked, and settings.
+
+    Raises:
+        FolderError: it does.
+    """
+    there = read_provenance(folder)
+    found = list(islice(_differences(there, asked), NAMED + 1)) if there else []
+    if found:
+        named = "; ".join(found[:NAMED]) + ("; ..." if len(found) > NAMED else "")
+        problem = f"it holds other results, which would be replaced ({named})"
+        raise FolderError(folder, problem, "name another folder, or add --replace")
+
+
+def _differences(there: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
+    """What is asked otherwise than what is there was made: `what: there -> asked`."""
+    old, new = _settings(there), _settings(json.loads(json.dumps(asked)))
+    for name in new:
+        if name in old and old[name] != new[name]:
+            yield f"{name}: {old[name]} -> {new[name]}"
+    gaps = there.get("gaps", {})  # which the same command fills
+    before, after = _files(there, gaps), _files(asked, gaps)
+    nothing = ("none", "")
+    for name in {**before, **after} if after else ():
+        (path, digest), (other, wanted) = before.get(name, nothing), after.get(name, nothing)
+        if digest != wanted:
+            yield f"{name}: {path} was changed" if path == other else f"{name}: {path} -> {other}"
+
+
+def _settings(about: dict[str, Any]) -> dict[str, Any]:
+    """All that provenance says of how something was asked for."""
+    sequence = {n: v for n, v in about.get("sequence", {}).items() if n not in OF_PLACE}
+    network = about.get("backbone", {})
+    named = {"network": f"{network['name']} {network['digest'][:8]}"} if network else {}
+    return {**about.get("settings", {}), **sequence, **named}
+
+
+def _files(about: dict[str, Any], gaps: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Paths and digests of the inputs by what they are; not of frames that are gaps."""
+    frames = {f"frame {n}": each for n, each in enumerate(about.get("frames", ()), 1)}
+    named = {**about.get("inputs", {}), **about.get("guides", {}), **frames}
+    for gap in gaps:
+        named.pop(f"frame {gap}", None)
+    fixed = {path: (path, digest) for path, digest in about.get("fixed", {}).items()}
+    return {name: (each["path"], each["sha256"]) for name, each in named.items()} | fixed
