@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import digest_file, digest_of, fault_of_file
+from dia_pipeline.io.reading import read_file
 
 if TYPE_CHECKING:
     from dia_pipeline.io.images import Picture
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
 
 Recipe = dict[str, Any]
@@ -78,7 +79,7 @@ class File:
             InputError: the file was changed after the key was taken, or cannot be read.
         """
         expected = self.key
-        content = b"" if fault_of_file(self.path) else Path(self.path).read_bytes()
+        content = b"" if fault_of_file(self.path) else read_file(self.path)
         if digest_of(content) != expected:
             raise self._changed
         return content

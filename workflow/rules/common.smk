@@ -46,11 +46,7 @@ def in_words():
 PLANNED = None if workflow.is_main_process else config.pop("plan", None)
 
 with in_words():
-    PLAN = (
-        Plan.read(PLANNED)
-        if PLANNED
-        else Plan(load_config(config, source=SOURCE, given=GIVEN))
-    )
+    PLAN = Plan.read(PLANNED) if PLANNED else Plan(load_config(config, source=SOURCE, given=GIVEN))
 
 GPU = 0 if PLAN.config.device == "cpu" else 1
 
