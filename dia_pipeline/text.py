@@ -30,7 +30,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _NUMBER = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
-LONG = 500
+LONG = 200
 """Characters that what others say takes in a message at most."""
 
 _SHORT = reprlib.Repr()
@@ -101,7 +101,7 @@ def is_plain(text: str) -> bool:
 def fault_of_name(name: str) -> str | None:
     """Why a name, which may be anybody's, is not that of a file or folder; None if it is."""
     if name in ("", ".", "..") or "/" in name:
-        return "this is no name of a file or folder"
+        return "this is no name of a file or folder; name it otherwise"
     return fault_of_characters(name)
 
 

@@ -76,7 +76,7 @@ class Plan:
         """
         for name in self._names():
             if fault := fault_of_name(name):
-                raise PlanError(self.results, f"{quoted(name)}: {fault}", "name it otherwise")
+                raise PlanError(self.results, f"{quoted(name)}: {fault}")
 
     def _names(self) -> Iterator[str]:
         yield from self.config.variants

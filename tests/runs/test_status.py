@@ -3,7 +3,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from dia_pipeline.runs.sequences import Sequence
 from dia_pipeline.runs.status import RECENT, SILENCE, status
 from dia_pipeline.runs.summary import Summary, failures_since
 from dia_pipeline.store.receipts import Failure, Receipt
+from dia_pipeline.store.state import write_state
 
 NOW = 1_000_000.0
 
@@ -139,11 +140,11 @@ def test_the_command_prints_a_table_or_json(plan):
 
 
 def test_names_and_reasons_obey_no_terminal_and_no_spreadsheet(tmp_path):
-    """Also where another program has written the plan."""
-    variants = {"\x1b]0;owned\x07": {}}
+    """Also where another program has written the plan, whose names are then no names."""
     pair = Pair("p", "a.png", "b.png")
-    plan = Plan(Config((pair,), results=str(tmp_path), checkpoint="pair", variants=variants))
-    plan.write()
+    plan = Plan(Config((pair,), results=str(tmp_path), checkpoint="pair"))
+    values = {**asdict(plan.config), "variants": [["\x1b]0;owned\x07", {}]]}
+    write_state(plan.path, {"config": values, "directory": str(tmp_path)})
     shown = CliRunner().invoke(app, ["status", str(tmp_path)])
     assert "owned" in shown.output and not {"\x1b", "\x07"} & set(shown.output)
     failed = Failure("pair", "=cmd|' /C calc'!A0\nand\tmore", "@remedy")
