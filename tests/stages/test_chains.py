@@ -37,6 +37,9 @@ class InMemory(Artefact):
             raise ArtefactError(self.path, ArtefactError.MISSING)
         return self.kept[-1]
 
+    def check(self) -> str:
+        return str(self.read())
+
     def write(self, value: int) -> int:
         self.kept.append(value)
         return value
