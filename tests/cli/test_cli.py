@@ -371,7 +371,7 @@ def test_every_setting_is_an_option_of_run_with_its_default_in_the_help(monkeypa
     [
         (("none.png",), "error: none.png: there is no such file"),
         (("empty.png",), "error: empty.png: the file is empty"),
-        (("b_prime.png", "--ratio", "9"), "error: ratio: 9.0 is not possible"),
+        (("b_prime.png", "--ratio", "9"), "error: ratio: 9 is not possible"),
         (("b_prime.png", "--device", "cuda:77"), "error: device 'cuda:77' is not available here"),
     ],
 )
