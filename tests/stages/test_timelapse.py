@@ -301,7 +301,7 @@ def test_what_is_changed_of_a_film_is_said_before_the_work_and_noted(video, tmp_
     with av.open(tmp_path / "out/video.mp4") as container:
         assert container.streams.audio[0].codec_context.sample_rate == 48000
     silent = replace(moving, frame_rate=24)
-    run_sequence(silent, tmp_path / "out", SETTINGS, "cpu")
+    run_sequence(silent, tmp_path / "out", SETTINGS, "cpu", replace=True)
     assert provenance(tmp_path / "out")["notes"] == [of_fields]
 
 
