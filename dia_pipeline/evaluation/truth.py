@@ -133,11 +133,10 @@ def read_keypoints(
         ) from error
     if a.ndim != 2 or a.shape[1] != 2 or a.shape != b_prime.shape or not len(a):
         raise TruthError(path, "`a` and `b_prime` must be lists of as many points [x, y] each")
-    no_box = not corners.size or ("box_b_prime" in content and corners.size != 4)
-    if no_box or not np.isfinite(corners).all():
-        raise TruthError(path, "`box_b_prime` must be [left, top, right, bottom]")
     for name, points, size in (("a", a, shape), ("b_prime", b_prime, target_shape)):
         _check_points(path, name, points, size)
+    if (corners.shape != (2, 2) and "box_b_prime" in content) or not np.isfinite(corners).all():
+        raise TruthError(path, "`box_b_prime` must be [left, top, right, bottom]")
     box = float(np.ptp(corners, axis=0).max())
     return Keypoints(a[:, ::-1], b_prime[:, ::-1], box)
 

@@ -84,7 +84,7 @@ def test_a_size_that_is_not_the_images_is_named(row, tmp_path, name):
 def test_a_box_that_is_none_is_named(row, tmp_path):
     path = tmp_path / "points.json"
     for box in ([0, 0, float("nan"), 9], [0, 0, float("inf"), 9], [0, 0], []):
-        write_keypoints(path, [[1, 2]], [[3, 4]], box)
+        path.write_text(json.dumps({"a": [[1, 2]], "b_prime": [[3, 4]], "box_b_prime": box}))
         with pytest.raises(TruthError, match="`box_b_prime` must be"):
             read_truth({**row, "keypoints": path})
 
