@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import DiaError
+from dia_pipeline.io.files import digest_of
+from dia_pipeline.io.reading import open_regular
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
 from dia_pipeline.runs.sequences import Sequence
@@ -50,10 +52,19 @@ FOLDERS = (
 """The folders in a folder of results, beside those of the variants."""
 
 
-def _size_and_time(path: str) -> tuple[int, int] | None:
-    with suppress(OSError):
-        found = os.stat(path)
-        return found.st_size, found.st_mtime_ns
+SAMPLE = 4096
+"""Bytes of a file's beginning, middle and end by which it is told from another."""
+
+
+def _sampled(path: str) -> tuple[int, str] | None:
+    """The size of a file and the digest of samples of it; None where there is none."""
+    with suppress(OSError), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        samples = []
+        for start in (0, (size - SAMPLE) // 2, size - SAMPLE):
+            file.seek(max(0, start))
+            samples.append(file.read(SAMPLE))
+        return size, digest_of(b"".join(samples))
     return None
 
 
@@ -229,13 +240,18 @@ class Plan:
         return cache(image_size)
 
     def signature(self, paths: Iterable[str]) -> str:
-        """A digest of sizes and times of files, which another file in their place changes.
+        """A digest of samples of files, which another file in their place changes, however old.
 
         Those of the synthetic benchmark count for nothing: the run makes them.
         """
         own = None if self.config.synthetic is None else self.config.synthetic_folder
         given = (path for path in paths if own is None or not Path(path).is_relative_to(own))
-        return digest([_size_and_time(path) for path in given])
+        return digest([self._sample(path) for path in given])
+
+    @cached_property
+    def _sample(self) -> Callable[[str], tuple[int, str] | None]:
+        """The sample of a file, of which many pairs and stages may ask."""
+        return cache(_sampled)
 
     def truth_files(self, batch: str) -> list[str]:
         """The files of what is known of the pairs of a batch, each once."""

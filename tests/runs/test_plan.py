@@ -235,21 +235,33 @@ def test_no_variant_is_called_as_a_folder_or_file_of_results(tmp_path):
 
 
 def test_the_signature_of_inputs_says_that_one_was_replaced(tmp_path, monkeypatch):
-    """By a file of another size or time, or by none; the run's own files count for nothing."""
+    """By a file of another size or content, however old, or by none; a new time says nothing, and
+    the run's own files count for nothing."""
     monkeypatch.chdir(tmp_path)
     a, b_prime, points, other = (Path(name) for name in ("a", "b_prime", "points", "other"))
+    content = bytes(range(256)) * 400
     for path in (a, b_prime, points, other):
-        path.write_text("same")
+        path.write_bytes(content)
     guided = Pair("one", "a", "b_prime", guides={"points": "points"}, references=("other",))
-    plan = Plan(Config((guided,), synthetic={}))
-    signature = plan.signature(plan.images("0001"))
+
+    def signature(paths: list[str] | None = None) -> str:
+        plan = Plan(Config((guided,), synthetic={}))
+        return plan.signature(plan.images("0001") if paths is None else paths)
+
+    before = signature()
     for path in (a, b_prime, points, other):
-        before = path.stat()
         os.utime(path, (1, 1))
-        assert plan.signature(plan.images("0001")) != signature
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        assert plan.signature(plan.images("0001")) == signature
+        assert signature() == before
+        for changed in (content[:-1], b"x" + content[1:], content[:-1] + b"x"):
+            path.write_bytes(changed)
+            os.utime(path, (1, 1))
+            assert signature() != before
+        middle = len(content) // 2
+        path.write_bytes(content[:middle] + b"?" + content[middle + 1 :])
+        assert signature() != before
+        path.write_bytes(content)
+        assert signature() == before
     a.unlink()
-    assert plan.signature(plan.images("0001")) != signature
-    own = str(plan.config.synthetic_folder / "x.png")
-    assert plan.signature([own]) == plan.signature([])
+    assert signature() != before
+    own = str(Config(synthetic={}).synthetic_folder / "x.png")
+    assert signature([own]) == signature([])
