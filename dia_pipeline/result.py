@@ -16,7 +16,7 @@ from dia_pipeline.algorithm.coarse_to_fine import Level
 from dia_pipeline.algorithm.pose import Pose
 from dia_pipeline.errors import DiaError
 from dia_pipeline.figures.panels import row_of
-from dia_pipeline.io.files import PROVENANCE, FolderError, check_folder
+from dia_pipeline.io.files import PLANS, PROVENANCE, FolderError, check_folder
 from dia_pipeline.io.flow import flow_from_nnf, write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import as_levels, shrunk
@@ -132,7 +132,7 @@ class Analogy:
         """
         folder = Path(folder)
         check_folder(folder)
-        if (folder / PROVENANCE).exists():
+        if any((folder / name).exists() for name in (PROVENANCE, PLANS)):
             problem = "it holds the results of a command, which would be replaced"
             raise FolderError(folder, problem, "name another folder")
         for name, image in self.images.items():

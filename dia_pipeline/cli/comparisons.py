@@ -86,8 +86,7 @@ def evaluate(
         )
     )
     with alone_in(output):
-        if not replace:
-            check_plan_replaced(plan)
+        check_plan_replaced(plan, replace)
         write_pairs(output / "pairs.tsv", rows)
         with _stage_display() as progress:
             run_benchmark(plan, progress=progress)
@@ -145,8 +144,7 @@ def sweep(
         )
     )
     with alone_in(output):
-        if not replace:
-            check_plan_replaced(plan)
+        check_plan_replaced(plan, replace)
         with _stage_display() as progress:
             run_benchmark(plan, measured=False, progress=progress)
         outcome = summarise(plan, "aggregate")

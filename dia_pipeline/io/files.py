@@ -20,6 +20,9 @@ from dia_pipeline.text import fault_of_characters
 PROVENANCE = "provenance.json"
 """The file by which a folder of results says what it holds."""
 
+PLANS = "plans"
+"""The folder in a folder of results by which that is the one of a run of many pairs."""
+
 
 class FolderError(DiaError):
     """A folder cannot be written to."""
@@ -133,17 +136,32 @@ def check_folder(folder: Path) -> None:
     Raises:
         FolderError: they cannot.
     """
-    if fault := fault_of_characters(str(folder)):
-        raise FolderError(folder, fault)
+    check_place(folder)
     try:
         with tempfile.TemporaryFile(dir=_nearest(folder)):
             pass
     except (OSError, ValueError) as error:
-        raise FolderError(
-            folder,
-            f"results cannot be written here ({getattr(error, 'strerror', None) or error})",
-            "name a folder that you may write to",
-        ) from error
+        raise _no_folder(folder, getattr(error, "strerror", None) or str(error)) from error
+
+
+def check_place(folder: Path) -> None:
+    """Make sure that a path is that of a folder, or could be, by looking alone.
+
+    Raises:
+        FolderError: it is not.
+    """
+    if fault := fault_of_characters(str(folder)):
+        raise FolderError(folder, fault)
+    try:
+        if not stat.S_ISDIR(os.stat(_nearest(folder)).st_mode):
+            raise _no_folder(folder, "Not a directory")
+    except (OSError, ValueError) as error:
+        raise _no_folder(folder, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _no_folder(folder: Path, reason: str) -> FolderError:
+    problem = f"results cannot be written here ({reason})"
+    return FolderError(folder, problem, "name a folder that you may write to")
 
 
 def _nearest(folder: Path) -> Path:

@@ -67,7 +67,11 @@ def unit_points(
     Raises:
         PointsError: there is none, or one lies outside its image.
     """
-    points = np.asarray(points, float)
+    try:
+        points = np.asarray(points, float)
+    except (TypeError, ValueError) as error:
+        wanted = f"give rows of {', '.join(COLUMNS)}, or the path of a table"
+        raise PointsError(source, f"{quoted(points)} are no points", wanted) from error
     if points.ndim != 2 or points.shape[1] != len(COLUMNS) or not np.isfinite(points).all():
         raise PointsError(source, "they are no points", f"give rows of {', '.join(COLUMNS)}")
     sides = np.array([a[1], a[0], b_prime[1], b_prime[0]], float)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import PROVENANCE
+from dia_pipeline.io.files import PLANS, PROVENANCE
 from dia_pipeline.runs.config import Config, Pair
 from dia_pipeline.runs.lock import LOCK, is_held
 from dia_pipeline.runs.plan import Plan, PlanError
@@ -23,7 +23,7 @@ State = Literal["finished", "being made", "not finished"]
 
 def state_of(folder: Path) -> State | None:
     """How far the folder of a single command is; None if it is another."""
-    if (folder / "plans").exists() or not any((folder / name).exists() for name in MADE):
+    if (folder / PLANS).exists() or not any((folder / name).exists() for name in MADE):
         return None
     if (folder / LOCK).exists() and is_held(folder / LOCK):
         return "being made"

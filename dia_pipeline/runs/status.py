@@ -115,7 +115,7 @@ def _status(unit: str, tracks: list[Track], now: float, since: float) -> Status:
             running += (count - lost) * _is_running(track.jobs[len(made)][1], since)
         failed += lost
     times = [(receipt.stat().st_mtime, share) for receipt, share in finished.items()]
-    per_hour = _per_hour(times, now)
+    per_hour = _per_hour(times, now) if left else None
     count = sum(len(track.names) for track in tracks)
     return Status(
         unit=unit,

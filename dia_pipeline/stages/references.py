@@ -125,6 +125,7 @@ class ReferencesGraph:
             **fields[0].attributes,
             "inputs": {name: describe_image(picture) for name, picture in inputs.items()},
             "settings": asdict(settings),
+            **self.pairs[0].guided,
             "served": served,
             "poses": [asdict(pose) for pose in poses],
             "pose": asdict(max(poses, key=lambda pose: pose.confidence or 0)),

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dia_pipeline.io.files import PROVENANCE, FolderError, check_folder
+from dia_pipeline.io.files import PLANS, PROVENANCE, FolderError, check_folder
 from dia_pipeline.runs.lock import alone_in, clear_lock
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.store.artefacts import ArtefactError, File
@@ -51,6 +51,8 @@ def make_single(
         LockError: another run is at work in it.
     """
     check_inputs(folder, inputs)
+    if (folder / PLANS).exists():
+        raise FolderError(folder, "it holds a run of many pairs", "name another folder")
     with suppress(ArtefactError):
         found = read()
         clear_lock(folder)
@@ -62,16 +64,22 @@ def make_single(
         return make()
 
 
-def check_plan_replaced(plan: Plan) -> None:
+def check_plan_replaced(plan: Plan, replace: bool) -> None:
     """Make sure that a plan's folders hold no results of other inputs or settings.
 
     Of every variant the first result is looked at: it has the settings of all.
 
+    Args:
+        replace: whether such results may be replaced.
+
     Raises:
-        FolderError: they do.
+        FolderError: they do, or its own folder is that of another command.
         InputError: an image cannot be read.
     """
-    for variant in plan.variants:
+    if (plan.results / PROVENANCE).exists():
+        problem = "it holds the results of one pair or sequence"
+        raise FolderError(plan.results, problem, "name another folder")
+    for variant in () if replace else plan.variants:
         for pair in plan.config.pairs:
             folder = plan.folder(variant, pair)
             if (folder / PROVENANCE).exists():

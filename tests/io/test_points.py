@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,11 @@ def test_points_as_programs_write_them(tmp_path):
         b'"50", 5.0e1 ,40,25,,\r\r# "one"\n\n'
     )
     np.testing.assert_allclose(read_points(path, *SHAPES), [[0.5, 0.25, 0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    "given", [b"1,2,3,4", BytesIO(b"1,2,3,4"), "1,2\n", [["a", 1, 2, 3]], {1: 2}]
+)
+def test_what_is_no_array_of_points_is_one_line(given):
+    with pytest.raises(PointsError, match="are no points; give rows of a_x, a_y"):
+        unit_points(given, *SHAPES)

@@ -88,6 +88,15 @@ def test_rate_and_time_left_follow_from_what_was_finished_of_late(plan):
     assert found.hours_left == pytest.approx(8 / 4)
 
 
+def test_a_run_that_is_done_has_no_rate(plan):
+    """Which would fall each time that somebody looks."""
+    for batch in plan.batches:
+        for stage in plan.stages:
+            finish(plan, stage, batch, age=5)
+    found = status(plan, NOW)["hierarchical"]
+    assert found.done == 12 and found.per_hour is None and found.hours_left is None
+
+
 def test_nothing_is_promised_before_there_is_a_rate(plan):
     finish(plan, "pair", "0001", age=5)
     found = status(plan, NOW)["hierarchical"]

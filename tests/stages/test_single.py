@@ -133,6 +133,38 @@ def test_a_sweep_takes_guides_and_replaces_nothing_unless_told(images):
     assert half.exit_code == 2 and "labels are those of both images" in half.stderr
 
 
+def test_guides_of_several_poses_are_somebody_s_work_too(images):
+    """Provenance named those of a single pose alone, so that guided results were replaced."""
+    a, b_prime, _ = images
+    Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
+    several = replace(SETTINGS, pose="several")
+    guided = Pair("out", a, b_prime, guides={"points": "points.csv"})
+    run_references(guided, OUT, several, "cpu")
+    assert read_state(OUT / PROVENANCE)["guides"]["points"]["path"] == "points.csv"
+    made = content()
+    with pytest.raises(FolderError, match=r"points: points.csv -> none"):
+        run_references(Pair("out", a, b_prime), OUT, several, "cpu")
+    run_references(guided, OUT, several, "cpu")
+    assert content() == made
+
+
+def test_a_folder_is_that_of_one_kind_of_command(images):
+    """Of two, what looks at the folder would see one."""
+    a, b_prime, _ = images
+    sweep = ["sweep", a, b_prime, "-o", "out", *OPTIONS, "--over", "iterations=1"]
+    run_pair(a, b_prime, OUT, SETTINGS)
+    for command in (sweep, [*sweep, "--replace"]):
+        refused = dia(*command)
+        assert refused.exit_code == 2 and "holds the results of one pair" in refused.stderr
+    Path("many/plans").mkdir(parents=True)
+    with pytest.raises(FolderError, match="it holds a run of many pairs"):
+        run_pair(a, b_prime, Path("many"), SETTINGS, replace=True)
+    result = dia_pipeline.run(a, b_prime, quality="draft", backbone="vgg16", pose="given")
+    for folder in ("out", "many"):
+        with pytest.raises(FolderError, match="it holds the results of a command"):
+            result.save(folder)
+
+
 def test_a_finished_folder_is_read_and_not_written(images, monkeypatch):
     """As one where nothing can be written: not even a lock, or a file to try."""
     a, b_prime, _ = images

@@ -12,7 +12,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import check_folder
+from dia_pipeline.io.files import check_folder, check_place
 from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.damage import damaged_state
@@ -47,6 +47,7 @@ PLANNED = None if workflow.is_main_process else config.pop("plan", None)
 
 with in_words():
     PLAN = Plan.read(PLANNED) if PLANNED else Plan(load_config(config, source=SOURCE, given=GIVEN))
+    check_place(PLAN.results)
 
 GPU = 0 if PLAN.config.device == "cpu" else 1
 
