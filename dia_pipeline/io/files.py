@@ -153,7 +153,8 @@ def check_place(folder: Path) -> None:
     if fault := fault_of_characters(str(folder)):
         raise FolderError(folder, fault)
     try:
-        if not stat.S_ISDIR(os.stat(_nearest(folder)).st_mode):
+        nearest = _nearest(Path(os.path.realpath(folder)))
+        if not stat.S_ISDIR(os.stat(nearest).st_mode):
             raise _no_folder(folder, "Not a directory")
     except (OSError, ValueError) as error:
         raise _no_folder(folder, getattr(error, "strerror", None) or str(error)) from error
