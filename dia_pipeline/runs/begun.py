@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from dia_pipeline.io.files import PLANS
 from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, state_files, write_state
@@ -34,8 +35,8 @@ def begun_plan(results: Path) -> Path | None:
     with suppress(ArtefactError):
         name = read_state(results / RECORD, lambda record: str(record["plan"]))
         if not fault_of_name(name):
-            return results / "plans" / name
-    plans = state_files(results / "plans")
+            return results / PLANS / name
+    plans = state_files(results / PLANS)
     return max(plans, key=lambda path: path.stat().st_mtime, default=None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dia_pipeline.io.files import PLANS
 from dia_pipeline.runs.begun import RECORD, begun_plan
 from dia_pipeline.runs.plan import Plan, PlanError
 from dia_pipeline.store.artefacts import ArtefactError
@@ -15,11 +16,8 @@ def damaged_state(plan: Plan) -> list[Path]:
     """What is damaged of that which a run of this plan makes again.
 
     Raises:
-        PlanError: a folder lies where a file belongs, or the other way round.
+        PlanError: a folder lies where a file belongs.
     """
-    for folder in (plan.results, *plan.results.parents):
-        if folder.exists() and not folder.is_dir():
-            raise PlanError(folder, "results cannot be written here: this is no folder")
     begun = begun_plan(plan.results)
     lost = [begun] if begun and not begun.exists() else []
     files = [plan.results / RECORD, plan.summary, plan.comparison, begun]
@@ -36,7 +34,7 @@ def damaged_notes(plan: Plan) -> list[Path]:
         PlanError: a folder lies where a file belongs.
     """
     kept = {begun_plan(plan.results), *_made_by_jobs(plan)}
-    files = _files(plan, "plans", "times", "receipts", "weights")
+    files = _files(plan, PLANS, "times", "receipts", "weights")
     return [path for path in _damaged(files) if path not in kept]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import digest_of
+from dia_pipeline.io.files import PLANS, digest_of
 from dia_pipeline.io.reading import open_regular
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.runs.config import Config, Pair, merge, pair_settings
@@ -46,7 +46,7 @@ SUFFIXES = {"receipts": "json", "logs": "log"}
 """The files of a job by kind."""
 
 FOLDERS = (
-    *("features", "figures", "gallery", "logs", "plans", "receipts", "synthetic"),
+    *("features", "figures", "gallery", "logs", PLANS, "receipts", "synthetic"),
     *("times", "weights"),
 )
 """The folders in a folder of results, beside those of the variants."""
@@ -128,7 +128,7 @@ class Plan:
     @cached_property
     def path(self) -> Path:
         """The file of the plan, named by the digest of the configuration."""
-        return self.results / "plans" / f"{digest(self._values)[:16]}.json"
+        return self.results / PLANS / f"{digest(self._values)[:16]}.json"
 
     @property
     def _values(self) -> dict[str, Any]:
