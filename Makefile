@@ -1,5 +1,5 @@
-# make demo: images to look at; make test, make lint: the checks; make quick: most of the tests
-# in a minute and a half; make docs: the documentation as a site, in site/.
+# make demo: images to look at; make lint, make test: the checks; make test-all: the slow tests too;
+# make coverage: what make test reaches; make docs: the documentation as a site, in site/.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
 SHELL := /bin/bash
@@ -9,7 +9,7 @@ TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
 
-.PHONY: demo test quick coverage lint docs venv lock
+.PHONY: demo test test-all coverage lint docs venv lock
 
 demo: venv
 	$(IN_VENV) dia demo demo
@@ -17,15 +17,17 @@ demo: venv
 	@echo "The images, all in $(CURDIR)/demo/results/index.html:"
 	@find $(CURDIR)/demo/results -name overview.png -o -name video.mp4
 
-test: venv
-	$(IN_VENV) pytest
+# A worker for each core. Tests of a file mostly stay together, so that what they share is made once.
+PYTEST := pytest -q --numprocesses logical --maxprocesses 8 --dist worksteal --durations 20
 
-QUICK := cli evaluation figures gallery io matchers runs samples store temporal test_errors.py
-quick: venv
-	$(IN_VENV) pytest -q $(addprefix tests/,$(QUICK))
+test: venv
+	$(IN_VENV) $(PYTEST) -m 'not slow'
+
+test-all: venv
+	$(IN_VENV) $(PYTEST)
 
 coverage: venv
-	$(IN_VENV) pytest -q --cov --cov-report=term:skip-covered $(addprefix tests/,$(QUICK))
+	$(IN_VENV) $(PYTEST) -m 'not slow' --cov --cov-report=term:skip-covered
 
 lint: venv
 	$(IN_VENV) ruff check .
@@ -51,7 +53,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # The newest versions that pyproject.toml allows beside the pinned torch.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)
-	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,demo,docs,dev]'
+	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,studio,demo,docs,dev]'
 	$(IN_VENV) { grep '^#' requirements.lock; \
 		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda)' \
 		| sed 's/+cpu$$//; s/^triton.*/&; platform_system == "Linux"/'; \

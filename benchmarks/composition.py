@@ -20,9 +20,9 @@ import typer
 from scipy.spatial import KDTree
 
 from dia_pipeline.algorithm.aggregation import full_field, rebuild
-from dia_pipeline.algorithm.features import Size
 from dia_pipeline.algorithm.nnf import identity
-from dia_pipeline.algorithm.refinement import take
+from dia_pipeline.composition.refinement import take
+from dia_pipeline.networks.sizes import Size
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night

@@ -14,9 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from dia_pipeline.algorithm.confidence import confidence, verdict
-from dia_pipeline.algorithm.network import Network, pick_device
-from dia_pipeline.io.weights import find_weights
+from dia_pipeline.alignment.confidence import compare
+from dia_pipeline.alignment.parts import Parts, verdict
+from dia_pipeline.networks.network import Network, pick_device
+from dia_pipeline.networks.weights import find_weights
 from dia_pipeline.pixels import shrunk
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.scenes import another_instance, in_style
@@ -38,6 +39,10 @@ def main(
 ) -> None:
     """Show how many pairs of each kind have each verdict."""
     network = Network(find_weights(backbone), pick_device(device), "float32")
+
+    def confidence(a: np.ndarray, b_prime: np.ndarray) -> float:
+        return Parts.of(*compare(a, b_prime, network)).confidence
+
     images = {name: shrunk(photograph(name), side) for name in SUBJECTS}
     random = np.random.default_rng(0)
     found: dict[str, list[float]] = {"the same": [], "another instance": [], "something else": []}
@@ -49,11 +54,11 @@ def main(
                     ("the same", images[a]),
                     ("another instance", another_instance(images[a], random)),
                 ):
-                    found[kind].append(confidence(images[a], in_style(style, image, 0), network))
+                    found[kind].append(confidence(images[a], in_style(style, image, 0)))
         elif {a, b} != PEOPLE:
             style = STYLES[number % len(STYLES)]
             b_prime = in_style(style, images[b], 0)
-            found["something else"].append(confidence(images[a], b_prime, network))
+            found["something else"].append(confidence(images[a], b_prime))
     report([figures(*each) for each in found.items()], record)
 
 

@@ -18,9 +18,9 @@ import numba
 import torch
 import typer
 
-from dia_pipeline.algorithm.convolution import Autograd, Push, differentiable
-from dia_pipeline.algorithm.network import Network
-from dia_pipeline.io.weights import find_weights
+from dia_pipeline.machine.convolution import Autograd, Push, differentiable
+from dia_pipeline.networks.network import Network
+from dia_pipeline.networks.weights import find_weights
 
 from .records import Record, report
 

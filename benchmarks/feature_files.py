@@ -18,11 +18,12 @@ import numpy as np
 import typer
 from PIL import Image
 
-from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.graphs.shared import find_backbone
+from dia_pipeline.jobs.batches import made_by, planned_graph, run_batch
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import demo_pairs
-from dia_pipeline.stages.batches import made_by, planned_graph, run_batch
-from dia_pipeline.stages.jobs import find_backbone
 
 from .records import Record, report
 
@@ -69,7 +70,7 @@ def work(plan: Plan) -> None:
     """Process all stages in this process."""
     for backbone in plan.backbones("hierarchical", "0001"):
         find_backbone(backbone)[0].write(plan.weights(backbone))
-    for stage in plan.stages:
+    for stage in plan.stages("hierarchical", "0001"):
         assert not run_batch(plan, stage, "hierarchical", "0001").failed
 
 

@@ -21,11 +21,12 @@ import typer
 from PIL import Image
 
 from dia_pipeline.gallery.gallery import make_gallery
-from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.jobs.single import run_pair
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import portrait
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.pairs import run_pair
 from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.state import write_state

@@ -14,15 +14,25 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from dia_pipeline.comparisons.ablation import compare_variants
+from dia_pipeline.comparisons.benchmarks import run_benchmark
 from dia_pipeline.evaluation.tables import IMAGES
+from dia_pipeline.graphs.measuring import read_measures
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.summary import summarise
-from dia_pipeline.stages.benchmarks import run_benchmark
-from dia_pipeline.stages.comparing import compare_variants
-from dia_pipeline.stages.measuring import read_measures
 
 from .records import Record, report
+
+SCHEDULES = (
+    [0, 0, 0, 0],
+    [0, 0, 0, 10],
+    [0, 0, 10, 10],
+    [15, 10, 10, 10],
+    [15, 15, 15, 15],
+    [25, 25, 25, 50],
+)
+"""Iterations of the deconvolutions by level, coarse to fine, beside those of `standard`."""
 
 VARIANTS = {
     "transfer": {},
@@ -30,10 +40,11 @@ VARIANTS = {
     "correspondence": {"task": "correspondence"},
     **{f"seed-{seed}": {"seed": seed} for seed in (1, 2)},
     **{f"blend-{blend}": {"blend": blend} for blend in (1, 2, 3)},
-    **{f"deconvolution-{count}": {"deconvolution": count} for count in (0, 5, 40)},
+    **{"-".join(map(str, ("deconvolution", *each))): {"deconvolution": each} for each in SCHEDULES},
     "patch-5": {"coarse_patch": 5},
     "iterations-20": {"iterations": 20},
     "random-start": {"initial": "random"},
+    **{f"octaves-{octaves}": {"octaves": octaves} for octaves in (0, 1)},
     "sigmoid": {"blend_map": "sigmoid"},
 }
 """What is compared: the defaults, and each of them changed by itself."""

@@ -21,11 +21,11 @@ import typer
 
 from dia_pipeline.algorithm import coarse_to_fine as levels
 from dia_pipeline.algorithm import deconvolution
-from dia_pipeline.algorithm.convolution import Autograd
-from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
-from dia_pipeline.algorithm.network import Network, pick_device
 from dia_pipeline.analogy import analogy
-from dia_pipeline.io.weights import find_weights
+from dia_pipeline.machine.convolution import Autograd
+from dia_pipeline.machine.lbfgs import Minimum, minimise, sums
+from dia_pipeline.networks.network import Network, pick_device
+from dia_pipeline.networks.weights import find_weights
 from dia_pipeline.settings import SHORTHANDS, resolve
 
 from .pair import PLAIN, as_they_are, portraits
@@ -138,7 +138,8 @@ def figures(name: str, traces: list[Trace], plain: list[Trace]) -> dict[str, Any
         if not most:
             continue
         own = SHORTHANDS["quality"].values[quality]["deconvolution"]
-        row[f"{quality}_left_share"] = float(np.mean([trace[:own][-1, 1] for trace in traces]))
+        left = [trace[: n + 1][-1, 1] for trace, n in zip(traces, own, strict=True)]
+        row[f"{quality}_left_share"] = float(np.mean(left))
         goal = [trace[:most][-1, 1] for trace in plain]
         seconds = [reached(*each) for each in zip(traces, goal, strict=True)]
         row[f"{quality}_reached_s"] = None if None in seconds else sum(seconds)

@@ -85,11 +85,12 @@ def time_bare(folder: Path) -> float:
 
 def run_bare() -> None:
     """Process all pairs in the working directory in memory; write what `dia run` does."""
+    from dia_pipeline.alignment.alignment import Alignment
     from dia_pipeline.analogy import analogy
+    from dia_pipeline.graphs.shared import Networks, find_backbone
     from dia_pipeline.io.files import write_file
     from dia_pipeline.io.images import read_picture
     from dia_pipeline.settings import resolve
-    from dia_pipeline.stages.jobs import Networks, find_backbone
     from dia_pipeline.store.folders import write_provenance
     from dia_pipeline.store.provenance import circumstances
     from dia_pipeline.store.results import write_results
@@ -100,11 +101,13 @@ def run_bare() -> None:
     for a in sorted(Path("images").glob("a*.png")):
         paths = a, a.with_name(a.name.replace("a", "b_prime", 1))
         pictures = [read_picture(path) for path in paths]
-        result = analogy(*(picture.pixels for picture in pictures), network, settings)
+        images = [picture.pixels for picture in pictures]
+        result = analogy(*images, network, settings)
         folder = Path("bare", a.stem)
         nnf = write_file(folder / "nnf.h5", b"")
         made_by = circumstances(backbone, network)
-        written = write_results(folder, *pictures, result, settings, made_by, nnf)
+        alignment = Alignment(*images, result.pose, settings)
+        written = write_results(folder, *pictures, alignment, result, made_by, nnf)
         write_provenance(folder, {}, written)
 
 

@@ -115,8 +115,8 @@ def measure(
 
     import dia_pipeline.cli.app  # noqa: F401  (sets the process up as `dia` does)
     from dia_pipeline import analogy as algorithm
-    from dia_pipeline.algorithm.network import Network, pick_device
-    from dia_pipeline.io.weights import find_weights
+    from dia_pipeline.networks.network import Network, pick_device
+    from dia_pipeline.networks.weights import find_weights
     from dia_pipeline.settings import resolve
 
     options = {"ratio": ratio, "quality": quality, "precision": precision}
@@ -140,7 +140,12 @@ def measure(
         return algorithm.analogy(*pair, network, settings, told)
 
     aggregate = algorithm.aggregate
-    algorithm.aggregate = lambda *arguments: (clock.begin("aggregate"), aggregate(*arguments))[1]
+
+    def timed(*arguments, **named):
+        clock.begin("aggregate")
+        return aggregate(*arguments, **named)
+
+    algorithm.aggregate = timed
     extra = counted(work, network) if count else {}
     result = None if count else work()
     clock.begin("end")
@@ -155,7 +160,7 @@ def measure(
 def make_plain() -> None:
     """Let deconvolutions be worked in the plain form."""
     from dia_pipeline.algorithm import deconvolution
-    from dia_pipeline.algorithm.convolution import Autograd
+    from dia_pipeline.machine.convolution import Autograd
 
     deconvolution.HISTORY = 4
     deconvolution.differentiable = Autograd
@@ -175,7 +180,7 @@ def counted(work, network) -> dict[str, Any]:
     from torch.utils.flop_counter import FlopCounterMode
 
     from dia_pipeline.algorithm import deconvolution
-    from dia_pipeline.algorithm.convolution import Autograd
+    from dia_pipeline.machine.convolution import Autograd
 
     deconvolution.differentiable = Autograd
     on_gpu = network.device.type == "cuda"

@@ -11,11 +11,11 @@ from itertools import product
 import numpy as np
 import typer
 
-from dia_pipeline.algorithm.network import Network, pick_device
-from dia_pipeline.algorithm.references import Reference, combine
-from dia_pipeline.analogy import full_nnf, match
+from dia_pipeline.alignment.references import Reference, combine
+from dia_pipeline.analogy import match
 from dia_pipeline.evaluation.evaluation import THRESHOLDS
-from dia_pipeline.io.weights import find_weights
+from dia_pipeline.networks.network import Network, pick_device
+from dia_pipeline.networks.weights import find_weights
 from dia_pipeline.pixels import mirror, shrunk
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
@@ -42,10 +42,10 @@ def main(
         a, b_prime, truth = posed(name, turn, side)
         references, fields = [], []
         for rank in (0, 1):
-            levels, pose = match(a, b_prime, network, settings, rank=rank)
-            references.append(Reference(b_prime, b_prime, levels, pose))
-            fields.append(full_nnf(a, b_prime, 1, levels[1], settings, pose))
-        fields.append(combine(a, a, references, settings)[2])
+            levels, alignment = match(a, b_prime, network, settings, rank=rank)
+            references.append(Reference(alignment, b_prime, levels))
+            fields.append(alignment.nnf(alignment.positions(1, levels[1])))
+        fields.append(combine(a, references)[2])
         found = [accuracies(field, truth) for field in fields]
         rows.append({"pair": f"{name}, {turn}", **dict(zip(WAYS, found, strict=True))})
     report(rows, record)

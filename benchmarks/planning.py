@@ -19,11 +19,11 @@ from typing import Annotated, Any
 
 import typer
 
+from dia_pipeline.jobs.verification import find_faults, jobs_left
 from dia_pipeline.runs.begun import begin, latest_plan
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.status import status
-from dia_pipeline.stages.verification import find_faults, jobs_left
 
 from .records import Record, report
 from .scale import prepare
@@ -72,7 +72,7 @@ def plan_all(plan: Plan) -> None:
     """What a run asks of a plan: the record of the run, and for every job what decides it."""
     begin(plan)
     for variant, batch in product(plan.variants, plan.batches):
-        for stage in plan.stages:
+        for stage in plan.stages(variant, batch):
             plan.decides(stage, variant, batch)
             plan.receipt(stage, variant, batch)
 

@@ -17,19 +17,28 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from dia_pipeline.algorithm.network import Network, pick_device
+from dia_pipeline.affine import AS_GIVEN
 from dia_pipeline.analogy import analogy, pose_of
 from dia_pipeline.evaluation.evaluation import THRESHOLDS, measure_pair
 from dia_pipeline.evaluation.truth import read_truth
 from dia_pipeline.io.images import read_image
-from dia_pipeline.io.weights import find_weights
-from dia_pipeline.samples.synthetic import POSES, STYLES, make_benchmark, split_name
+from dia_pipeline.networks.network import Network, pick_device
+from dia_pipeline.networks.weights import find_weights
+from dia_pipeline.samples.scenes import make_benchmark
+from dia_pipeline.samples.synthetic import POSES, STYLES, split_name
 from dia_pipeline.settings import resolve
 
 from .records import Record, report
 
-UNTOUCHED = {"smooth": "bent, not posed", "shift": "shifted, not posed"}
+UNTOUCHED = {
+    "smooth": "bent, not posed",
+    "shift": "shifted, not posed",
+    "instance": "another instance, not posed",
+}
 """Views in the pose of A, which must stay as they are, in words."""
+
+REFLECTION = "reflection"
+"""The mirror image of another instance."""
 
 WAYS = ("given", "auto")
 
@@ -54,7 +63,7 @@ def main(
 ) -> None:
     """Show the accuracy by view."""
     network = Network(find_weights(), pick_device(device))
-    views = [*POSES, *UNTOUCHED]
+    views = [*POSES, REFLECTION, *UNTOUCHED]
     names = [
         f"{photograph}-{view}-{STYLES[(2 * row + column) % len(STYLES)]}"
         for row, photograph in enumerate(photographs.split(","))
@@ -75,7 +84,7 @@ def main(
                 result = analogy(a, b_prime, network, settings)
                 measured = measure_pair(a, b_prime, result.a_prime, result.nnf_ab, truth=truth)
                 accuracies.append([measured[f"accuracy_{each}"] for each in THRESHOLDS])
-            undone = str(result.pose).startswith("B' drawn")
+            undone = result.pose.matrix != AS_GIVEN
             found[view].append(Found(accuracies, undone, seconds))
     posed = [each for view in POSES for each in found[view]]
     rows = {**found, "mean of poses": posed}
@@ -96,6 +105,8 @@ def figures(view: str, found: list[Found]) -> dict[str, Any]:
 
 def described(view: str) -> str:
     """A view in words."""
+    if view == REFLECTION:
+        return "another instance, mirrored"
     words = {"turn": "turned by {}", "scale": "scaled by {}", "mirrored": "mirrored"}
     pose = POSES.get(view, {})
     parts = [words.get(part, "in perspective").format(value) for part, value in pose.items()]

@@ -15,8 +15,8 @@ import numpy as np
 import typer
 
 from dia_pipeline import analogy as algorithm
-from dia_pipeline.algorithm.network import Network, pick_device
-from dia_pipeline.io.weights import find_weights
+from dia_pipeline.networks.network import Network, pick_device
+from dia_pipeline.networks.weights import find_weights
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import photograph, warped
 from dia_pipeline.samples.styles import night
@@ -79,11 +79,11 @@ def measure(a, b_prime, truth, network, settings) -> list[float]:
     """Shares of the field within DISTANCES of the truth, energies, and seconds of matching."""
     clock = Clock()
     clock.wait_for(network)
-    levels, pose = algorithm.match(
+    levels, alignment = algorithm.match(
         a, b_prime, network, settings, lambda level, step, share: share or clock.begin(step)
     )
     clock.begin("aggregate")
-    result = algorithm.aggregate(a, b_prime, levels, settings, pose)
+    result = algorithm.aggregate(alignment, levels)
     inside = ((truth >= 0) & (truth <= (HEIGHT - 1, WIDTH - 1))).all(axis=-1)
     distance = np.linalg.norm(result.nnf_ba - truth, axis=-1)[inside]
     energies = (result.levels[level].energy_ba.mean().item() for level in (5, 1))

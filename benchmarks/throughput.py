@@ -70,11 +70,11 @@ def work(
     import numba
     import torch
 
-    from dia_pipeline.algorithm.network import Network, pick_device
     from dia_pipeline.analogy import analogy
-    from dia_pipeline.io.weights import find_weights
+    from dia_pipeline.jobs.concurrency import work_abreast
+    from dia_pipeline.networks.network import Network, pick_device
+    from dia_pipeline.networks.weights import find_weights
     from dia_pipeline.settings import resolve
-    from dia_pipeline.stages.abreast import work_abreast
 
     torch.set_num_threads(threads)
     numba.set_num_threads(threads)

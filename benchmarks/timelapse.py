@@ -17,13 +17,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from dia_pipeline.algorithm.effort import Estimate
 from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.jobs.single import run_sequence
+from dia_pipeline.machine.effort import Estimate
 from dia_pipeline.pixels import shrunk
-from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.runs.sequence import Sequence, find_frames
 from dia_pipeline.samples.demo import day_to_night, graded
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.sequences import run_sequence
 
 from .records import Record, report
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.session import undisturbed
 
 if TYPE_CHECKING:
-    from dia_pipeline.algorithm.effort import Progress
+    from dia_pipeline.machine.effort import Progress
     from dia_pipeline.result import Analogy
 
 __version__ = "0.1.0"
@@ -22,6 +21,8 @@ def run(
     labels_a: Any = None,
     labels_b_prime: Any = None,
     points: Any = None,
+    keep: Any = None,
+    strength: Any = None,
     device: str = "auto",
     progress: Progress | None = None,
     **options: Any,
@@ -39,7 +40,10 @@ def run(
         labels_a: an image of the aspect of A, whose colours are labels; matches keep to the same
             label.
         labels_b_prime: the same for B'.
-        points: what belongs together, rows of x and y in A, then in B', in pixels; or a CSV file.
+        points: what belongs together, rows of x and y in A, then in B', in pixels, and how far it
+            reaches in pixels of A if that is not as by default; or a CSV file.
+        keep: a mask of A: what is white stays as it is, and what is around it is fitted to it.
+        strength: a grey map of A, how strongly it is restyled: black is A, white is A' in full.
         device: a torch device, or `auto`.
         progress: called with the level, the step, and the share of it that is done; a step begins
             with 0.
@@ -53,27 +57,34 @@ def run(
         SettingsError, ImageError, WeightsError, GuidanceError, PointsError, MatcherError: the
             message says what to do.
     """
-    from dia_pipeline.algorithm.guidance import make_guidance
-    from dia_pipeline.algorithm.network import Network, pick_device
+    from dia_pipeline.alignment.guidance import make_guidance
     from dia_pipeline.analogy import analogy
-    from dia_pipeline.declarations import SettingsError
+    from dia_pipeline.guides import check_guides
+    from dia_pipeline.io.guides import read_guides
     from dia_pipeline.io.images import read_image
-    from dia_pipeline.io.points import read_points, unit_points
-    from dia_pipeline.io.weights import find_weights
+    from dia_pipeline.io.notes import warn_of_sizes
+    from dia_pipeline.networks.network import Network, pick_device
+    from dia_pipeline.networks.weights import find_weights
     from dia_pipeline.settings import FEATURE_MATCHERS, resolve
+    from dia_pipeline.settings.declarations import SettingsError
 
     settings = resolve(options)
     if settings.pose == "several":
         raise SettingsError("pose", "'several' is not possible here", "dia run knows it")
     images = read_image(a, "a"), read_image(b_prime, "b_prime")
-    of_a = None if labels_a is None else read_image(labels_a, "labels_a")
-    of_b_prime = None if labels_b_prime is None else read_image(labels_b_prime, "labels_b_prime")
-    found = None
-    if points is not None:
-        of_file = isinstance(points, (str, PathLike))
-        shapes = images[0].shape, images[1].shape
-        found = (read_points if of_file else unit_points)(points, *shapes)
-    guidance = make_guidance(*images, of_a, of_b_prime, found, settings.guidance)
+    said = {
+        "labels_a": labels_a,
+        "labels_b_prime": labels_b_prime,
+        "points": points,
+        "keep": keep,
+        "strength": strength,
+    }
+    warn_of_sizes(images[0].shape, images[1].shape)
+    shapes = {"a": images[0].shape, "b_prime": images[1].shape}
+    given = {name: each for name, each in said.items() if each is not None}
+    check_guides(given)
+    values = read_guides(given, shapes)
+    guidance = make_guidance(*images, settings.guidance, **values)
     network = None
     if settings.matcher in FEATURE_MATCHERS:
         network = Network(find_weights(settings.backbone), pick_device(device), settings.precision)

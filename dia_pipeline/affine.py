@@ -16,6 +16,12 @@ Shape = tuple[int, ...]
 Matrix = tuple[tuple[float, ...], ...]
 """A (3, 3) map by its rows, as it is kept."""
 
+AS_GIVEN: Matrix = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+"""The pose of an image that is not moved."""
+
+Rectangle = tuple[float, float, float, float]
+"""Top, left, bottom, right, where those of the source are 0, 0, 1, 1."""
+
 
 def resizing(factors: tuple[float, ...]) -> np.ndarray:
     """The map that multiplies y and x by `factors`."""
@@ -50,6 +56,14 @@ def centres(shape: Shape) -> np.ndarray:
     """The centres of all pixels, (H, W, 2)."""
     axes = [np.arange(side) + 0.5 for side in shape]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+
+
+def covered(pose: Matrix | np.ndarray) -> Rectangle:
+    """What an image in this pose covers of the plane: all of B' in A's."""
+    corners = moved(np.linalg.inv(np.array(pose)), np.array([(0, 0), (0, 1), (1, 0), (1, 1)]))
+    top, left = map(float, corners.min(axis=0))
+    bottom, right = map(float, corners.max(axis=0))
+    return top, left, bottom, right
 
 
 def fit_affine(sources: np.ndarray, targets: np.ndarray) -> np.ndarray:

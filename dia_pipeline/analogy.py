@@ -8,17 +8,20 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.aggregation import full_field, nearest_pixels, rebuild
-from dia_pipeline.algorithm.canvas import Canvas
 from dia_pipeline.algorithm.coarse_to_fine import Level, run_levels
-from dia_pipeline.algorithm.confidence import REMEDY, confidence
-from dia_pipeline.algorithm.effort import COMPOSE, FEATURES, Progress
-from dia_pipeline.algorithm.features import Pyramid, Size, extract, working_image
-from dia_pipeline.algorithm.guidance import Guidance
-from dia_pipeline.algorithm.memory import check_full_size
-from dia_pipeline.algorithm.network import Network
-from dia_pipeline.algorithm.pose import POSES, Pose, find_pose
+from dia_pipeline.algorithm.features import Pyramid, extract
+from dia_pipeline.alignment.alignment import Alignment
+from dia_pipeline.alignment.confidence import compare
+from dia_pipeline.alignment.guidance import Guidance
+from dia_pipeline.alignment.parts import REMEDY, Parts
+from dia_pipeline.alignment.pose import POSES, Pose
 from dia_pipeline.errors import DiaError
-from dia_pipeline.matchers import Match, find_matcher
+from dia_pipeline.machine.effort import COMPOSE, FEATURES, Progress
+from dia_pipeline.machine.memory import check_full_size
+from dia_pipeline.matchers import find_matcher
+from dia_pipeline.matchers.matcher import Match
+from dia_pipeline.networks.network import Network
+from dia_pipeline.networks.sizes import working_image
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.result import Analogy
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
@@ -43,7 +46,7 @@ def analogy(
         a, b_prime: (H, W, 3) uint8 RGB images, of any sizes.
         network: may be None for a matcher that works on the images themselves.
         a_prime: (H, W, 3) uint8 RGB, the given A', for the matcher that needs one.
-        guidance: what guides the matches of features.
+        guidance: what is said of the pair; of the matches, where those are of features.
 
     Raises:
         MatcherError: there is no such matcher, or it lacks something.
@@ -51,13 +54,13 @@ def analogy(
     """
     if settings.matcher in FEATURE_MATCHERS:
         assert network, "the features of a network are matched"
-        levels, pose = match(a, b_prime, network, settings, progress, guidance)
+        levels, alignment = match(a, b_prime, network, settings, progress, guidance)
     else:
         matcher = find_matcher(settings.matcher).ensure()
-        levels = match_images(a, b_prime, a_prime, matcher, settings)
-        pose = POSES[settings.pose]
+        alignment = Alignment(a, b_prime, POSES[settings.pose], settings)
+        levels = match_images(alignment, a_prime, matcher)
     progress(0, COMPOSE, 0.0)
-    return aggregate(a, b_prime, levels, settings, pose)
+    return aggregate(alignment, levels, guidance=guidance)
 
 
 def features_of(image: np.ndarray, network: Network, settings: Settings) -> Pyramid:
@@ -73,9 +76,24 @@ def pose_of(
     if settings.pose in POSES:
         pose = POSES[settings.pose]
     else:
+        from dia_pipeline.alignment.pose.decision import find_pose  # with scipy
+
         pose = find_pose(a, b_prime, network, settings.seed, rank)
-    drawn = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings).draw(b_prime)
-    return replace(pose, confidence=confidence(a, drawn, network))
+    return compared(a, b_prime, network, settings, pose)
+
+
+def compared(
+    a: np.ndarray, b_prime: np.ndarray, network: Network, settings: Settings, pose: Pose
+) -> Pose:
+    """A pose with the confidence that two images (H, W, 3) uint8 match in it, and their parts.
+
+    Raises:
+        JobError: the features are no numbers.
+    """
+    alignment = Alignment(a, b_prime, pose, settings)
+    of_a, of_canvas = compare(a, alignment.drawn, network)
+    parts = Parts.of(of_a, alignment.canvas.restore_shares(of_canvas))
+    return replace(pose, confidence=parts.confidence, parts=parts)
 
 
 def check_confidence(pose: Pose, settings: Settings) -> None:
@@ -102,8 +120,8 @@ def match(
     progress: Progress = lambda level, step, share: None,
     guidance: Guidance | None = None,
     rank: int = 0,
-) -> tuple[dict[int, Level], Pose]:
-    """All levels of a pair, coarse to fine, and the pose in which B' was matched.
+) -> tuple[dict[int, Level], Alignment]:
+    """All levels of a pair, coarse to fine, and how B' lay to A when they were matched.
 
     Raises:
         HopelessPairError: the images have too little in common.
@@ -112,19 +130,16 @@ def match(
     progress(0, FEATURES, 0.0)
     pose = pose_of(a, b_prime, network, settings, rank)
     check_confidence(pose, settings)
-    canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
+    alignment = Alignment(a, b_prime, pose, settings)
+    canvas = alignment.canvas
     check_full_size(a.shape[:2], canvas.size.full, settings)
     features = features_of(a, network, settings), canvas.features(b_prime, network, settings)
     levels = run_levels(*features, network, settings, progress, pose=pose.matrix, guidance=guidance)
-    return levels, pose
+    return levels, alignment
 
 
 def match_images(
-    a: np.ndarray,
-    b_prime: np.ndarray,
-    a_prime: np.ndarray | None,
-    matcher: Match,
-    settings: Settings,
+    alignment: Alignment, a_prime: np.ndarray | None, matcher: Match
 ) -> dict[int, Level]:
     """The fields of a matcher that works on the images, as those of the finest level.
 
@@ -134,11 +149,11 @@ def match_images(
         MatcherError: the matcher lacks something.
         PairTooLargeError: the memory does not suffice for the images that follow.
     """
-    check_full_size(a.shape[:2], b_prime.shape[:2], settings)
-    pose = POSES[settings.pose]
-    reference = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings).draw(b_prime)
+    settings = alignment.settings
+    check_full_size(alignment.size.full, alignment.b_prime.shape[:2], settings)
     a, b_prime = (
-        working_image(image, settings.ratio, settings.max_side) for image in (a, reference)
+        working_image(image, settings.ratio, settings.max_side)
+        for image in (alignment.a, alignment.drawn)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])
     nnf_ab, nnf_ba = map(torch.from_numpy, matcher(a, b_prime, a_prime, settings))
@@ -146,41 +161,44 @@ def match_images(
 
 
 def aggregate(
-    a: np.ndarray,
-    b_prime: np.ndarray,
+    alignment: Alignment,
     levels: dict[int, Level],
-    settings: Settings,
-    pose: Pose = POSES["given"],
     shown: tuple[np.ndarray, ...] | None = None,
+    guidance: Guidance | None = None,
 ) -> Analogy:
     """Rebuild the images at the inputs' full resolution from the fields of the finest level.
 
     Args:
-        a, b_prime: (H, W, 3) uint8 RGB, the images that were matched.
-        pose: in which B' was matched.
+        alignment: of the images that were matched, in the pose in which they were.
         shown: both as float32 in grey levels, where A' and B are to have 16 bits.
+        guidance: what is said of the regions of A.
     """
     finest = min(levels)
     fields = levels[finest]
-    canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
-    size, target = Size.of(a.shape, settings), canvas.size
-    reference = canvas.draw(b_prime)
+    a, settings, canvas = alignment.a, alignment.settings, alignment.canvas
+    size, target, reference = alignment.size, canvas.size, alignment.drawn
     full_a = shown[0] if shown else a
     full_reference = canvas.draw(shown[1]) if shown else reference
-    positions = full_field(fields.nnf_ab, finest, a, size, target, settings)
+    positions = alignment.positions(finest, fields)
     result = Analogy(
         a,
-        b_prime,
+        alignment.b_prime,
         rebuild(full_a, full_reference, positions, size, target, settings),
-        canvas.restore_targets(nearest_pixels(positions).numpy()),
+        alignment.nnf(positions),
         levels=levels,
-        pose=pose,
+        pose=alignment.pose,
     )
     if settings.take != "everything":
-        from dia_pipeline.algorithm.refinement import take  # with scipy's solvers
+        from dia_pipeline.composition.refinement import take  # with scipy's solvers
 
         result.a_prime_everything = result.a_prime
         result.a_prime = take(full_a, result.a_prime, settings.take)
+    if guidance and guidance.of_regions:
+        from dia_pipeline.alignment.regions import restrain  # with scipy's solvers too
+
+        result.a_prime = restrain(full_a, result.a_prime, guidance)
+        if result.a_prime_everything is not None:
+            result.a_prime_everything = restrain(full_a, result.a_prime_everything, guidance)
     if fields.nnf_ba is not None:
         positions = full_field(fields.nnf_ba, finest, reference, target, size, settings)
         b = rebuild(full_reference, full_a, positions, target, size, settings)
@@ -190,18 +208,3 @@ def aggregate(
             b = take(full_reference, b, settings.take)
         result.b = canvas.restore(b)
     return result
-
-
-def full_nnf(
-    a: np.ndarray,
-    b_prime: np.ndarray,
-    number: int,
-    level: Level,
-    settings: Settings,
-    pose: Pose = POSES["given"],
-) -> np.ndarray:
-    """The field of A's pixels, (H, W, 2) int32, that a level alone gives, without the images."""
-    canvas = Canvas.of(pose.matrix, a.shape, b_prime.shape, settings)
-    size = Size.of(a.shape, settings)
-    positions = full_field(level.nnf_ab, number, a, size, canvas.size, settings)
-    return canvas.restore_targets(nearest_pixels(positions).numpy())

@@ -30,6 +30,14 @@ def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     return np.stack(channels, -1).clip(0, 255)
 
 
+def nearest_image(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An image (H, W, ...) at the height and width of `shape`; no two values are mixed."""
+    y, x = (
+        (np.arange(n) + 0.5) * side // n for n, side in zip(shape, image.shape[:2], strict=False)
+    )
+    return image[np.ix_(y.astype(int), x.astype(int))]
+
+
 def resize_plane(plane: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Resample (H, W) float32 to `size` = (height, width), antialiased (Lanczos)."""
     height, width = size
@@ -37,6 +45,11 @@ def resize_plane(plane: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
         (width, height), Image.Resampling.LANCZOS
     )
     return np.array(resized)
+
+
+def resize_share(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A map (h, w) float32 from 0 to 1 at the height and width of an image: (H, W, 1)."""
+    return resize_plane(plane, shape[:2]).clip(0, 1)[..., None]
 
 
 def as_levels(values: np.ndarray, kind: Any) -> np.ndarray:

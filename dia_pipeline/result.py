@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from dia_pipeline.algorithm.coarse_to_fine import Level
-from dia_pipeline.algorithm.pose import Pose
+from dia_pipeline.alignment.pose import Pose
 from dia_pipeline.errors import DiaError
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.io.files import PLANS, PROVENANCE, FolderError, check_folder
@@ -78,12 +78,6 @@ class Analogy:
         fields = {"flow_ab.flo": self.nnf_ab, "flow_ba.flo": self.nnf_ba}
         return {name: flow_from_nnf(nnf) for name, nnf in fields.items() if nnf is not None}
 
-    @property
-    def found(self) -> str:
-        """What was found of pose and match, in words."""
-        match = f"Match: {self.pose.match}" if self.pose.match else ""
-        return ". ".join(filter(None, (str(self.pose), match)))
-
     def show(self) -> Image.Image:
         """A, A', B and B' side by side, as a Pillow image, which notebooks display."""
         panels = {"A": self.a, **self._made, "B'": self.b_prime}
@@ -135,21 +129,36 @@ class Analogy:
         if any((folder / name).exists() for name in (PROVENANCE, PLANS)):
             problem = "it holds the results of a command, which would be replaced"
             raise FolderError(folder, problem, "name another folder")
-        for name, image in self.images.items():
-            write_image(folder / name, image)
-        for name, flow in self.flows.items():
-            write_flo(folder / name, flow)
+        self.write(folder)
+
+    def write(
+        self, folder: Path, alpha: np.ndarray | None = None, alpha_b: np.ndarray | None = None
+    ) -> dict[str, str]:
+        """Write the images and the fields into a folder; return the SHA-256 of each file by name.
+
+        Args:
+            alpha: (H, W), the transparency of A, where it has any.
+            alpha_b: (h, w), that of B'.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        images = {
+            name: write_image(folder / name, image, alpha_b if name.startswith("b") else alpha)
+            for name, image in self.images.items()
+        }
+        return images | {name: write_flo(folder / name, flow) for name, flow in self.flows.items()}
 
     def __repr__(self) -> str:
         sizes = [f"{label} of {_size(image)}" for label, image in self._made.items()]
-        return f"<Analogy: {'. '.join(filter(None, (' and '.join(sizes), self.found)))}>"
+        return f"<Analogy: {'. '.join([' and '.join(sizes), *self.pose.lines])}>"
 
     def _repr_html_(self) -> str:
         cells = [
             f"<td>{_thumbnail(image)}<br>{label}, {_size(image)}</td>"
             for label, image in self._made.items()
         ]
-        return f"<table><tr>{''.join(cells)}</tr></table><p>{self.found}</p>"
+        return f"<table><tr>{''.join(cells)}</tr></table><p>{'. '.join(self.pose.lines)}</p>"
 
     @property
     def _made(self) -> dict[str, np.ndarray]:

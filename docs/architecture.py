@@ -1,4 +1,4 @@
-"""Draws the diagrams of architecture.md from the code: `python docs/architecture.py`.
+"""Draws the diagrams and the table of architecture.md from the code: `python docs/architecture.py`.
 
 A diagram is a staircase: every box stands below those that it is made of. A line leaves a box to
 the right, and turns down at a dot to each box that is made of it.
@@ -11,15 +11,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.runs.config import Pair
-from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.graphs.chains import Link
+from dia_pipeline.graphs.pair import PairGraph
+from dia_pipeline.graphs.sequence import SequenceGraph
+from dia_pipeline.graphs.shared import Job, Networks
+from dia_pipeline.runs.nodes import nodes_of
+from dia_pipeline.runs.pair import Pair
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.settings import Settings
-from dia_pipeline.stages.chains import Link
-from dia_pipeline.stages.frames import Together
-from dia_pipeline.stages.jobs import Job, Networks
-from dia_pipeline.stages.pairs import PairGraph
-from dia_pipeline.stages.sequences import SequenceGraph
 from dia_pipeline.store.artefacts import Artefact, File, Graph, Remembered
+from dia_pipeline.store.frames import Together
 from dia_pipeline.store.provenance import Backbone
 
 DOCS = Path(__file__).parent
@@ -55,6 +56,21 @@ def sequence() -> str:
 
 
 DIAGRAMS = (pair, sequence)
+
+
+def with_nodes(page: str) -> str:
+    """The page with a table of the nodes of a pair."""
+    rows = ["| node | stage | is made of | is decided by |", "|---|---|---|---|"]
+    for name, node in nodes_of(Settings(), "level").items():
+        of, by = (
+            ", ".join(f"`{each}`" for each in some)
+            for some in (node.inputs.values(), node.settings)
+        )
+        rows.append(f"| `{name}` | `{node.stage}` | {of} | {by} |")
+    begin, end = "<!-- nodes -->\n", "<!-- end of nodes -->"
+    before, _, rest = page.partition(begin)
+    table = "\n".join(rows)
+    return f"{before}{begin}{table}\n{rest[rest.index(end) :]}"
 
 
 def staircase(names: list[str], arrows: Iterable[Arrow]) -> str:
@@ -117,9 +133,11 @@ def _name(each: Artefact | File, names: dict[int, str]) -> str:
 
 
 def main() -> None:
-    """Write the diagrams beside the page."""
+    """Write the diagrams beside the page, and the table into it."""
     for draw in DIAGRAMS:
         (DOCS / f"{draw.__name__}.svg").write_text(draw())
+    page = DOCS / "architecture.md"
+    page.write_text(with_nodes(page.read_text()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from csv import DictReader
 from io import BytesIO
 from pathlib import Path
 from shutil import which
+from signal import SIGINT
+from subprocess import PIPE, Popen
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -21,22 +23,23 @@ import nbformat
 import numpy as np
 from nbclient import NotebookClient
 from PIL import Image, ImageDraw
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 import dia_pipeline
+from dia_pipeline.comparisons.benchmarks import run_benchmark
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.gallery.gallery import make_gallery
 from dia_pipeline.io.images import read_image
+from dia_pipeline.jobs.single import run_pair, run_references
 from dia_pipeline.pixels import resize_image, shrunk
-from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.samples.demo import cat, demo_pairs, portrait, temple
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night, painted
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.benchmarks import run_benchmark
-from dia_pipeline.stages.pairs import run_pair
-from dia_pipeline.stages.references import run_references
+from dia_pipeline.studio.opening import project_with, row_of_images
 
 DOCS = Path(__file__).parent
 NOTEBOOK = DOCS / "notebook.ipynb"
@@ -55,8 +58,8 @@ PEOPLE = (
 )
 """Who is to be seen in A and in B', as polygons of x,y."""
 
-POINTS = [(130, 150, 60, 140), (230, 60, 165, 120), (325, 140, 265, 130)]
-"""The hair of A belongs on the cap of B': x and y in A, then in B'."""
+POINTS = [(130, 150, 60, 140, 130), (230, 60, 165, 120, 130), (325, 140, 265, 130, 130)]
+"""The hair of A belongs on the cap of B': x and y in A, then in B'; how far each reaches."""
 
 WINDOW = {"width": 900, "height": 700}
 """That of the browser in pixels."""
@@ -124,6 +127,21 @@ def guidance() -> None:
     save("control_points", of_points | made)
 
 
+def regions() -> None:
+    """The portrait with its person kept, and with a strength that grows from left to right."""
+    a, b_prime = portrait()
+    ramp = np.tile(np.linspace(0, 255, a.shape[1]).astype(np.uint8), (len(a), 1))
+    person = (labelled(a, PEOPLE[0]) == PERSON).all(axis=-1)
+    kept, weaker = (
+        dia_pipeline.run(a, b_prime, **PORTRAIT, **said).a_prime
+        for said in ({"keep": person}, {"strength": ramp})
+    )
+    maps = (plane[..., None].repeat(3, axis=-1) for plane in (np.uint8(255 * person), ramp))
+    shown = dict(zip(("keep", "strength"), maps, strict=True))
+    made = {"A' with keep": kept, "A' with strength": weaker}
+    save("control_regions", {"A": a, "B'": b_prime} | shown | made)
+
+
 def references() -> None:
     """A temple, of which one reference shows the left part and the other the right one."""
     a, _ = temple()
@@ -152,8 +170,11 @@ def composition() -> None:
 
 
 def people() -> None:
-    """The demo's portrait, as a result shows itself."""
-    write("portrait", np.asarray(dia_pipeline.run(*portrait(), **PORTRAIT).show()))
+    """The demo's portrait and cat, as results show themselves, by the defaults."""
+    rows = [np.asarray(dia_pipeline.run(*pair()).show()) for pair in (portrait, cat)]
+    width = min(row.shape[1] for row in rows)
+    same = [resize_image(row, (round(row.shape[0] * width / row.shape[1]), width)) for row in rows]
+    write("portrait", np.concatenate(same))
 
 
 def overview() -> None:
@@ -214,6 +235,41 @@ def gallery() -> None:
     write("gallery", resize_image(both, (560, 1440)))
 
 
+def studio() -> None:
+    """The portrait in the studio: three points, and A' before and after them."""
+    with TemporaryDirectory() as folder, chdir(folder), sync_playwright() as playwright:
+        for name, image in zip(("portrait", "b_prime"), portrait(), strict=True):
+            Image.fromarray(image).save(f"{name}.png")
+        project_with(
+            Path("studio"), {**row_of_images("portrait.png", "b_prime.png"), "ratio": "0.5"}
+        )
+        dia = Path(sys.executable).with_name("dia")
+        server = Popen([dia, "studio", "studio", "--no-browser"], stdout=PIPE, text=True)
+        assert server.stdout
+        chromium = playwright.chromium.launch(executable_path=which("chromium"), args=SANDBOX)
+        page = chromium.new_page(viewport={"width": 1200, "height": 620})
+        page.goto(server.stdout.readline().split()[-1])
+        page.get_by_role("link", name="Mend").click()
+        page.wait_for_selector("body[data-ready]")
+        drafted(page)
+        for point in POINTS:
+            for image, (x, y) in (("a", point[:2]), ("b_prime", point[2:4])):
+                sheet = page.locator(f".board[data-image={image}] .sheet")
+                scale = sheet.bounding_box()["width"] / 448
+                sheet.click(position={"x": scale * x, "y": scale * y})
+        drafted(page)
+        shot = Image.open(BytesIO(page.screenshot()))
+        server.send_signal(SIGINT)
+        server.wait()
+    write("studio", np.asarray(shot.convert("RGB")))
+
+
+def drafted(page: Page) -> None:
+    """Make a draft in the studio, and wait for it."""
+    page.get_by_role("button", name="Draft", exact=True).click()
+    expect(page.locator("#step")).to_have_text("The draft is there.", timeout=300_000)
+
+
 def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:
     """The middle of a photograph, mirrored and turned."""
     turned = Image.fromarray(image[:, ::-1]).rotate(degrees, Image.Resampling.BICUBIC)
@@ -260,8 +316,8 @@ def write(name: str, image: np.ndarray) -> None:
 PICTURES = {
     each.__name__: each
     for each in (
-        *(blend, quality, ratio, task, gallery),
-        *(pose, guidance, references, composition, people, overview, notebook),
+        *(blend, quality, ratio, task, gallery, studio),
+        *(pose, guidance, regions, references, composition, people, overview, notebook),
     )
 }
 

@@ -1,25 +1,33 @@
-"""What many tests share: the real network, and where random numbers begin."""
+"""What many tests share: the real network, threads, and where random numbers begin."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
+
+# Workers share the cores, so each computes with one thread, and so do the commands that it starts.
+# Numba may be asked for a second one: tests ask whether that changes a byte.
+os.environ.update(OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="2")
 
 import dia_pipeline.cli  # noqa: F401  before torch, whose threads it tames
 
 
 @pytest.fixture(autouse=True)
-def same_random_numbers():
-    """Those that a test draws of torch do not depend on the tests before it."""
+def same_beginning():
+    """What a test draws of torch, and its threads, do not depend on the tests before it."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+        torch.set_num_threads(1)
+    if numba := sys.modules.get("numba"):
+        numba.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def network():
     """VGG-16 with its real weights, float32 on the CPU."""
-    from dia_pipeline.algorithm.network import Network
-    from dia_pipeline.io.weights import find_weights
+    from dia_pipeline.networks.network import Network
+    from dia_pipeline.networks.weights import find_weights
 
     return Network(find_weights("vgg16"), "cpu", "float32")

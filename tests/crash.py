@@ -1,6 +1,6 @@
 """Runs that die at each call of the writing layer in turn, and are taken up again.
 
-    python tests/crash.py pairs|sequence FOLDER [EVERY]
+    python tests/crash.py pairs|sequence FOLDER
 
 Each death is in a child of this process, which has imported everything and so must have a single
 thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). At a call of fsync a child dies twice: once with
@@ -21,15 +21,15 @@ import torch
 from examples import DRAFT, draw_image, make_plan, write_pairs
 
 from dia_pipeline import analogy  # noqa: F401
-from dia_pipeline.figures import overview, plots, video  # noqa: F401
+from dia_pipeline.figures import overview, plots, sequence  # noqa: F401
+from dia_pipeline.graphs import shared
+from dia_pipeline.jobs.batches import run_batch
+from dia_pipeline.jobs.single import run_sequence
 from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.damage import damaged_state
-from dia_pipeline.runs.sequences import Sequence, find_frames
-from dia_pipeline.runs.summary import confidences, summarise
+from dia_pipeline.runs.sequence import Sequence, find_frames
+from dia_pipeline.runs.summary import poses, summarise
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages import jobs
-from dia_pipeline.stages.batches import run_batch
-from dia_pipeline.stages.sequences import run_sequence
 
 KILLED = 9
 
@@ -40,12 +40,12 @@ def run_pairs(images: Path) -> None:
     begin(plan)
     for path in damaged_state(plan):
         path.unlink()
-    for stage in plan.stages:
+    for stage in plan.stages("hierarchical", "0001"):
         if not plan.receipt(stage, "hierarchical", "0001").exists():
             run_batch(plan, stage, "hierarchical", "0001")
     summary = summarise(plan)
     summary.write_failures(plan.failures)
-    summary.write(plan.summary, confidences(plan))
+    summary.write(plan.summary, poses(plan))
 
 
 def run_day(images: Path) -> None:
@@ -116,23 +116,23 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def main(name: str, folder: Path, every: int) -> None:
+def main(name: str, folder: Path) -> None:
     torch.set_num_threads(1)
     images = folder.resolve() / "images"
     write_pairs(images, 2)
     (images / "day").mkdir(exist_ok=True)
     for number in (1, 2, 3):
         draw_image(images / "day" / f"{number}.png", number, (20, 28))
-    loaded = jobs.find_backbone("vgg16")
-    jobs.find_backbone = lambda backbone: loaded
-    network = jobs.Networks("cpu")
+    loaded = shared.find_backbone("vgg16")
+    shared.find_backbone = lambda backbone: loaded
+    network = shared.Networks("cpu")
     network.get(loaded[0], "float32")
-    jobs.Networks = lambda device: network
+    shared.Networks = lambda device: network
     work = partial(RUNS[name], images)
     status, calls = in_child(work, folder / "clean", 0)
     assert status == 0 and calls > 20, (status, calls)
     expected = content(folder / "clean")
-    for death in range(1, calls + 1, every):
+    for death in range(1, calls + 1):
         place = folder / f"death{death}"
         status, _ = in_child(work, place, death)
         assert status == -signal.SIGKILL, f"death {death}: status {status}"
@@ -142,8 +142,8 @@ def main(name: str, folder: Path, every: int) -> None:
         differing = {each for each in found | expected if found.get(each) != expected.get(each)}
         assert not differing, f"death {death}: {sorted(differing)}"
         shutil.rmtree(place)
-    print(f"{len(range(1, calls + 1, every))} deaths of {calls}")
+    print(f"{calls} deaths of {calls}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    main(sys.argv[1], Path(sys.argv[2]))

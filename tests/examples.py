@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.graphs.shared import find_backbone
+from dia_pipeline.jobs.batches import run_batch
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import run_batch
-from dia_pipeline.stages.jobs import find_backbone
 from dia_pipeline.store.provenance import Backbone
 
 DRAFT = {
@@ -55,8 +56,8 @@ def make_plan(folder: Path, pairs: tuple[Pair, ...], **fields) -> Plan:
     """A plan with results in `folder` and its weights decided."""
     settings = {**DRAFT, **fields.pop("settings", {})}
     plan = Plan(Config(pairs, results=str(folder), settings=settings, **fields))
+    record: Backbone = find_backbone("vgg16")[0]
     for name in ("vgg16", "auto"):
-        record: Backbone = find_backbone("vgg16")[0]
         record.write(plan.weights(name))
     return plan
 
@@ -65,7 +66,7 @@ def work(plan: Plan) -> None:
     """Process all stages of a plan as the workflow does."""
     for variant in plan.variants:
         for batch in plan.batches:
-            for stage in plan.stages:
+            for stage in plan.stages(variant, batch):
                 run_batch(plan, stage, variant, batch)
 
 

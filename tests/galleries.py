@@ -8,10 +8,10 @@ import numpy as np
 from examples import draw_image, make_plan
 from PIL import Image
 
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.jobs.batches import run_batch, run_sequence_stage
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import CHUNKED, Plan
-from dia_pipeline.runs.sequences import Sequence, find_frames
-from dia_pipeline.stages.batches import run_batch, run_sequence_stage
+from dia_pipeline.runs.sequence import Sequence, find_frames
 
 RESULTS = Path("results")
 ODD = '<b>&amp; "it\'s" 100%41 #1? é'
@@ -57,7 +57,7 @@ def run_of_all_kinds() -> Plan:
     )
     plan.write()
     for variant in plan.variants:
-        for stage in plan.stages:
+        for stage in plan.stages(variant, "0001"):
             run_batch(plan, stage, variant, "0001")
         for name, sequence in plan.sequences.items():
             for stage in sequence.stages:

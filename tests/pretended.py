@@ -18,7 +18,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from dia_pipeline.algorithm import coarse_to_fine, features, sharing
+from dia_pipeline.algorithm import coarse_to_fine, features
+from dia_pipeline.machine import sharing
 
 DEVICE = torch.device("meta")
 

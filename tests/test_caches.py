@@ -15,7 +15,7 @@ ELSEWHERE = 12345
 """Another user."""
 
 SCRIPT = """
-from dia_pipeline.algorithm.compiled import compiled
+from dia_pipeline.machine.compiled import compiled
 # A source whose folder takes no file: what numba finds in a package that is mounted to be read.
 names = {"__name__": "read_only"}
 exec(compile("def double(x):\\n    return 2 * x\\n", "/proc/version", "exec"), names)

@@ -13,12 +13,10 @@ from examples import DRAFT, draw_image, make_plan, work
 from films import film
 from formats import matches, names, table, unlisted
 
-from dia_pipeline.runs.config import Pair
-from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.jobs.single import run_pair, run_references, run_sequence
+from dia_pipeline.runs.pair import Pair
+from dia_pipeline.runs.sequence import Sequence, find_frames
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.pairs import run_pair
-from dia_pipeline.stages.references import run_references
-from dia_pipeline.stages.sequences import run_sequence
 
 SETTINGS = {**DRAFT, "pose": "auto"}
 
@@ -26,7 +24,7 @@ OWN = "from dia_pipeline.matchers.identity import match"
 """A matcher of the user's own."""
 
 ELSEWHERE = {
-    *("plans/KEY.json", "begun.json", "logs/STAGE/VARIANT/0001.log"),
+    *("plans/KEY.json", "begun.json", "cleaned.json", "logs/STAGE/VARIANT/0001.log"),
     *("summary.json", "failures.tsv", ".lock", "measures.json", "index.html", "gallery/..."),
 }
 """What runs of Snakemake alone leave; tests/test_docs.py compares one with the page."""
@@ -62,7 +60,10 @@ def runs(tmp_path_factory):
     still = Sequence("day", a, str(folder / "day"), coherence="locked")
     run_sequence(find_frames(still), locked, resolve(DRAFT), "cpu")
     clip = film(folder / "clip.mp4", frames=3)
-    moving = Sequence("clip", str(clip), b_prime, coherence="propagated")
+    said = folder / "points.csv"
+    said.write_text("a_x,a_y,b_prime_x,b_prime_y\n20,20,30,20\n")
+    guides = {"points": f"0={said}"}
+    moving = Sequence("clip", str(clip), b_prime, coherence="propagated", guides=guides)
     run_sequence(find_frames(moving), propagated, resolve(DRAFT), "cpu")
     work(make_plan(workflow, (Pair("first", a, b_prime),), settings={"deconvolution": 1, **DRAFT}))
     work(make_plan(workflow, (Pair("second", a, b_prime),), settings=SETTINGS))

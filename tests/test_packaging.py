@@ -12,6 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from PIL import Image
 
 from dia_pipeline import __version__
 
@@ -101,6 +102,18 @@ def test_the_algorithm_loads_beside_torch_only_what_every_pair_needs_at_once():
         "import sys, dia_pipeline.analogy\n"
         "late = {'cv2', 'h5py', 'jsonschema', 'matplotlib', 'numba', 'scipy', 'yaml'}\n"
         "assert 'torch' in sys.modules and not late & set(sys.modules), late & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_pair_loads_nothing_that_only_checks_a_configuration_or_reads_other_images(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    code = (
+        "import sys, dia_pipeline.jobs.single\n"
+        "from dia_pipeline.io.images import read_image\n"
+        f"read_image({str(tmp_path / 'a.png')!r})\n"
+        "late = {'jsonschema', 'yaml', 'PIL.PdfImagePlugin', 'tifffile'} & set(sys.modules)\n"
+        "assert not late, late"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

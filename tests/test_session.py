@@ -81,7 +81,7 @@ SESSIONS = {
     "no oneDNN": lambda: torch.backends.mkldnn.flags(enabled=False, allow_tf32=None),
     "NumPy": lambda: np.errstate(all="raise"),
     "warnings": errors_of_warnings,
-    "one thread": of_torch("num_threads", 1),
+    "two threads": of_torch("num_threads", 2),
 }
 
 

@@ -7,7 +7,7 @@
 include: "rules/common.smk"
 include: "rules/report.smk"
 include: "rules/weights.smk"
-include: "rules/levels.smk"
+include: "rules/pairs.smk"
 include: "rules/sequences.smk"
 include: "rules/results.smk"
 include: "rules/measures.smk"

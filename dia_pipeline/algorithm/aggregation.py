@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.composition import compose
-from dia_pipeline.algorithm.enlargement import enlarge
-from dia_pipeline.algorithm.features import Size
 from dia_pipeline.algorithm.nnf import upsample
 from dia_pipeline.algorithm.voting import vote
+from dia_pipeline.composition.composition import compose
+from dia_pipeline.composition.enlargement import enlarge
+from dia_pipeline.networks.sizes import Size
 from dia_pipeline.pixels import as_levels, resize_image
 from dia_pipeline.settings import PATCH, Settings
 

@@ -7,6 +7,10 @@
 
 and the same for F_B with the roles exchanged. At level 5, F_A' = F_A and F_B = F_B'.
 
+Where a level 5 search begins, the paper leaves to chance. Here the octaves say that: level 5 of
+smaller copies of both images, matched coarse to fine, each around what the smaller one found. What
+a part is, the network knows best where it sees much around it; so a forehead does not become hair.
+
 The baseline of figure 8, `layer-independent`, matches every level on its own features alone, from
 a random start over the whole image; no level hands anything down to the next.
 """
@@ -16,30 +20,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
+import numpy as np
 import torch
 
-from dia_pipeline.affine import Matrix
-from dia_pipeline.algorithm.canvas import covered
+from dia_pipeline.affine import AS_GIVEN, Matrix, Rectangle, covered
 from dia_pipeline.algorithm.deconvolution import Deconvolution
-from dia_pipeline.algorithm.effort import MATCH, RECONSTRUCT, Progress, ticks
 from dia_pipeline.algorithm.features import Pyramid, round_features
-from dia_pipeline.algorithm.fusion import fuse
-from dia_pipeline.algorithm.guidance import Guidance
-from dia_pipeline.algorithm.memory import check_memory, needed
-from dia_pipeline.algorithm.network import Network
-from dia_pipeline.algorithm.nnf import (
-    Rectangle,
-    identity,
-    seen_from,
-    uniform,
-    upsample_levels,
-)
-from dia_pipeline.algorithm.patchmatch import Maps, exact, search, stack
+from dia_pipeline.algorithm.fusion import fuse, held
+from dia_pipeline.algorithm.nnf import identity, seen_from, uniform, upsample_levels
 from dia_pipeline.algorithm.patchmatch import energy as evaluate
-from dia_pipeline.algorithm.pose import AS_GIVEN
-from dia_pipeline.algorithm.sharing import with_memory
+from dia_pipeline.algorithm.patchmatch import exact, search, stack
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 from dia_pipeline.algorithm.voting import vote
+from dia_pipeline.machine.effort import MATCH, RECONSTRUCT, Progress, ticks
+from dia_pipeline.machine.memory import check_memory, needed
+from dia_pipeline.machine.sharing import with_memory
+from dia_pipeline.networks.network import Network
 from dia_pipeline.settings import LEVELS, PATCH, RADIUS, Settings
 
 LOYALTY = 0.04
@@ -47,6 +45,19 @@ LOYALTY = 0.04
 
 Fields = tuple[torch.Tensor, torch.Tensor | None]
 """nnf_ab and nnf_ba of a level, (H, W, 2) int32; the second is None for direction `ab`."""
+
+
+class Guidance(Protocol):
+    """What is said of a pair, as the levels ask for it: see `alignment.guidance`."""
+
+    @property
+    def strength(self) -> np.ndarray | None:
+        """How strongly A is restyled, (h, w) float32 from 0 to 1; None where in full."""
+
+    def channels(
+        self, shape: tuple[int, ...], target: tuple[int, ...], pose: Matrix
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Further channels (H, W, K) of A and of B', at maps of these shapes."""
 
 
 @dataclass
@@ -119,11 +130,12 @@ def run_level(
 
     Args:
         features_a, features_b_prime: levels L, L-1, L-2 and 0 are needed.
-        previous: what level L+1 left; None at level 5. `layer-independent` makes nothing of it.
+        previous: what level L+1 left; None at level 5, which matches the octaves in the features
+            first. `layer-independent` makes nothing of either.
         earlier: the fields of this level for a similar pair, the frame before; the search then
             starts from them and keeps their matches wherever it finds no clearly better ones.
         pose: in which B' is drawn; level 5 begins where that puts it.
-        guidance: what is said of the matches.
+        guidance: what is said of the pair.
 
     Raises:
         PairTooLargeError: the memory does not suffice.
@@ -139,24 +151,21 @@ def run_level(
 
     def work() -> Level:
         matched = ticks(progress, level, MATCH, 1 if settings.directions == "ab" else 2)
-        result = _match(
-            level,
-            features_a,
-            features_b_prime,
-            previous,
-            settings,
-            earlier,
-            pose,
-            guidance,
-            matched,
-        )
+        pair = _Pair(features_a, features_b_prime, settings, pose, guidance)
+        coarser = previous
+        if level == LEVELS[0] and not earlier:
+            for octave in pair.octaves:
+                coarser = _match(octave, pair, coarser)
+        result = _match(level, pair, coarser, earlier, matched)
         if independent or level == settings.finest:
             return result
         directions = 1 if result.nnf_ba is None else 2
-        evaluated = ticks(progress, level, RECONSTRUCT, directions * (settings.deconvolution + 1))
+        evaluations = directions * (settings.deconvolved(level) + 1)
+        evaluated = ticks(progress, level, RECONSTRUCT, evaluations)
         deconvolution = Deconvolution(network, level)
         estimate = partial(_estimate, level, deconvolution, settings, evaluated)
-        result.latent_a_prime = estimate(features_a, features_b_prime, result.nnf_ab)
+        strength = guidance.strength if guidance else None
+        result.latent_a_prime = estimate(features_a, features_b_prime, result.nnf_ab, strength)
         if result.nnf_ba is not None:
             result.latent_b = estimate(features_b_prime, features_a, result.nnf_ba)
         return result
@@ -164,27 +173,47 @@ def run_level(
     return with_memory(work, needed(shape, other, settings), device)
 
 
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """What is matched: features of both images, and what is said of them."""
+
+    features_a: Pyramid
+    features_b_prime: Pyramid
+    settings: Settings
+    pose: Matrix
+    guidance: Guidance | None
+
+    @property
+    def octaves(self) -> list[int]:
+        """The octaves that both images have and the settings allow, coarse to fine."""
+        both = self.features_a.keys() & self.features_b_prime.keys()
+        return [octave for octave in self.settings.matched_octaves if octave in both]
+
+
 def _match(
     level: int,
-    features_a: Pyramid,
-    features_b_prime: Pyramid,
+    pair: _Pair,
     previous: Level | None,
-    settings: Settings,
-    earlier: Fields | None,
-    pose: Matrix,
-    guidance: Guidance | None,
-    matched: Callable[[], None],
+    earlier: Fields | None = None,
+    matched: Callable[[], None] = lambda: None,
 ) -> Level:
-    """The fields of one level and their energies; `matched` is called after each direction."""
-    a, b_prime = features_a[level], features_b_prime[level]
+    """The fields of one level and their energies; `matched` is called after the first direction.
+
+    Args:
+        previous: without latent features where the level is the first to have any.
+    """
+    settings, pose, guidance = pair.settings, pair.pose, pair.guidance
+    a, b_prime = pair.features_a[level], pair.features_b_prime[level]
     latent_a_prime, latent_b, coarser_ab, coarser_ba = a, b_prime, None, None
     if previous:
         coarser_ab, coarser_ba = previous.nnf_ab, previous.nnf_ba
+    if previous and previous.latent_a_prime is not None:
         latent_a_prime, latent_b = previous.latent_a_prime, previous.latent_b
     field_ab, field_ba = earlier or (None, None)
     shown = covered(pose)
     first_ab = _first_field(a, b_prime, coarser_ab, settings, 0, shown)
     both = settings.directions == "both"
+    radii = [_radius(level, each, previous) for each in (b_prime, a)]
     source = stack(a, latent_a_prime) if both else stack(latent_a_prime)
     target = stack(latent_b, b_prime) if both else stack(b_prime)
     if guidance:
@@ -195,11 +224,12 @@ def _match(
         )
     maps = Maps(source, target, settings.patch(level))
     if not both:
-        return Level(*_search(level, maps, first_ab, settings, 0, field_ab))
+        return Level(*_search(level, maps, first_ab, radii[0], settings, 0, field_ab))
     first_ba = _first_field(b_prime, a, coarser_ba, settings, 1, seen_from(shown))
-    found_ab = _search(level, maps, first_ab, settings, 0, field_ab)
+    found_ab = _search(level, maps, first_ab, radii[0], settings, 0, field_ab)
     matched()
-    return Level(*found_ab, *_search(level, maps.turned(), first_ba, settings, 1, field_ba))
+    found_ba = _search(level, maps.turned(), first_ba, radii[1], settings, 1, field_ba)
+    return Level(*found_ab, *found_ba)
 
 
 def _first_field(
@@ -216,18 +246,18 @@ def _first_field(
         return upsample_levels(coarser, shape, target_shape)
     if settings.initial == "identity" and settings.matcher == "hierarchical":
         return identity(shape, target_shape, source.device, covered)
-    return uniform(shape, target_shape, _seed(settings, 6, direction), source.device)
+    return uniform(shape, target_shape, _seed(settings, 0, direction), source.device)
 
 
 def _search(
     level: int,
     maps: Maps,
     first: torch.Tensor,
+    radius: int,
     settings: Settings,
     direction: int,
     earlier: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    radius = _radius(level, maps.target, settings)
     start = first if earlier is None else earlier
     if settings.search == "exact":
         nnf, energy = exact.search(maps, start)
@@ -242,10 +272,9 @@ def _search(
     return nnf, energy
 
 
-def _radius(level: int, target: torch.Tensor, settings: Settings) -> int:
-    """The start radius: the whole map at level 5, and where no coarser level says where to look."""
-    whole = max(target.shape[:2])
-    return RADIUS.get(level, whole) if settings.matcher == "hierarchical" else whole
+def _radius(level: int, target: torch.Tensor, previous: Level | None) -> int:
+    """The start radius: the whole target (C, H, W) where no coarser level says where to look."""
+    return RADIUS[level] if previous else max(target.shape[1:])
 
 
 def _seed(settings: Settings, level: int, direction: int) -> int:
@@ -261,12 +290,14 @@ def _estimate(
     own: Pyramid,
     other: Pyramid,
     nnf: torch.Tensor,
+    strength: np.ndarray | None = None,
 ) -> torch.Tensor:
     """The latent features of level - 1: warp the other image's, deconvolve, fuse."""
     warped = vote(other[level], nnf, PATCH[level])
     shape, target_shape = tuple(own[level - 2].shape[1:]), tuple(other[level - 2].shape[1:])
     fine = upsample_levels(nnf, shape, target_shape, levels=2 if level > 2 else 1)
     start = vote(other[level - 2], fine, PATCH[level - 2])
-    reconstructed = deconvolution.features(warped, start, settings.deconvolution, evaluated)
-    fused = fuse(own[level - 1], reconstructed, settings.alpha(level - 1), settings.blend_map)
+    reconstructed = deconvolution.features(warped, start, settings.deconvolved(level), evaluated)
+    alpha = held(settings.alpha(level - 1), strength, own[level - 1])
+    fused = fuse(own[level - 1], reconstructed, alpha, settings.blend_map)
     return round_features(fused, settings.feature_dtype)

@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from dia_pipeline.algorithm.convolution import Push, differentiable
-from dia_pipeline.algorithm.lbfgs import Minimum, minimise, sums
-from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.preconditioner import coordinates
+from dia_pipeline.machine.convolution import Push, differentiable
+from dia_pipeline.machine.lbfgs import Minimum, minimise, sums
+from dia_pipeline.networks.network import Network
 
 HISTORY = 1
 """More steps remembered gain nothing in these coordinates, neither in 15 iterations nor in 65."""

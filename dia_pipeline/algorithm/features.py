@@ -1,57 +1,33 @@
 """The feature pyramid of one image (section 4.1 of the paper).
 
 F^L = relu{L}_1(image), L = 1 to 5;   F^0 = the image as the network is given it
+
+Beyond the paper, F^6 and F^7 are relu5_1 of the image at half and at a quarter of its size.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.memory import MATCHING
-from dia_pipeline.algorithm.network import Network
-from dia_pipeline.algorithm.sharing import with_memory
+from dia_pipeline.machine.memory import MATCHING
+from dia_pipeline.machine.sharing import with_memory
+from dia_pipeline.networks.network import Network
+from dia_pipeline.networks.sizes import MIN_SIDE
 from dia_pipeline.pixels import resize_image
-from dia_pipeline.settings import Settings
+from dia_pipeline.settings import LEVELS, OCTAVES
 
 Pyramid = dict[int, torch.Tensor]
-"""Level to features (C, H, W) float32; level 0 is the preprocessed working image."""
+"""Level to features (C, H, W) float32; level 0 is the preprocessed working image, 6 and 7 are its
+octaves, where the image is large enough for them."""
 
 BAND = 2**20
 """Values that are rounded at a time."""
 
-MIN_SIDE = 16
-"""Shortest working side in pixels for which the deepest level still has a pixel."""
-
-
-def working_size(size: tuple[int, ...], ratio: float, max_side: int) -> tuple[int, ...]:
-    """The size (height, width) at which the network works an image of `size`.
-
-    The image is scaled by `ratio`, then down to `max_side` on its longer side; the result is
-    never larger than that, and never so small that a level would be empty.
-    """
-    scale = min(ratio, max_side / max(size))
-    return tuple(max(MIN_SIDE, round(side * scale)) for side in size)
-
-
-class Size(NamedTuple):
-    """Height and width of an image in pixels: in full, and as the network sees it."""
-
-    full: tuple[int, ...]
-    working: tuple[int, ...]
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...], settings: Settings) -> Size:
-        """Those of an image (H, W, ...) that is scaled by the settings."""
-        full = shape[:2]
-        return cls(full, working_size(full, settings.ratio, settings.max_side))
-
-    def cell(self, level: int) -> tuple[float, float]:
-        """How many pixels of the full image a position of a level covers, (y, x)."""
-        return tuple(2 ** (level - 1) * f / w for f, w in zip(self.full, self.working, strict=True))
+LEGIBLE = 100
+"""Longest side in pixels of the smallest image in which the network still knows what is shown."""
 
 
 def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
@@ -63,7 +39,8 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
             feature file equal those computed in memory.
 
     Returns:
-        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed image itself.
+        Level 0 to 5, each (C, H, W) float32; level 0 is the preprocessed image itself. And the
+        octaves of `octave_sizes`.
 
     Raises:
         JobError: other processes hold the memory.
@@ -74,11 +51,27 @@ def extract(image: np.ndarray, network: Network, feature_dtype: str) -> Pyramid:
         with torch.no_grad():
             for level in range(1, 6):
                 pyramid[level] = network.forward(pyramid[level - 1], level - 1, level)
+            for octave, size in octave_sizes(image.shape[:2]).items():
+                small = network.preprocess(resize_image(image, size))
+                pyramid[octave] = network.forward(small, 0, LEVELS[0])
         return {0: pyramid.pop(0)} | {
             level: round_features(features, feature_dtype) for level, features in pyramid.items()
         }
 
     return with_memory(work, MATCHING * math.prod(image.shape[:2]), network.device)
+
+
+def octave_sizes(working: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+    """Heights and widths of the images of whose deepest level the octaves are, finest first."""
+    sizes = {
+        octave: tuple(round(side / 2 ** (octave - LEVELS[0])) for side in working)
+        for octave in reversed(OCTAVES)
+    }
+    return {
+        octave: size
+        for octave, size in sizes.items()
+        if max(size) >= LEGIBLE and min(size) >= MIN_SIDE
+    }
 
 
 def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
@@ -92,8 +85,3 @@ def round_features(features: torch.Tensor, feature_dtype: str) -> torch.Tensor:
     for rows in features.split(max(1, BAND // (channels * width)), dim=1):
         rows.copy_(rows.to(dtype).clamp_(-largest, largest))
     return features
-
-
-def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:
-    """The image (H, W, 3) uint8 resized to its working size."""
-    return resize_image(image, working_size(image.shape[:2], ratio, max_side))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import torch
 
-Rectangle = tuple[float, float, float, float]
-"""Top, left, bottom, right, where those of the source are 0, 0, 1, 1."""
+from dia_pipeline.affine import Rectangle
 
 WHOLE: Rectangle = (0.0, 0.0, 1.0, 1.0)
 

@@ -24,7 +24,7 @@ from dia_pipeline.session import tame_libraries
 from dia_pipeline.text import for_terminal
 
 if TYPE_CHECKING:
-    from dia_pipeline.algorithm.effort import Estimate
+    from dia_pipeline.machine.effort import Estimate
 
 tame_libraries()  # before torch is imported
 

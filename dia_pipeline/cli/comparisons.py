@@ -15,10 +15,7 @@ from rich.text import Text
 from dia_pipeline.cli.app import app, complain, console, say, waiting
 from dia_pipeline.cli.options import (
     Device,
-    LabelsA,
-    LabelsBPrime,
     Output,
-    Points,
     Replace,
     Threads,
     guides_of,
@@ -28,6 +25,7 @@ from dia_pipeline.cli.options import (
 from dia_pipeline.errors import describe
 
 if TYPE_CHECKING:
+    from dia_pipeline.alignment.pose import Pose
     from dia_pipeline.evaluation.tables import Table as Comparison
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.summary import Summary
@@ -36,8 +34,8 @@ PAIRS_AT_ONCE = 50
 """Pairs of a benchmark that go through a stage together and share one loading of the network."""
 
 
-MAX_NAMED = 20
-"""So many hopeless pairs are named at most."""
+MAX_NAMED = 12
+"""So many doubtful and hopeless pairs are named at most."""
 
 
 @app.command(rich_help_panel="Comparisons")
@@ -61,13 +59,14 @@ def evaluate(
     The task is correspondence unless this command or the file of variants says otherwise.
     """
     limit_threads(threads)
+    from dia_pipeline.comparisons.benchmarks import read_variants, run_benchmark, write_pairs
     from dia_pipeline.evaluation.layouts import read_layout
     from dia_pipeline.io.files import check_folder
-    from dia_pipeline.runs.config import Config, Pair, merge
+    from dia_pipeline.jobs.replacing import check_plan_replaced
+    from dia_pipeline.runs.config import Config, merge
     from dia_pipeline.runs.lock import alone_in
+    from dia_pipeline.runs.pair import Pair
     from dia_pipeline.runs.plan import Plan
-    from dia_pipeline.stages.benchmarks import read_variants, run_benchmark, write_pairs
-    from dia_pipeline.stages.single import check_plan_replaced
 
     check_folder(output)
     rows = read_layout(folder, layout, output / "derived", split)
@@ -94,7 +93,7 @@ def evaluate(
 
 
 @app.command(rich_help_panel="Comparisons")
-@takes_settings()
+@takes_settings(guides=True)
 def sweep(
     a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[
@@ -108,9 +107,6 @@ def sweep(
             "combinations. By default blend=0,1,2,3,4."
         ),
     ] = None,
-    labels_a: LabelsA = None,
-    labels_b_prime: LabelsBPrime = None,
-    points: Points = None,
     replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
@@ -118,17 +114,18 @@ def sweep(
 ):
     """Process one pair with several values of settings, and show all of them in sweep.png."""
     limit_threads(threads)
+    from dia_pipeline.comparisons.benchmarks import run_benchmark
+    from dia_pipeline.comparisons.sweep import draw, variants_over
     from dia_pipeline.io.files import check_folder
-    from dia_pipeline.runs.config import Config, Pair
+    from dia_pipeline.jobs.replacing import check_plan_replaced
+    from dia_pipeline.runs.config import Config
     from dia_pipeline.runs.lock import alone_in
+    from dia_pipeline.runs.pair import Pair
     from dia_pipeline.runs.plan import Plan
     from dia_pipeline.runs.summary import summarise
-    from dia_pipeline.stages.benchmarks import run_benchmark
-    from dia_pipeline.stages.single import check_plan_replaced
-    from dia_pipeline.stages.sweeping import draw, variants_over
     from dia_pipeline.store.folders import check_inputs
 
-    guides = guides_of(labels_a, labels_b_prime, points)
+    guides = guides_of(options)
     check_inputs(output, (str(a), str(b_prime), *guides.values()))
     check_folder(output)
     given = {name: value for name, value in options.items() if value is not None}
@@ -164,15 +161,15 @@ def compare_results(
     output: Output = Path("comparison"),
 ):
     """Compare two settings, variants or runs on the pairs that they share: a verdict by measure."""
-    from dia_pipeline.evaluation.tables import compare_two
-    from dia_pipeline.gallery.comparison import write_comparison
-    from dia_pipeline.io.files import check_folder
-    from dia_pipeline.stages.comparing_results import (
+    from dia_pipeline.comparisons.two_results import (
         differing_settings,
         in_both,
         labels,
         measure_both,
     )
+    from dia_pipeline.evaluation.tables import compare_two
+    from dia_pipeline.gallery.comparison import write_comparison
+    from dia_pipeline.io.files import check_folder
 
     shared = in_both(first, second)
     names = labels(first, second)
@@ -196,8 +193,8 @@ def compare_results(
 
 def compare(plan: Plan) -> None:
     """Compare the variants by their measures: tables, plots, and figures of the pairs."""
+    from dia_pipeline.comparisons.ablation import compare_variants
     from dia_pipeline.runs.summary import summarise
-    from dia_pipeline.stages.comparing import compare_variants
 
     outcome = summarise(plan, "measure")
     for table in compare_variants(plan, outcome.made)[:1]:
@@ -217,11 +214,11 @@ def _shown(table: Comparison) -> Table:
 
 def conclude(plan: Plan, outcome: Summary, path: Path) -> None:
     """Say what was made, and name what failed; a run without failures is filed under `path`."""
-    from dia_pipeline.runs.summary import confidences, forget_failures, hopeless
+    from dia_pipeline.runs.summary import doubtful, forget_failures, poses
 
     console.print(_table(plan, outcome))
-    known = confidences(plan)
-    warn_of(hopeless(known))
+    known = poses(plan)
+    warn_of(doubtful(known))
     outcome.write_failures(plan.failures)
     failures = list(outcome.failures)
     if failures:
@@ -237,17 +234,15 @@ def conclude(plan: Plan, outcome: Summary, path: Path) -> None:
     outcome.write(path, known)
 
 
-def warn_of(pairs: dict[str, float]) -> None:
-    """Name the pairs whose images have little in common."""
-    if not pairs:
+def warn_of(poses: dict[str, Pose]) -> None:
+    """Name those whose images may have little in common, with what is alone in them."""
+    if not poses:
         return
-    shown = [f"{name} ({confidence:.2f})" for name, confidence in pairs.items()]
-    more = f" and {len(shown) - MAX_NAMED} more" if len(shown) > MAX_NAMED else ""
-    complain(
-        f"Little in common, by their confidence: {', '.join(shown[:MAX_NAMED])}{more}. Look at "
-        "their overviews; docs/control.md says what to try.",
-        None,
-    )
+    complain("These may have little in common:", None)
+    for name, pose in list(poses.items())[:MAX_NAMED]:
+        complain(f"  {name}: {pose.match}", None)
+    more = f"And {len(poses) - MAX_NAMED} more. " if len(poses) > MAX_NAMED else ""
+    complain(f"{more}Look at their overviews; docs/control.md says what to try.", None)
 
 
 @contextmanager

@@ -12,10 +12,7 @@ import typer
 from dia_pipeline.cli.app import app, complain, estimate_bar, say, waiting
 from dia_pipeline.cli.options import (
     Device,
-    LabelsA,
-    LabelsBPrime,
     Output,
-    Points,
     Replace,
     Threads,
     guides_of,
@@ -26,14 +23,14 @@ from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
 if TYPE_CHECKING:
-    from dia_pipeline.algorithm.effort import Progress
+    from dia_pipeline.machine.effort import Progress
     from dia_pipeline.settings import Settings
 
 PANEL = "One pair"
 
 
 @app.command(rich_help_panel=PANEL)
-@takes_settings()
+@takes_settings(guides=True)
 def run(
     a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[
@@ -44,36 +41,31 @@ def run(
         ),
     ],
     output: Output,
-    labels_a: LabelsA = None,
-    labels_b_prime: LabelsBPrime = None,
-    points: Points = None,
     replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
     """Process one pair: A' has the structure of A and the style of B', B the reverse."""
+    guides = guides_of(options)
     settings = resolve(options)
     limit_threads(threads)
-    from dia_pipeline.algorithm.confidence import REMEDY
-    from dia_pipeline.runs.config import Pair
-    from dia_pipeline.stages.pairs import run_pair
-    from dia_pipeline.stages.references import SEVERAL, run_references
+    from dia_pipeline.alignment.parts import REMEDY
+    from dia_pipeline.graphs.references import matched
+    from dia_pipeline.jobs.single import run_pair, run_references
+    from dia_pipeline.runs.pair import Pair
 
-    guides = guides_of(labels_a, labels_b_prime, points)
-    if len(b_prime) > 1 or settings.pose == "several":
-        first, *others = map(str, b_prime)
-        pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
-        times = SEVERAL if settings.pose == "several" else 1
-        with _step_display(a, b_prime * times, settings) as progress:
+    first, *others = map(str, b_prime)
+    pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
+    b_primes = [path for path, _ in matched(pair, settings)]
+    if len(b_primes) > 1:
+        with _step_display(pair.a, b_primes, settings) as progress:
             run_references(pair, output, settings, device, progress, replace)
         say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
         return
-    with _step_display(a, b_prime, settings) as progress:
-        pose = run_pair(
-            str(a), str(b_prime[0]), output, settings, device, progress, guides, replace
-        )
-    for line in filter(None, (str(pose), pose.match and f"Match: {pose.match}")):
+    with _step_display(pair.a, b_primes, settings) as progress:
+        pose = run_pair(pair.a, first, output, settings, device, progress, guides, replace)
+    for line in pose.lines:
         say(line)
     if pose.hopeless:
         complain(f"The images have little in common: {REMEDY}.", None)
@@ -90,8 +82,8 @@ def weights(
     ] = None,
 ):
     """Find or fetch the network weights; say which, where from, under what licence."""
+    from dia_pipeline.graphs.shared import find_backbone
     from dia_pipeline.io.files import check_folder
-    from dia_pipeline.stages.jobs import find_backbone
 
     if output:
         check_folder(output.parent)
@@ -119,13 +111,16 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write them.")]):
 
 
 @contextmanager
-def _step_display(a: Path, b_primes: list[Path], settings: Settings) -> Iterator[Progress]:
+def _step_display(a: str, b_primes: list[str], settings: Settings) -> Iterator[Progress]:
     """Shows how far a pair is, or several one after another."""
     with estimate_bar() as show:
-        from dia_pipeline.algorithm.effort import Estimate, efforts
         from dia_pipeline.io.images import image_size
+        from dia_pipeline.io.notes import warn_of_sizes
+        from dia_pipeline.machine.effort import Estimate, efforts
 
         shapes = [image_size(path) for path in (a, *b_primes)]
+        for shape in shapes[1:]:
+            warn_of_sizes(shapes[0], shape)
         estimate = Estimate([efforts(shapes[0], other, settings) for other in shapes[1:]])
         show("loading", estimate)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from contextlib import chdir, suppress
+from contextlib import chdir, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +18,7 @@ from dia_pipeline.cli.comparisons import warn_of
 from dia_pipeline.cli.options import Results
 
 if TYPE_CHECKING:
+    from dia_pipeline.runs.cleaning import Removable
     from dia_pipeline.runs.status import Status
 
 PANEL = "Runs of the workflow"
@@ -67,7 +68,7 @@ def status(
     from dia_pipeline.runs.begun import latest_plan
     from dia_pipeline.runs.single import state_of
     from dia_pipeline.runs.status import status
-    from dia_pipeline.runs.summary import confidences, hopeless
+    from dia_pipeline.runs.summary import doubtful, poses
 
     if single := state_of(results):
         goes_on = "; the same command goes on" if single == "not finished" else ""
@@ -87,7 +88,7 @@ def status(
                     time.sleep(REFRESH)
                     found = status(the_plan)
                     live.update(_status_table(found))
-        warn_of(hopeless(confidences(the_plan)))
+        warn_of(doubtful(poses(the_plan)))
         if the_plan.gallery.exists():
             say(f"The gallery: {the_plan.gallery}")
 
@@ -121,10 +122,10 @@ def gallery(results: Results = Path("results")):
 @app.command(rich_help_panel=PANEL)
 def verify(results: Results = Path("results")):
     """Open everything that was made; name what is missing or damaged, for the next run to mend."""
+    from dia_pipeline.jobs.verification import find_faults, jobs_left, withdraw_receipts
     from dia_pipeline.runs.begun import latest_plan
     from dia_pipeline.runs.damage import damaged_notes, damaged_state
     from dia_pipeline.runs.single import single_faults, state_of
-    from dia_pipeline.stages.verification import find_faults, jobs_left, withdraw_receipts
 
     if state_of(results):
         _tell_faults(list(single_faults(results)), "the same command does")
@@ -146,6 +147,47 @@ def verify(results: Results = Path("results")):
         _tell_faults(reasons, "the next run of snakemake does")
     if left or notes:
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=PANEL)
+def clean(
+    results: Results = Path("results"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would be removed, and remove nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it without asking.")] = False,
+):
+    """Remove what can be made again: features, levels, variants that are no longer named."""
+    from rich.filesize import decimal
+
+    from dia_pipeline.runs.begun import latest_plan
+    from dia_pipeline.runs.cleaning import removable, remove
+    from dia_pipeline.runs.lock import alone_in
+    from dia_pipeline.runs.single import SinglePlan, state_of
+
+    the_plan = SinglePlan.of(results) if state_of(results) else latest_plan(results)
+    with nullcontext() if dry_run else alone_in(the_plan.results), chdir(the_plan.directory):
+        found = removable(the_plan)
+        if not found:
+            say("There is nothing to remove.")
+            return
+        console.print(_table_of(found))
+        if dry_run or not (yes or typer.confirm("Remove all this?")):
+            say("Nothing is removed.")
+            return
+        remove(the_plan, found)
+    say(f"Removed: {decimal(sum(each.size for each in found))}. A later run makes what it needs.")
+
+
+def _table_of(found: list[Removable]) -> Table:
+    from rich.filesize import decimal
+
+    table = Table("", "variant", box=SIMPLE_HEAD, collapse_padding=True)
+    for name in ("files", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in found:
+        table.add_row(each.kind, each.variant, str(len(each.sizes)), decimal(each.size))
+    return table
 
 
 def _tell_faults(reasons: list[str], mended: str) -> None:

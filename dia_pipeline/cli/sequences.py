@@ -12,6 +12,7 @@ from dia_pipeline.cli.options import (
     Output,
     Replace,
     Threads,
+    guides_of,
     limit_threads,
     one_of,
     takes_settings,
@@ -25,7 +26,9 @@ PRESET = "photo-to-photo"
 
 @app.command(rich_help_panel="One sequence")
 @takes_settings(
-    "preset", "quality", "blend", "ratio", "max_side", "take", "backbone", preset=PRESET
+    *("preset", "quality", "blend", "ratio", "max_side", "take", "pose", "backbone"),
+    guides=True,
+    preset=PRESET,
 )
 def timelapse(
     a: Annotated[
@@ -65,13 +68,17 @@ def timelapse(
     The same command takes up a run that was ended, and makes what is missing.
     """
     limit_threads(threads)
-    from dia_pipeline.runs.config import OF_SEQUENCES
-    from dia_pipeline.runs.sequences import Sequence, find_frames
-    from dia_pipeline.stages.sequences import run_sequence
+    from dia_pipeline.jobs.single import run_sequence
+    from dia_pipeline.runs.config import check_sequence
+    from dia_pipeline.runs.sequence import Sequence, find_frames
 
-    settings = resolve({**OF_SEQUENCES, **options, "preset": options["preset"] or PRESET})
+    guides = guides_of(options)
+    settings = resolve({**options, "preset": options["preset"] or PRESET})
+    check_sequence(settings)
     keyframes = tuple(sorted(keyframe or ()))
-    moving = Sequence("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes)
+    moving = Sequence(
+        *("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes), guides=guides
+    )
     with estimate_bar() as progress:
         gaps = run_sequence(find_frames(moving), output, settings, device, progress, replace)
     say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")

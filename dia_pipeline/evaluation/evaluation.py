@@ -15,8 +15,8 @@ from dia_pipeline.settings import PATCH
 if TYPE_CHECKING:
     import torch
 
-    from dia_pipeline.algorithm.canvas import Canvas
-    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.alignment.canvas import Canvas
+    from dia_pipeline.networks.network import Network
 
 THRESHOLDS = (1, 2, 5)
 """Distances within which a match is right, where the longest side of the target is 100."""
@@ -176,7 +176,7 @@ def _features(network: Network, image: np.ndarray) -> torch.Tensor:
     """The features (C, H, W) of an image at FEATURE_LEVEL."""
     import torch
 
-    from dia_pipeline.algorithm.features import working_image
+    from dia_pipeline.networks.sizes import working_image
 
     with torch.no_grad():
         level0 = network.preprocess(working_image(image, 1.0, MAX_SIDE))

@@ -134,7 +134,8 @@ def energy(
     """
     import torch
 
-    from dia_pipeline.algorithm.patchmatch import Maps, energy, stack
+    from dia_pipeline.algorithm.patchmatch import energy, stack
+    from dia_pipeline.algorithm.patchmatch.maps import Maps
 
     field = torch.from_numpy(np.ascontiguousarray(nnf)).int().to(features.device)
     energies = energy(Maps(stack(features), stack(target_features), patch), field)

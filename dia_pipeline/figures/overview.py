@@ -1,4 +1,4 @@
-"""One image that shows a pair at a glance: results, matches and their trust, the way there."""
+"""One image that shows a pair at a glance: results, matches, what has none, the way there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from dia_pipeline.alignment.parts import Parts, loneliness
 from dia_pipeline.figures.panels import (
     FONT_SIZE,
     GAP,
@@ -25,9 +26,6 @@ from dia_pipeline.figures.panels import (
     stacked,
 )
 from dia_pipeline.io.flow import colour_flow
-
-DOUBT = 0.1
-"""Round trip from which on a match is shown in full red, as a share of the longest side."""
 
 LINES = (4, 3)
 """Columns and rows of A in which the best match is drawn as a line."""
@@ -46,6 +44,8 @@ def draw_overview(
     images: dict[str, np.ndarray],
     flows: dict[str, np.ndarray],
     levels: dict[int, np.ndarray],
+    said: Sequence[Panel] = (),
+    parts: Parts | None = None,
 ) -> np.ndarray:
     """Draw the overview of a pair.
 
@@ -55,6 +55,8 @@ def draw_overview(
             (H, W, 3) uint8 RGB.
         flows: `flow_ab` and, where there is B, `flow_ba`; (H, W, 2) float32 (u, v) in pixels.
         levels: by level, the A' that the level's field gives; the finest, which is A', is left out.
+        said: what is said of the pair, see `said.draw_said`.
+        parts: which parts of A and B' are matched by what belongs to them, if that was asked.
 
     Returns:
         (height, WIDTH, 3) uint8 RGB.
@@ -64,12 +66,13 @@ def draw_overview(
     small = {name: _thinned(flow) for name, flow in flows.items()}
     radius = typical_length(flows)
     results = [(label, images[name]) for name, label in names.items() if name in images]
-    fields, trust = _field_panels(small, radius), _trust_panels(images, flows)
-    above = [results, fields + trust] if trust else [results + fields]
+    fields, alone = _field_panels(small, radius), _alone_panels(images, parts)
+    above = [results, fields + alone] if alone else [results + fields]
     rows = [
         *map(row_of, above),
+        row_of(list(said)),
         row_of([(f"A' by level {level}", levels[level]) for level in coarse]),
-        _matches(images, flows, radius),
+        _matches(images, flows, radius, bool(alone)),
     ]
     return stacked(title, [row for row in rows if row])
 
@@ -159,26 +162,26 @@ def _clipped(flow: np.ndarray, radius: float) -> np.ndarray:
     return flow * np.minimum(1, radius / np.maximum(length, radius))
 
 
-def _trust_panels(images: dict[str, np.ndarray], flows: dict[str, np.ndarray]) -> list[Panel]:
-    """A and B' in grey, in red where a match does not come back."""
-    if len(flows) < 2:
+def _alone_panels(images: dict[str, np.ndarray], parts: Parts | None) -> list[Panel]:
+    """A and B' in grey, in red where nothing in the other image belongs."""
+    if parts is None:
         return []
-    there, back = flows["flow_ab"], flows["flow_ba"]
     return [
-        ("trust in A", _doubted(images["a"], there, back)),
-        ("trust in B'", _doubted(images["b_prime"], back, there)),
+        ("alone in A", _reddened(images["a"], loneliness(parts.a))),
+        ("alone in B'", _reddened(images["b_prime"], loneliness(parts.b_prime))),
     ]
 
 
-def _doubted(image: np.ndarray, flow: np.ndarray, back: np.ndarray) -> np.ndarray:
+def _reddened(image: np.ndarray, alone: np.ndarray) -> np.ndarray:
     step = _step(image)
     grey = image[::step, ::step].mean(axis=-1, keepdims=True) * 0.6 + 100
-    doubt = np.clip(round_trip(flow, back, step)[..., None] / DOUBT, 0, 1)
-    return (grey * (1 - doubt) + _RED * doubt).astype(np.uint8)
+    size = grey.shape[1], grey.shape[0]
+    red = np.array(Image.fromarray(alone).resize(size, Image.Resampling.BILINEAR))[..., None] / 255
+    return (grey * (1 - red) + _RED * red).astype(np.uint8)
 
 
 def _matches(
-    images: dict[str, np.ndarray], flows: dict[str, np.ndarray], radius: float
+    images: dict[str, np.ndarray], flows: dict[str, np.ndarray], radius: float, alone: bool
 ) -> Image.Image:
     """A beside B' with lines between what matches, and the keys to all colours."""
     width = WIDTH - 2 * MARGIN
@@ -198,7 +201,7 @@ def _matches(
         draw.line(ends, colour, 2)
         for x, y in ends:
             draw.ellipse((x - 4, y - 4, x + 4, y + 4), colour, "white")
-    _draw_keys(row, width - _KEYS, radius, trust=len(flows) == 2)
+    _draw_keys(row, width - _KEYS, radius, alone)
     return row
 
 
@@ -229,16 +232,13 @@ def _surest(error: np.ndarray, part_y: np.ndarray, part_x: np.ndarray) -> tuple[
     return int(part_y[y]), int(part_x[x])
 
 
-def _draw_keys(row: Image.Image, left: int, radius: float, trust: bool) -> None:
-    """What the colours of fields and trust mean."""
+def _draw_keys(row: Image.Image, left: int, radius: float, alone: bool) -> None:
+    """What the colours of the fields, and of what is alone, mean."""
     side = _KEYS // 2
     row.paste(Image.fromarray(_wheel(side)), (left, LABEL))
     texts = [f"Matches: the direction in which they lie; full colour is {radius:.0f} px and more."]
-    if trust:
-        texts.append(
-            "Trust: red where a match leads back to another place, full red from "
-            f"{DOUBT:.0%} of the longest side on."
-        )
+    if alone:
+        texts.append("Alone: red where nothing in the other image belongs, the fuller the surer.")
     lines = "\n\n".join(textwrap.fill(text, 2 * _KEYS // FONT_SIZE + 1) for text in texts)
     font = ImageFont.load_default(FONT_SIZE - 2)
     ImageDraw.Draw(row).multiline_text((left, LABEL + side + GAP), lines, "black", font)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -17,6 +19,8 @@ MARGIN = 20
 GAP = 10
 FONT_SIZE = 18
 LABEL = FONT_SIZE + 10
+LETTERS = 2 * (WIDTH - 2 * MARGIN) // FONT_SIZE
+"""Most letters of a line of the title."""
 
 Panel = tuple[str, np.ndarray]
 """A label, and an image (H, W, 3) uint8 RGB."""
@@ -56,7 +60,7 @@ def paste(row: Image.Image, left: int, panels: list[Panel], height: int) -> None
 def stacked(title: str, rows: list[Image.Image]) -> np.ndarray:
     """Rows below each other under a title: (height, WIDTH, 3) uint8 RGB."""
     heights = [row.height + GAP for row in rows]
-    lines = title.splitlines()
+    lines = [part for line in title.splitlines() for part in textwrap.wrap(line, LETTERS)]
     above = MARGIN + LABEL * len(lines)
     canvas = Image.new("RGB", (WIDTH, above + sum(heights) + MARGIN - GAP), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(FONT_SIZE)

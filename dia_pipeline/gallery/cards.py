@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.algorithm.confidence import REMEDY
+from dia_pipeline.alignment.parts import REMEDY
 from dia_pipeline.errors import MALFORMED, DiaError, reason_and_remedy
 from dia_pipeline.gallery.cache import Cache
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import thumbnail
 from dia_pipeline.io.files import digest_file
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.store.folders import PROVENANCE
 
 Details = Callable[[Site, Outcome], dict[str, Any]]

@@ -11,9 +11,9 @@ from dia_pipeline.errors import MALFORMED
 from dia_pipeline.figures.overview import WIDTH, boxes_of_levels
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.io.images import image_size
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.settings import LEVELS, Settings
+from dia_pipeline.settings import LEVELS, Settings, resolve
 from dia_pipeline.store.arrays import read_any_arrays
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.receipts import Receipt
@@ -96,8 +96,21 @@ def _share(start: int, length: int, whole: int) -> str:
 
 def other_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Those that are not as by default."""
-    usual = asdict(Settings())
-    return {name: value for name, value in settings.items() if value != _plain(usual.get(name))}
+    return _unlike(settings, Settings())
+
+
+def options_of(settings: dict[str, Any]) -> dict[str, str]:
+    """What a user writes to have these settings, by name."""
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in _unlike(settings, resolve({})).items()
+    }
+
+
+def _unlike(settings: dict[str, Any], usual: Settings) -> dict[str, Any]:
+    """Settings, as JSON gives them, that are not as the usual ones."""
+    known = asdict(usual)
+    return {name: value for name, value in settings.items() if value != _plain(known.get(name))}
 
 
 def _plain(value: Any) -> Any:

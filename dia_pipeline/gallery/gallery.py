@@ -16,9 +16,9 @@ from dia_pipeline.gallery.pages import write_page, write_shared
 from dia_pipeline.gallery.pairs import pair_details, write_pair_page
 from dia_pipeline.gallery.sequences import sequence_details, write_sequence_page
 from dia_pipeline.gallery.site import Site
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.runs.summary import failures_now
 from dia_pipeline.store.receipts import Failure
 

@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dia_pipeline.algorithm.confidence import verdict
-from dia_pipeline.algorithm.pose import Pose
+from dia_pipeline.alignment.parts import verdict
+from dia_pipeline.alignment.pose import Pose
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import fault_of_file
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.provenance import read_results
 from dia_pipeline.store.receipts import Failure
@@ -64,6 +64,11 @@ class Outcome:
         return self.provenance.get("inputs", {})
 
     @property
+    def guides(self) -> dict[str, str]:
+        """The paths of what was said of it, by the names of the guides."""
+        return {name: guide["path"] for name, guide in self.provenance.get("guides", {}).items()}
+
+    @property
     def outputs(self) -> dict[str, str]:
         """The SHA-256 of every file of the results by its name."""
         return self.provenance.get("outputs", {})
@@ -83,6 +88,25 @@ class Outcome:
     def verdict(self) -> str:
         """The confidence in a word; empty if there is none."""
         return "" if self.confidence is None else verdict(self.confidence)
+
+    @property
+    def doubtful(self) -> list[str]:
+        """The frames of a sequence that may have little in common with their images, in words."""
+        return [f"{frame}: {pose.match}" for frame, pose in self._matches if not pose.sound]
+
+    @property
+    def posed(self) -> list[str]:
+        """The frames of a sequence in which another pose of B' was found or proposed, in words."""
+        found = [(frame, pose.found) for frame, pose in self._matches if pose.found]
+        return [f"{frame}: {each}" for frame, each in found if each.posed]
+
+    @property
+    def _matches(self) -> list[tuple[str, Pose]]:
+        """What frames of a sequence, with the images, are matched in which pose."""
+        return [
+            (f"Frame {each['frame']} and {each['image']}", Pose.read(each["pose"]))
+            for each in self.provenance.get("matches", [])
+        ]
 
     @property
     def gaps(self) -> dict[str, str]:

@@ -37,6 +37,8 @@ def sequence_details(site: Site, outcome: Outcome) -> dict[str, Any]:
         "settings": settings,
         "others": other_settings(settings),
         "frames": _frames(outcome),
+        "doubtful": outcome.doubtful,
+        "posed": outcome.posed,
         "files": [(FILES[name], outcome.folder / name) for name in FILES],
     }
 

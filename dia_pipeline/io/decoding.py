@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +32,12 @@ FORMATS = (
 )
 """Of all the formats that Pillow knows, some of which start other programs, those of photographs
 and paintings."""
+
+_PLUGINS = (
+    *("Avif", "Bmp", "Gif", "Jpeg", "Jpeg2K", "Mpo"),
+    *("Png", "Ppm", "Tga", "Tiff", "WebP"),
+)
+"""The parts of Pillow that read them. It would load four dozen."""
 
 _HEIF = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
@@ -180,7 +187,8 @@ def _is_heif(start: bytes) -> bool:
 @cache
 def _known_formats() -> tuple[str, ...]:
     """Those of `FORMATS` that this Pillow can open."""
-    Image.init()
+    for name in _PLUGINS:
+        import_module(f"PIL.{name}ImagePlugin")
     with suppress(ImportError):
         from pillow_heif import register_heif_opener
 

@@ -4,6 +4,7 @@ schemas, by which NaN is no number."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,17 @@ def read_yaml(path: Path) -> Any:
         OSError, UnicodeDecodeError, yaml.YAMLError: it cannot be read, is no YAML, or too much.
     """
     return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+
+
+def is_vast(values: Any) -> bool:
+    """Whether there are more values than anybody writes, each counted wherever it is repeated."""
+    left = [values]
+    for _ in range(MOST):
+        if not left:
+            return False
+        each = left.pop()
+        if isinstance(each, Mapping):
+            left += each.values()
+        elif isinstance(each, (list, tuple)):
+            left += each
+    return True

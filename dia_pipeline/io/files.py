@@ -23,6 +23,9 @@ PROVENANCE = "provenance.json"
 PLANS = "plans"
 """The folder in a folder of results by which that is the one of a run of many pairs."""
 
+SAMPLE = 4096
+"""Bytes of a file's beginning, middle and end by which it is told from another."""
+
 
 class FolderError(DiaError):
     """A folder cannot be written to."""
@@ -183,3 +186,15 @@ def digest_file(path: str | Path) -> str:
     """The SHA-256 of a regular file's content in hexadecimal, read in pieces."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sampled(path: str) -> tuple[int, str] | None:
+    """The size of a file and the digest of samples of it; None where there is none."""
+    with suppress(OSError), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        samples = []
+        for start in (0, (size - SAMPLE) // 2, size - SAMPLE):
+            file.seek(max(0, start))
+            samples.append(file.read(SAMPLE))
+        return size, digest_of(b"".join(samples))
+    return None

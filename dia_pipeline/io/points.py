@@ -1,4 +1,4 @@
-"""Points that belong together, from a table: `a_x,a_y,b_prime_x,b_prime_y` in pixels."""
+"""Points that belong together, from a table: `a_x,a_y,b_prime_x,b_prime_y,radius` in pixels."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import numpy as np
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.cells import TableError, cells_of
-from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.io.files import fault_of_file, write_file
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.text import number_in, quoted
 
 COLUMNS = ("a_x", "a_y", "b_prime_x", "b_prime_y")
+
+RADIUS = "radius"
+"""The column that says how far a point reaches, in pixels of A; it and each cell may be missing."""
+
+REACH = 0.12
+"""How far a point reaches by default, as a share of the longest side of A."""
 
 
 class PointsError(DiaError):
@@ -27,10 +33,12 @@ def read_points(path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]) 
         a, b_prime: height and width of the images as given, in pixels.
 
     Returns:
-        (N, 4) float64: y and x in A, then in B', from 0 to 1 along each side.
+        (N, 5) float64: y and x in A, then in B', from 0 to 1 along each side; how far the point
+        reaches in A, as a share of its longest side.
 
     Raises:
-        PointsError: the table cannot be read, a cell is no number, or a point lies outside.
+        PointsError: the table cannot be read, a cell is no number, a point lies outside, or
+            reaches nowhere.
     """
     fault = fault_of_file(path)
     if fault:
@@ -42,18 +50,35 @@ def points_of(
     content: bytes, path: str | Path, a: tuple[int, ...], b_prime: tuple[int, ...]
 ) -> np.ndarray:
     """The points of a table with this content; otherwise like `read_points`."""
+    return unit_points(rows_of(content, path), a, b_prime, path)
+
+
+def rows_of(content: bytes, path: str | Path) -> np.ndarray:
+    """The rows of a table of points as they are written: (N, 5) float64, NaN for no radius.
+
+    Raises:
+        PointsError: the table cannot be read, or a cell is no number.
+    """
     try:
         rows = cells_of(content, path, ",")
     except TableError as error:
         raise PointsError(error.place, error.problem, error.remedy) from error
     header = rows.pop(min(rows)) if rows else []
-    if sorted(header) != sorted(COLUMNS):
+    if sorted({*header, RADIUS}) != sorted([*COLUMNS, RADIUS]) or len({*header}) < len(header):
         wanted = ",".join(COLUMNS)
-        raise PointsError(path, "the columns are not known", f"let the first row be {wanted}")
+        remedy = f"let the first row be {wanted}, and {RADIUS} if you like"
+        raise PointsError(path, "the columns are not known", remedy)
     points = [_point(f"{path}, row {number}", header, cells) for number, cells in rows.items()]
     if not points:
         raise PointsError(path, "there are no points", "add a row for each")
-    return unit_points(np.array(points), a, b_prime, path)
+    return np.array(points)
+
+
+def write_points(path: Path, rows: np.ndarray) -> str:
+    """Write what `rows_of` reads; return the SHA-256 of the file."""
+    cells = [["" if np.isnan(number) else repr(float(number)) for number in row] for row in rows]
+    lines = [",".join(row) for row in ([*COLUMNS, RADIUS], *cells)]
+    return write_file(path, ("\n".join(lines) + "\n").encode())
 
 
 def unit_points(
@@ -62,28 +87,50 @@ def unit_points(
     b_prime: tuple[int, ...],
     source: str | Path = "points",
 ) -> np.ndarray:
-    """Points (N, 4), x and y in A and in B' in pixels, as `read_points` returns them.
+    """Points (N, 4) or (N, 5), x and y in A and in B' in pixels, and NaN or the radius.
+
+    Returns:
+        As `read_points`.
 
     Raises:
-        PointsError: there is none, or one lies outside its image.
+        PointsError: there is none, one lies outside its image, or reaches nowhere.
     """
+    wanted = f"give rows of {', '.join(COLUMNS)}, and {RADIUS} if you like"
     try:
         points = np.asarray(points, float)
     except (TypeError, ValueError) as error:
-        wanted = f"give rows of {', '.join(COLUMNS)}, or the path of a table"
+        wanted += ", or the path of a table"
         raise PointsError(source, f"{quoted(points)} are no points", wanted) from error
-    if points.ndim != 2 or points.shape[1] != len(COLUMNS) or not np.isfinite(points).all():
-        raise PointsError(source, "they are no points", f"give rows of {', '.join(COLUMNS)}")
+    if points.ndim != 2 or points.shape[1] - len(COLUMNS) not in (0, 1) or not len(points):
+        raise PointsError(source, "they are no points", wanted)
+    places = points[:, : len(COLUMNS)]
+    if not np.isfinite(places).all():
+        raise PointsError(source, "they are no points", wanted)
     sides = np.array([a[1], a[0], b_prime[1], b_prime[0]], float)
-    outside = (points < 0) | (points > sides)
+    outside = (places < 0) | (places > sides)
     if outside.any():
         row, column = np.argwhere(outside)[0]
         raise PointsError(
             source,
-            f"point {row + 1} lies outside: {COLUMNS[column]} is {points[row, column]:g}",
+            f"point {row + 1} lies outside: {COLUMNS[column]} is {places[row, column]:g}",
             f"it must be from 0 to {sides[column]:g}",
         )
-    return (points / sides)[:, [1, 0, 3, 2]]
+    reach = _reach(points[:, len(COLUMNS) :], max(a[:2]), source)
+    return np.column_stack([(places / sides)[:, [1, 0, 3, 2]], reach])
+
+
+def _reach(radii: np.ndarray, longest: int, source: str | Path) -> np.ndarray:
+    """How far points with radii (N, 0) or (N, 1) reach, as shares of the longest side: (N,)."""
+    given = radii[:, 0] if radii.shape[1] else np.full(len(radii), np.nan)
+    nowhere = ~(np.isnan(given) | ((given > 0) & np.isfinite(given)))
+    if nowhere.any():
+        number = nowhere.argmax()
+        raise PointsError(
+            source,
+            f"point {number + 1} reaches nowhere: {RADIUS} is {given[number]:g}",
+            "it must be above 0, in pixels of A",
+        )
+    return np.where(np.isnan(given), REACH, given / longest)
 
 
 def _point(row: str, header: list[str], cells: list[str]) -> list[float]:
@@ -91,10 +138,10 @@ def _point(row: str, header: list[str], cells: list[str]) -> list[float]:
         raise PointsError(row, f"there are {len(cells)} cells", f"give {len(header)}")
     known = dict(zip_longest(header, cells, fillvalue=""))
     point: list[float] = []
-    for name in COLUMNS:
-        number = number_in(known[name])
+    for name in (*COLUMNS, RADIUS):
+        cell = known.get(name, "")
+        number = np.nan if name == RADIUS and not cell else number_in(cell)
         if number is None:
-            problem = f"{quoted(known[name])} is no number"
-            raise PointsError(f"{row}, {name}", problem, "give it in pixels")
+            raise PointsError(f"{row}, {name}", f"{quoted(cell)} is no number", "give it in pixels")
         point.append(number)
     return point

@@ -17,48 +17,13 @@ The same images and settings always give the same fields, for any number of thre
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dia_pipeline.errors import DiaError
+from dia_pipeline.matchers.matcher import Matcher, MatcherError
 from dia_pipeline.settings import FEATURE_MATCHERS, MATCHERS
-
-if TYPE_CHECKING:
-    import numpy as np
 
 FOLDER = Path("config", "matchers")
 """Where matchers of one's own lie, unless `$DIA_MATCHERS` names another folder."""
-
-Match = Callable[..., "tuple[np.ndarray, np.ndarray]"]
-"""The function of a matcher, see above."""
-
-
-class MatcherError(DiaError):
-    """A matcher cannot process a pair, or is no matcher; the message says what it needs."""
-
-
-@dataclass(frozen=True)
-class Matcher:
-    """A matcher of this package, as an input of the fields that it finds."""
-
-    name: str
-
-    @property
-    def key(self) -> str:
-        """What decides the fields, given images and settings."""
-        return self.name
-
-    @property
-    def record(self) -> dict[str, dict[str, str]]:
-        """What provenance tells of it, beside its name."""
-        return {}
-
-    def ensure(self) -> Match:
-        """The function `match`."""
-        return import_module(f".{self.name.replace('-', '_')}", __package__).match
 
 
 def find_matcher(name: str) -> Matcher:

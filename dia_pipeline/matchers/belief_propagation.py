@@ -18,7 +18,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from dia_pipeline.algorithm.compiled import compiled
+from dia_pipeline.machine.compiled import compiled
 
 
 @compiled

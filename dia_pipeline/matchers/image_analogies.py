@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from dia_pipeline.matchers import MatcherError
+from dia_pipeline.matchers.matcher import MatcherError
 from dia_pipeline.settings import Settings
 
 COHERENCE = 5.0

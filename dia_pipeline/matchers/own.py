@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from dia_pipeline.errors import DiaError, device_failed, out_of_memory
-from dia_pipeline.matchers import Match, Matcher, MatcherError
+from dia_pipeline.matchers.matcher import Match, Matcher, MatcherError
 from dia_pipeline.settings import Settings
 from dia_pipeline.text import one_line
 

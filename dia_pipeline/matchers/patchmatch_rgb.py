@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from dia_pipeline.algorithm.nnf import uniform
-from dia_pipeline.algorithm.patchmatch import Maps, search
+from dia_pipeline.algorithm.patchmatch import search
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 from dia_pipeline.settings import Settings
 
 PATCH = 7

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from dia_pipeline.algorithm import nnf
-from dia_pipeline.algorithm.compiled import compiled
+from dia_pipeline.machine.compiled import compiled
 from dia_pipeline.matchers.belief_propagation import propagate
 from dia_pipeline.settings import Settings
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from dia_pipeline.io.files import PLANS
-from dia_pipeline.runs.plan import Plan, PlanError
+from dia_pipeline.runs.places import PlanError
+from dia_pipeline.runs.plan import Plan
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, state_files, write_state
 from dia_pipeline.text import fault_of_name

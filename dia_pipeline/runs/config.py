@@ -14,19 +14,14 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema.protocols import Validator
-
-from dia_pipeline.declarations import SettingsError, value_of
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.documents import MOST, FiniteValidator
-from dia_pipeline.matchers import MatcherError, find_matcher
-from dia_pipeline.runs.sequences import Sequence, find_frames
-from dia_pipeline.runs.sources import SequenceError
-from dia_pipeline.runs.tables import (
-    FILES,
-    GUIDES,
+from dia_pipeline.guides import GUIDES, GuidanceError
+from dia_pipeline.matchers import find_matcher
+from dia_pipeline.matchers.matcher import MatcherError
+from dia_pipeline.runs.pair import Pair, check_references
+from dia_pipeline.runs.rows import (
     Options,
     faults_of_files,
     in_row,
@@ -34,14 +29,22 @@ from dia_pipeline.runs.tables import (
     problems_of,
     read_rows,
 )
+from dia_pipeline.runs.sequence import Sequence, find_frames
+from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.samples.synthetic import SyntheticError, synthetic_pairs
-from dia_pipeline.settings import FEATURE_MATCHERS, Settings, resolve, schema, stands_for
+from dia_pipeline.settings import Settings, resolve, schema, stands_for
+from dia_pipeline.settings.declarations import SettingsError, value_of
 from dia_pipeline.store.artefacts import InputError
 from dia_pipeline.store.folders import check_inputs
 from dia_pipeline.text import fault_of_path, same_name
 
-OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "pose": "given", "depth": "auto"}
-"""The settings that sequences cannot change. A pose would have to be that of all frames."""
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+# What checks a configuration is loaded for that alone: a single pair needs none of it.
+
+OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "depth": "auto"}
+"""The settings that sequences cannot change."""
 
 SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"
 
@@ -52,44 +55,6 @@ TABLES = {"pairs": "config/pairs.tsv", "sequences": "config/sequences.tsv"}
 
 class ConfigError(DiaError):
     """The configuration cannot be used; the message lists everything that is wrong with it."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A row of the table of pairs: paths as seen from the working directory, and own options.
-
-    `references` are more images like `b_prime`; `guides` holds the columns that guide the matches,
-    `truth` those that say what is known of the pair: `FILES`, whether it is `mirrored`, and the
-    `kinds` that it is counted among.
-    """
-
-    name: str
-    a: str
-    b_prime: str
-    options: Options = field(default_factory=dict)
-    truth: Options = field(default_factory=dict)
-    guides: Options = field(default_factory=dict)
-    references: tuple[str, ...] = ()
-
-    @classmethod
-    def of_row(cls, row: Options, options: Iterable[str] = ()) -> Pair:
-        """The pair of a row, of whose columns some are `options` and the others are known of it."""
-        own = {name: row[name] for name in options if name in row}
-        guides = {name: row[name] for name in GUIDES if name in row}
-        known = {name: row[name] for name in row.keys() - own.keys() - guides.keys()}
-        references = tuple(known.pop("references", ()))
-        images = known.pop("name"), known.pop("a"), known.pop("b_prime")
-        return cls(*images, own, known, guides, references)
-
-    @property
-    def a_prime(self) -> str:
-        """The image of the given A', empty where there is none."""
-        return self.truth.get("a_prime", "")
-
-    @property
-    def truth_files(self) -> list[str]:
-        """The paths of all that is known of the pair."""
-        return [self.truth[name] for name in FILES if name in self.truth]
 
 
 @dataclass(frozen=True)
@@ -157,7 +122,9 @@ def _checked(
     values: Options, source: str, given: Mapping[str, Any], validators: dict[str, Validator]
 ) -> tuple[Options, list[str]]:
     """A configuration as it is meant, apart from its tables, and everything that is wrong there."""
-    if _is_vast(values):
+    from dia_pipeline.io.documents import MOST, is_vast
+
+    if is_vast(values):
         problem = f"it holds more than {MOST} values, or itself"
         raise ConfigError(source, problem, "an alias of YAML repeats what it names: write less")
     schema = validators["config"].schema
@@ -177,20 +144,6 @@ def check_variants(settings: Options, variants: dict[str, Options], source: str)
     if problems:
         raise ConfigError("", _report(problems))
     return Config(**values)
-
-
-def _is_vast(values: Any) -> bool:
-    """Whether there are more values than anybody writes, each counted wherever it is repeated."""
-    left = [values]
-    for _ in range(MOST):
-        if not left:
-            return False
-        each = left.pop()
-        if isinstance(each, Mapping):
-            left += each.values()
-        elif isinstance(each, (list, tuple)):
-            left += each
-    return True
 
 
 def _where(path: Iterable[Any], given: Any, source: str) -> str:
@@ -227,30 +180,23 @@ def merge(*layers: Options) -> Options:
     return merged
 
 
-def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settings:
-    """The settings of a row: the configuration's, then the row's, then the variant's."""
-    fixed = OF_SEQUENCES if isinstance(pair, Sequence) else {}
-    return resolve({**fixed, **merge(config.settings, pair.options, config.variants[variant])})
-
-
-def check_references(pair: Pair, settings: Settings) -> None:
-    """Make sure that a pair with several references is possible.
+def check_sequence(settings: Settings) -> None:
+    """Make sure that sequences know the settings.
 
     Raises:
-        SettingsError: it is not.
+        SettingsError: they do not.
     """
-    if settings.matcher not in FEATURE_MATCHERS:
-        raise SettingsError(
-            "references",
-            f"matcher {settings.matcher} is not possible with several references",
-            "it has no energies by which to choose; take hierarchical",
-        )
-    if pair.guides and pair.references:
-        raise SettingsError(
-            "references",
-            "labels and points are those of one B'",
-            "leave them out, or the references",
-        )
+    for name, value in OF_SEQUENCES.items():
+        if getattr(settings, name) != value:
+            raise SettingsError(name, f"a sequence knows {value!r} alone", "leave it out")
+    if settings.pose == "several":
+        fault = "'several' is not possible for a sequence"
+        raise SettingsError("pose", fault, "it must be auto, given or mirrored")
+
+
+def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settings:
+    """The settings of a row: the configuration's, then the row's, then the variant's."""
+    return resolve(merge(config.settings, pair.options, config.variants[variant]))
 
 
 def _report(problems: list[str]) -> str:
@@ -283,7 +229,7 @@ def _overwritten(config: Config) -> Iterator[str]:
     results = os.path.join(os.path.realpath(config.results), "")
     real = cache(os.path.realpath)  # of folders, which many files share
     rows: list[tuple[str, list[str]]] = [
-        *((p.name, [p.a, p.b_prime, *p.truth_files]) for p in config.pairs),
+        *((p.name, [p.a, p.b_prime, *p.guides.values(), *p.truth_files]) for p in config.pairs),
         *((s.name, s.files) for s in config.sequences),
     ]
     for name, files in rows:
@@ -311,30 +257,26 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
             try:
                 chosen = pair_settings(config, variant, pair)
                 find_matcher(chosen.matcher)
-                if isinstance(pair, Pair) and pair.references:
+                if isinstance(pair, Sequence):
+                    check_sequence(chosen)
+                elif pair.references:
                     check_references(pair, chosen)
             except (SettingsError, MatcherError) as error:
                 yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
-                continue
-            if isinstance(pair, Sequence) and not all(
-                getattr(chosen, name) == value for name, value in OF_SEQUENCES.items()
-            ):
-                known = ", ".join(f"{name} {value}" for name, value in OF_SEQUENCES.items())
-                yield (
-                    f"{source}, variant {variant!r} with sequence {pair.name!r}: sequences know "
-                    f"{known} alone"
-                )
 
 
 def _validators() -> dict[str, Validator]:
+    from dia_pipeline.io.documents import FiniteValidator
+
     contents = {
         name: json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
         for name in ("config", "pairs", "sequences")
     }
     contents["settings"] = schema()
     columns = contents["settings"]["properties"]
-    contents["pairs"]["properties"] |= columns
-    contents["sequences"]["properties"] |= {
+    guides = {name: guide.schema for name, guide in GUIDES.items()}
+    contents["pairs"]["properties"] |= columns | guides
+    contents["sequences"]["properties"] |= guides | {
         name: columns[name] for name in columns.keys() - OF_SEQUENCES.keys()
     }
     shared = contents["config"]["properties"]
@@ -360,13 +302,14 @@ def _read_sequences(
     sequences = []
     for number, row in rows.items():
         own = {name: row.pop(name) for name in options if name in row}
+        guides = {name: row.pop(name) for name in GUIDES if name in row}
         row["keyframes"] = tuple(row.get("keyframes", ()))
         try:
-            sequence = find_frames(Sequence(**row, options=own))
+            sequence = find_frames(Sequence(**row, options=own, guides=guides))
             for path in sequence.files:
                 if fault := fault_of_path(path):
                     raise SequenceError(path, fault)
             sequences.append(sequence)
-        except SequenceError as error:
+        except (SequenceError, GuidanceError) as error:
             problems.append(in_row(table, number, "sequence", row["name"], str(error)))
     return sequences, problems

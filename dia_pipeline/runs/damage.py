@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from dia_pipeline.io.files import PLANS
 from dia_pipeline.runs.begun import RECORD, begun_plan
-from dia_pipeline.runs.plan import Plan, PlanError
+from dia_pipeline.runs.cleaning import RECORD as CLEANED
+from dia_pipeline.runs.places import PlanError
+from dia_pipeline.runs.plan import Plan
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.state import read_state, state_files
 
@@ -28,13 +31,15 @@ def damaged_state(plan: Plan) -> list[Path]:
 
 
 def damaged_notes(plan: Plan) -> list[Path]:
-    """What else is damaged: seconds that were noted, and what is left of earlier runs.
+    """What else is damaged: seconds that were noted, what was cleaned, and what is left of earlier
+    runs.
 
     Raises:
         PlanError: a folder lies where a file belongs.
     """
     kept = {begun_plan(plan.results), *_made_by_jobs(plan)}
-    files = _files(plan, PLANS, "times", "receipts", "weights")
+    record = filter(Path.exists, [plan.results / CLEANED])
+    files = chain(record, _files(plan, PLANS, "times", "receipts", "weights"))
     return [path for path in _damaged(files) if path not in kept]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.cells import cell_of_path, lines_of
 from dia_pipeline.io.files import check_folder, fault_of_file
+from dia_pipeline.runs.rows import listed
 from dia_pipeline.runs.sources import images_in
-from dia_pipeline.runs.tables import listed
 from dia_pipeline.text import fault_of_path, same_name
 
 TEMPLATE = files("dia_pipeline") / "project"

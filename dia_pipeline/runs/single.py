@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import PLANS, PROVENANCE
-from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.lock import LOCK, is_held
-from dia_pipeline.runs.plan import Plan, PlanError
-from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.pair import Pair
+from dia_pipeline.runs.places import PlanError
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.store.folders import output_faults, read_provenance
 
 MADE = (LOCK, PROVENANCE, "nnf.h5", "prepared", "references")

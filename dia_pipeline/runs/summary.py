@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import TableError, read_cells, write_cells
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.settings import HOPELESS
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
 from dia_pipeline.store.state import write_state
 from dia_pipeline.text import for_spreadsheet
+
+if TYPE_CHECKING:
+    from dia_pipeline.alignment.pose import Pose
 
 COLUMNS = ("variant", "pair", "stage", "reason", "remedy", "log")
 """Those of the table of failures; a frame is named as `SEQUENCE, frame N` in the second."""
@@ -27,8 +32,12 @@ class Summary:
     made: dict[str, dict[str, str]]
     failed: dict[str, dict[str, Failure]]
 
-    def write(self, path: Path, confidences: dict[str, dict[str, float]]) -> None:
+    def write(self, path: Path, poses: dict[str, dict[str, Pose]]) -> None:
         """Write the summary of a run without failures as JSON."""
+        confidences = {
+            variant: {name: pose.confidence for name, pose in each.items()}
+            for variant, each in poses.items()
+        }
         write_state(path, {"made": self.made, "confidence": confidences})
 
     @property
@@ -63,26 +72,51 @@ def summarise(plan: Plan, stage: str = "aggregate") -> Summary:
     return summary
 
 
-def confidences(plan: Plan) -> dict[str, dict[str, float]]:
-    """How sure it is that the images of a pair match, by variant and pair, where that is known."""
-    found: dict[str, dict[str, float]] = {}
+def failed_of(plan: Plan, name: str, receipt: Path) -> dict[str, Failure]:
+    """What a receipt says has failed of a pair or a sequence: it, or frames of it."""
+    frames = f"{name}, frame "
+    return {
+        each: failure
+        for each, failure in failed_before([receipt]).items()
+        if each == name or (name in plan.sequences and each.startswith(frames))
+    }
+
+
+def receipts_of_failures(plan: Plan, variant: str, name: str) -> list[Path]:
+    """The receipts of the jobs that are to be run again, as a pair or a sequence has failed."""
+    receipts = plan.receipts_of(variant, name)
+    failed = [receipt for receipt in receipts if failed_of(plan, name, receipt)]
+    return receipts if failed and name in plan.sequences else failed
+
+
+def poses(plan: Plan) -> dict[str, dict[str, Pose]]:
+    """How the images of pairs and sequences match, by variant and name, where that is known."""
+    found: dict[str, dict[str, Pose]] = {}
     for variant in plan.variants:
-        for pair in plan.config.pairs:
+        everything: list[Pair | Sequence] = [*plan.config.pairs, *plan.sequences.values()]
+        for of in everything:
             with suppress(*MALFORMED):
-                pose = read_provenance(plan.folder(variant, pair)).get("pose", {})
-                if pose.get("confidence") is not None:
-                    found.setdefault(variant, {})[pair.name] = float(pose["confidence"])
+                pose = _pose(read_provenance(plan.folder(variant, of))["pose"])
+                if pose.confidence is not None and 0 <= pose.confidence <= 1:
+                    found.setdefault(variant, {})[of.name] = pose
     return found
 
 
-def hopeless(confidences: dict[str, dict[str, float]]) -> dict[str, float]:
-    """The pairs, as VARIANT/PAIR, whose images have little in common, with their confidence."""
-    return {
-        f"{variant}/{name}": confidence
-        for variant, of_pairs in confidences.items()
-        for name, confidence in of_pairs.items()
-        if confidence < HOPELESS
+def _pose(record: dict[str, Any]) -> Pose:
+    from dia_pipeline.alignment.pose import Pose  # with numpy
+
+    return Pose.read(record)
+
+
+def doubtful(poses: dict[str, dict[str, Pose]]) -> dict[str, Pose]:
+    """Those, as VARIANT/NAME, whose images may have little in common, the most hopeless first."""
+    found = {
+        f"{variant}/{name}": pose
+        for variant, by_name in poses.items()
+        for name, pose in by_name.items()
+        if not pose.sound
     }
+    return dict(sorted(found.items(), key=lambda each: each[1].confidence or 0))
 
 
 def failures_now(plan: Plan) -> dict[str, dict[str, Failure]]:
@@ -114,7 +148,7 @@ def forget_failures(plan: Plan) -> None:
     """
     for variant in plan.variants:
         for batch in plan.batches:
-            for stage in (*plan.stages, "measure"):
+            for stage in (*plan.stages(variant, batch), "measure"):
                 path = plan.receipt(stage, variant, batch)
                 if failed_before([path]):
                     path.unlink()

@@ -7,6 +7,7 @@ border of A sees what is really there. Positions are (y, x) in pixels.
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,16 @@ from scipy import ndimage
 from dia_pipeline.affine import resizing, shifting, turning
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
-from dia_pipeline.pixels import LUMA, mirror_targets, resize_image
+from dia_pipeline.pixels import LUMA, mirror_targets, resize_image, to_bytes
 from dia_pipeline.samples.photographs import photograph, sampled
 from dia_pipeline.samples.styles import mosaic, night, painted, pencil, swirls, woodcut
-from dia_pipeline.samples.synthetic import POSES
+from dia_pipeline.samples.synthetic import (
+    MIRRORED,
+    POSES,
+    complete_options,
+    split_name,
+    synthetic_pairs,
+)
 
 MARGIN, FAR_MARGIN = 0.1, 0.22
 """How much of the photograph lies beyond A on every side, as a share of the photograph's side: in
@@ -27,12 +34,29 @@ most views, and in the one that looks far past A."""
 CLOSED = 0.01
 """Pixels within which the way to the other image and back must end where it began."""
 
-BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08, "far": 0.03}
+BEND = {"smooth": 0.06, "mirrored": 0.04, "instance": 0.08, "reflection": 0.08, "far": 0.03}
 """The largest displacement by the smooth bend of a view, as a share of the longest side."""
 
 ECHO, PARTS = 0.08, 0.025
 """How far from itself a detail of another instance is seen again, and how far at most its parts
 lie from where the truth says, as shares of the longest side."""
+
+
+def make_benchmark(options: dict[str, Any], folder: str | Path) -> list[dict[str, Any]]:
+    """Make every pair of the benchmark; the same options always make the same bytes.
+
+    Returns:
+        The rows of `synthetic_pairs`.
+
+    Raises:
+        SyntheticError: there is no such option or pair.
+        FileNotFoundError: a package that carries one of the photographs is not installed.
+    """
+    rows = synthetic_pairs(options, folder)
+    complete = complete_options(options)
+    for row in rows:
+        make_pair(row, split_name(row["name"]), complete["side"], complete["seed"])
+    return rows
 
 
 def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed: int) -> None:
@@ -58,12 +82,12 @@ def make_pair(row: dict[str, Any], parts: tuple[str, str, str], side: int, seed:
         displacement = _displacement(view, a.shape[:2], random)
         map_ab, map_ba = maps(displacement)
         to_a = _grid(a.shape[:2]) + displacement
-    if view == "instance":
+    if view in ("instance", "reflection"):
         source = another_instance(source, random)
     seen = sampled(source, to_a + [axis.start for axis in inner])
     mask = foreground(a)
     mask_b_prime = ndimage.map_coordinates(mask, np.moveaxis(to_a, -1, 0), order=0)
-    if view == "mirrored":
+    if view in MIRRORED:
         seen, mask_b_prime, map_ba = seen[:, ::-1], mask_b_prime[:, ::-1], map_ba[:, ::-1]
         map_ab = mirror_targets(map_ab, a.shape[1])
     write_image(row["a"], a)
@@ -177,7 +201,7 @@ def another_instance(image: np.ndarray, random: np.random.Generator) -> np.ndarr
     grid = _grid(image.shape[:2])
     changed = (image / 255 - details) * gain + 0.5 * details + 0.45 * _at(details, grid + away)
     apart = PARTS * side * _smooth((*image.shape[:2], 2), side / 30, random)
-    return _to_bytes(_at(changed, grid + apart))
+    return to_bytes(_at(changed, grid + apart))
 
 
 def _details(values: np.ndarray) -> np.ndarray:
@@ -200,7 +224,7 @@ def graded(image: np.ndarray, seed: int) -> np.ndarray:
     grey = (values @ LUMA)[..., None]
     values = grey + random.uniform(0.3, 1.2) * (values - grey)
     contrast, shift = random.uniform(0.6, 1.3), random.uniform(-0.1, 0.1, 3)
-    return _to_bytes(0.5 + contrast * (values - 0.5) + shift)
+    return to_bytes(0.5 + contrast * (values - 0.5) + shift)
 
 
 SEEDED = {
@@ -271,7 +295,3 @@ def _smooth(shape: tuple[int, ...], spread: float, random: np.random.Generator) 
 def _grid(shape: tuple[int, ...]) -> np.ndarray:
     """The position (y, x) of every pixel, (H, W, 2)."""
     return np.moveaxis(np.indices(shape, dtype=float), 0, -1)
-
-
-def _to_bytes(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

@@ -36,10 +36,14 @@ POSES: dict[str, dict[str, Any]] = {
 """Views in which B' shows A in another pose: turned by degrees, its parts so much larger, mirrored,
 in perspective (one side so much nearer than the other), or several of these."""
 
-VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "far", *POSES)
+VIEWS = ("smooth", "scale", "shift", "mirrored", "instance", "reflection", "far", *POSES)
 """How B' sees what A shows, always shifted: bent smoothly; scaled; no more than shifted; bent and
-mirrored; another instance of the same: bent strongly, its colours and details others; or from
-elsewhere: much larger or smaller, far from its place and bent; or in one of POSES."""
+mirrored; another instance of the same: bent strongly, its colours and details others; the mirror
+image of such a one; or from elsewhere: much larger or smaller, far from its place and bent; or in
+one of POSES."""
+
+MIRRORED = ("mirrored", "reflection")
+"""The views that are mirrored after they are made."""
 
 STYLES = ("grading", "painted", "pencil", "night", "swirls", "mosaic", "woodcut")
 """How B' shows it: other curves, tint and contrast; oil paint; a pencil drawing; after dark;
@@ -107,26 +111,7 @@ def synthetic_pairs(options: dict[str, Any], folder: str | Path) -> list[dict[st
     Raises:
         SyntheticError: there is no such option or pair.
     """
-    return [_row(name, Path(folder)) for name in _complete(options)["pairs"]]
-
-
-def make_benchmark(options: dict[str, Any], folder: str | Path) -> list[dict[str, Any]]:
-    """Make every pair of the benchmark; the same options always make the same bytes.
-
-    Returns:
-        The rows of `synthetic_pairs`.
-
-    Raises:
-        SyntheticError: there is no such option or pair.
-        FileNotFoundError: a package that carries one of the photographs is not installed.
-    """
-    from dia_pipeline.samples.scenes import make_pair  # its libraries take a while to load
-
-    rows = synthetic_pairs(options, folder)
-    complete = _complete(options)
-    for row in rows:
-        make_pair(row, split_name(row["name"]), complete["side"], complete["seed"])
-    return rows
+    return [_row(name, Path(folder)) for name in complete_options(options)["pairs"]]
 
 
 def split_name(name: str) -> tuple[str, str, str]:
@@ -147,7 +132,12 @@ def split_name(name: str) -> tuple[str, str, str]:
     return parts
 
 
-def _complete(options: dict[str, Any]) -> dict[str, Any]:
+def complete_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Options, of which any may be given, with the defaults of the others.
+
+    Raises:
+        SyntheticError: there is no such option.
+    """
     for name in options:
         if name not in DEFAULTS:
             problem = f"there is no option {quoted(name)}"
@@ -170,6 +160,6 @@ def _row(name: str, folder: Path) -> dict[str, Any]:
     return {
         "name": name,
         **paths,
-        "mirrored": view == "mirrored" or "mirrored" in POSES.get(view, {}),
+        "mirrored": view in MIRRORED or "mirrored" in POSES.get(view, {}),
         "kinds": [view, style],
     }

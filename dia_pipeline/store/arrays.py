@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -23,9 +23,7 @@ from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.files import digest_of, replace_file
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, Recipe, digest
-
-if TYPE_CHECKING:
-    from dia_pipeline.store.writer import Writer
+from dia_pipeline.store.writer import Writer
 
 _HEADER = 512
 
@@ -56,8 +54,10 @@ class Arrays(Artefact):
         return check_arrays(self.path, self.recipe)
 
     def write(self, value: Content) -> Content:
-        write = self.writer.write if self.writer else write_arrays
-        write(self.path, self.recipe, *value)
+        if self.writer:
+            self.writer.submit(self.path, write_arrays, self.recipe, *value)
+        else:
+            write_arrays(self.path, self.recipe, *value)
         return value
 
     def settle(self) -> None:

@@ -25,7 +25,7 @@ from dia_pipeline.io.reading import read_file
 if TYPE_CHECKING:
     from dia_pipeline.io.images import Picture
 
-FORMAT = 7
+FORMAT = 9
 """Raised whenever the same recipe comes to mean other bytes: older artefacts are then remade."""
 
 Recipe = dict[str, Any]

@@ -6,6 +6,7 @@ is valid if it names the expected key and every digest holds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,18 +19,35 @@ from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Re
 from dia_pipeline.store.state import read_state, write_state
 from dia_pipeline.text import fault_of_characters
 
-OWN = frozenset(
+RESULTS = frozenset(
     (
-        *(".lock", "index.html", "gallery"),
         *("a_prime.png", "b.png", "a_prime_everything.png", "b_everything.png", "overview.png"),
-        "sources.png",
+        *("sources.png", "guides.png"),
         *("flow_ab.flo", "flow_ba.flo", "nnf.h5", "pose.h5", "measures.json", PROVENANCE),
         *(f"level{level}.h5" for level in LEVELS),
-        *("features", "references", "fields", "frames", "prepared", "source"),
         *("video.mp4", "preview.webp", "contact_sheet.png", "flicker.png"),
     )
 )
-"""The files and folders that a run may write into the folder of a pair or sequence."""
+"""The files that a run may write into the folder of a pair, of one of several references, or of a
+sequence."""
+
+OWN = RESULTS.union(
+    (".lock", "index.html", "gallery"),
+    ("features", "references", "fields", "frames", "prepared", "source"),
+)
+"""The files and folders that are made in the folder of a pair or sequence."""
+
+_INSIDE = re.compile(
+    r"(frames|source)/\d{4,}\.png|fields/(\d{4,}|locked|poses)/[^/]+\.h5"
+    rf"|prepared/({re.escape(PROVENANCE)}|[^/]+-\d{{4,}}\.(png|csv))"
+)
+"""The files that a run writes into folders in that of a sequence."""
+
+
+def is_result(name: str) -> bool:
+    """Whether a run writes a file of that name, as seen from the folder of a pair or sequence."""
+    own = re.sub(r"^references/\d+/", "", name)
+    return own in RESULTS or bool(_INSIDE.fullmatch(name))
 
 
 def check_inputs(folder: Path, inputs: Iterable[str]) -> None:

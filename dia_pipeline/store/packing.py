@@ -5,7 +5,7 @@ What is kept in float16 was rounded to it when it was made, so both ways are exa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import fields
 
 import numpy as np
@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def pack_features(pyramid: Pyramid, feature_dtype: str) -> Arrays:
-    """The pyramid as `level0` (float32) to `level5` (`feature_dtype`)."""
+    """The pyramid as `level0` (float32), `level1` and so on (`feature_dtype`)."""
     return {
         f"level{level}": features.cpu().numpy().astype(feature_dtype if level else "float32")
         for level, features in pyramid.items()
@@ -26,10 +26,15 @@ def pack_features(pyramid: Pyramid, feature_dtype: str) -> Arrays:
 
 
 def unpack_features(
-    arrays: Arrays, device: torch.device, levels: Iterable[int] = range(6)
+    arrays: Arrays, device: torch.device, levels: Container[int] = range(8)
 ) -> Pyramid:
-    """The inverse of `pack_features`, in float32; of these levels."""
-    return {level: torch.from_numpy(arrays[f"level{level}"]).to(device).float() for level in levels}
+    """The inverse of `pack_features`, in float32; of those levels among these that there are."""
+    known = {int(name.removeprefix("level")): array for name, array in arrays.items()}
+    return {
+        level: torch.from_numpy(array).to(device).float()
+        for level, array in known.items()
+        if level in levels
+    }
 
 
 def pack_level(level: Level, feature_dtype: str) -> Arrays:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import torch
     from jsonschema.protocols import Validator
 
-    from dia_pipeline.algorithm.network import Network
     from dia_pipeline.io.images import Picture
+    from dia_pipeline.networks.network import Network
 
 PACKAGES = ("torch", "numpy", "numba", "scipy", "pillow", "h5py")
 """The packages on whose version the bytes of a result depend."""
@@ -61,7 +61,7 @@ def circumstances(backbone: Backbone, network: Network) -> dict[str, Any]:
     return {
         "backbone": asdict(backbone),
         "device": device_name(network.device),
-        "precision": network.precision,
+        "precision": network.precision + (", multiplied in tiles" if network.tiled else ""),
         "versions": versions(),
     }
 
@@ -106,20 +106,60 @@ _TEXT_BY_NAME = {"type": "object", "additionalProperties": _TEXT}
 _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _SHA256_BY_NAME = {"type": "object", "additionalProperties": _SHA256}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-_ROW = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
-_SIDE = {"type": "integer", "minimum": 1, "maximum": 10**9}
-_FOUND = {
+_PERCENTS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "integer", "minimum": 0, "maximum": 100},
+    },
+}
+_PARTS = {
     "type": "object",
     "additionalProperties": False,
-    "required": ["turn", "scale", "mirrored", "score", "gain"],
+    "required": ["a", "b_prime"],
+    "properties": {"a": _PERCENTS, "b_prime": _PERCENTS},
+}
+_ROW = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+_SIDE = {"type": "integer", "minimum": 1, "maximum": 10**9}
+_PROPOSAL = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["turn", "scale", "mirrored"],
     "properties": {
         "turn": {"type": "number", "minimum": -360, "maximum": 360},
         "scale": {"type": "number", "exclusiveMinimum": 0},
         "mirrored": {"type": "boolean"},
-        "score": {"type": "number"},
-        "gain": {"type": "number"},
     },
 }
+_AGREEMENT = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["similarity", "returning", "in_place"],
+    "properties": {name: {"type": "number"} for name in ("similarity", "returning", "in_place")},
+}
+_FOUND = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["proposal", "given", "posed"],
+    "properties": {
+        "proposal": _PROPOSAL,
+        "given": {"anyOf": [{"type": "null"}, _AGREEMENT]},
+        "posed": {"anyOf": [{"type": "null"}, _AGREEMENT]},
+    },
+}
+_POSE = {
+    "type": "object",
+    "required": ["matrix", "found", "confidence", "parts"],
+    "properties": {
+        "matrix": {**_ROW, "items": _ROW},
+        "found": {"anyOf": [{"type": "null"}, _FOUND]},
+        "confidence": {"anyOf": [{"type": "null"}, _SHARE]},
+        "parts": {"anyOf": [{"type": "null"}, _PARTS]},
+    },
+}
+_FRAME = {"type": "integer", "minimum": 1}
 _SCHEMA = {
     "type": "object",
     "required": ["key", "outputs", "settings"],
@@ -142,13 +182,21 @@ _SCHEMA = {
                 },
             },
         },
-        "pose": {
+        "guides": {
             "type": "object",
-            "required": ["matrix", "found", "confidence"],
-            "properties": {
-                "matrix": {**_ROW, "items": _ROW},
-                "found": {"anyOf": [{"type": "null"}, _FOUND]},
-                "confidence": {"anyOf": [{"type": "null"}, _SHARE]},
+            "additionalProperties": {
+                "type": "object",
+                "required": ["path", "sha256"],
+                "properties": {"path": _TEXT, "sha256": _SHA256},
+            },
+        },
+        "pose": _POSE,
+        "matches": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["frame", "image", "pose"],
+                "properties": {"frame": _FRAME, "image": _TEXT, "pose": _POSE},
             },
         },
         "served": {"type": "array", "items": _SHARE},

@@ -15,6 +15,10 @@ from dia_pipeline.store.provenance import describe_image
 from dia_pipeline.text import one_line
 
 if TYPE_CHECKING:
+    from dia_pipeline.algorithm.coarse_to_fine import Level
+    from dia_pipeline.alignment.alignment import Alignment
+    from dia_pipeline.alignment.guidance import Guidance
+    from dia_pipeline.alignment.pose import Pose
     from dia_pipeline.io.images import Picture
     from dia_pipeline.result import Analogy
 
@@ -26,32 +30,37 @@ def write_results(
     folder: Path,
     a: Picture,
     b_prime: Picture,
+    alignment: Alignment,
     result: Analogy,
-    settings: Settings,
     circumstances: dict[str, Any],
     nnf: str,
+    guidance: Guidance | None = None,
 ) -> Written:
     """Write all results of a pair beside its `nnf.h5`.
 
     Args:
+        alignment: of the pair, as it was matched.
         circumstances: network, device and packages that made the fields, and what guided them.
         nnf: the digest of `nnf.h5`.
+        guidance: what is said of the pair.
 
     Raises:
         OSError: a result cannot be written.
     """
-    title = _title((a.path, b_prime.path), settings, circumstances, result.found)
-    images = _write_images(folder, a, b_prime, result, settings, title)
+    settings = alignment.settings
+    title = _title((a.path, b_prime.path), settings, circumstances, alignment.pose)
+    pictures = _write_pictures(folder, alignment, result, title, guidance)
+    written = result.write(folder, a.alpha, b_prime.alpha)
     about = {
         "inputs": {"a": describe_image(a), "b_prime": describe_image(b_prime)},
         "settings": asdict(settings),
         **circumstances,
     }
-    return Written({**images, **_write_flows(folder, result), "nnf.h5": nnf}, about)
+    return Written({**written, **pictures, "nnf.h5": nnf}, about)
 
 
 def _title(
-    paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any], pose: str
+    paths: tuple[str, str], settings: Settings, circumstances: dict[str, Any], pose: Pose
 ) -> str:
     """The images, the settings that decide most or differ from the defaults; pose and match."""
     a, b_prime = (one_line(Path(path).name) for path in paths)
@@ -61,57 +70,45 @@ def _title(
     if "backbone" in circumstances:
         shown["backbone"] = circumstances["backbone"]["name"]
     chosen = ", ".join(f"{name} {_plain(value)}" for name, value in shown.items())
-    return f"{a} and {b_prime}: {chosen}" + (f"\n{pose}" if pose else "")
+    return "\n".join([f"{a} and {b_prime}: {chosen}", *pose.lines])
 
 
 def _plain(value: Any) -> str:
     return " ".join(f"{each:g}" for each in value) if isinstance(value, tuple) else str(value)
 
 
-def _write_images(
-    folder: Path,
-    a: Picture,
-    b_prime: Picture,
-    result: Analogy,
-    settings: Settings,
-    title: str,
+def _write_pictures(
+    folder: Path, alignment: Alignment, result: Analogy, title: str, guidance: Guidance | None
 ) -> dict[str, str]:
+    """Write the overview, and what is said of the pair."""
     from dia_pipeline.figures.overview import draw_overview
+    from dia_pipeline.figures.panels import row_of
+    from dia_pipeline.figures.said import draw_said
     from dia_pipeline.io.images import write_image
 
-    shown = {"a": a.pixels, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime.pixels}
+    a, b_prime = alignment.a, alignment.b_prime
+    shown = {"a": a, "a_prime": result.a_prime, "b": result.b, "b_prime": b_prime}
+    said = draw_said(a, b_prime, guidance)
     overview = draw_overview(
         title,
         {name: as_levels(each, np.uint8) for name, each in shown.items() if each is not None},
         {name.removesuffix(".flo"): flow for name, flow in result.flows.items()},
-        _previews(a.pixels.shape[:2], b_prime.pixels, result, settings),
+        _previews(alignment, result.levels),
+        said,
+        result.pose.parts,
     )
-    written = {
-        name: write_image(folder / name, image, (b_prime if name.startswith("b") else a).alpha)
-        for name, image in result.images.items()
-    }
-    return {**written, "overview.png": write_image(folder / "overview.png", overview)}
+    written = {"overview.png": write_image(folder / "overview.png", overview)}
+    if row := row_of(said):
+        written["guides.png"] = write_image(folder / "guides.png", np.array(row))
+    return written
 
 
-def _write_flows(folder: Path, result: Analogy) -> dict[str, str]:
-    from dia_pipeline.io.flow import write_flo
-
-    return {name: write_flo(folder / name, flow) for name, flow in result.flows.items()}
-
-
-def _previews(
-    shape: tuple[int, ...], b_prime: np.ndarray, result: Analogy, settings: Settings
-) -> dict[int, np.ndarray]:
+def _previews(alignment: Alignment, levels: dict[int, Level]) -> dict[int, np.ndarray]:
     """The A' that the field of every level would give."""
     from dia_pipeline.algorithm.aggregation import preview
-    from dia_pipeline.algorithm.canvas import Canvas
-    from dia_pipeline.algorithm.features import Size
 
-    canvas = Canvas.of(result.pose.matrix, shape, b_prime.shape, settings)
-    reference, own = canvas.draw(b_prime), Size.of(shape, settings)
+    shape = alignment.size.full
     scale = min(1, PREVIEW_SIDE / max(shape))
     size = tuple(max(1, round(side * scale)) for side in shape)
-    return {
-        number: preview(level.nnf_ab, number, size, own, reference, canvas.size)
-        for number, level in result.levels.items()
-    }
+    drawn = alignment.size, alignment.drawn, alignment.canvas.size
+    return {number: preview(level.nnf_ab, number, size, *drawn) for number, level in levels.items()}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any
-
-import numpy as np
-
-from dia_pipeline.store.arrays import write_arrays
-from dia_pipeline.store.artefacts import Recipe
 
 MAX_WAITING = 2
 """So many artefacts at most wait in memory for the disk."""
@@ -29,14 +25,8 @@ class Writer:
         self._waiting: dict[Path, Future] = {}
         self._lock = RLock()
 
-    def write(
-        self,
-        path: Path,
-        recipe: Recipe,
-        arrays: dict[str, np.ndarray],
-        attributes: dict[str, Any],
-    ) -> None:
-        """Begin to write an artefact; for the arguments see `write_arrays`.
+    def submit(self, path: Path, write: Callable[..., None], *args: Any) -> None:
+        """Begin to write an artefact: `write(path, *args)`.
 
         Raises:
             OSError: an earlier one could not be written.
@@ -45,9 +35,7 @@ class Writer:
             while len(self._waiting) >= MAX_WAITING:
                 self.wait(next(iter(self._waiting)))
             self.wait(path)
-            self._waiting[path] = self._thread.submit(
-                write_arrays, path, recipe, arrays, attributes
-            )
+            self._waiting[path] = self._thread.submit(write, path, *args)
 
     def wait(self, path: Path) -> None:
         """Return when the artefact of that path, if there is one under way, is written.

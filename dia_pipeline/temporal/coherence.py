@@ -10,24 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import numpy as np
 
-    from dia_pipeline.algorithm.effort import Progress
-    from dia_pipeline.algorithm.features import Pyramid
-    from dia_pipeline.algorithm.network import Network
+    from dia_pipeline.machine.effort import Progress
+    from dia_pipeline.networks.network import Network
+    from dia_pipeline.networks.sizes import Size
     from dia_pipeline.settings import Settings
+    from dia_pipeline.temporal.propagation import Matched
 
 Fields = dict[str, "np.ndarray"]
 """The fields of a frame as arrays for a file."""
 
 FULL = "nnf_ab"
 """The name of the field of A's pixels, where that is kept too."""
-
-
-class Matched(NamedTuple):
-    """A and B' of a frame that is matched: the images (H, W, 3) uint8 and their features."""
-
-    a: np.ndarray
-    b_prime: np.ndarray
-    features: tuple[Pyramid, Pyramid]
 
 
 class Before(NamedTuple):
@@ -39,6 +32,9 @@ class Before(NamedTuple):
 
 class Independent:
     """Every frame is matched afresh."""
+
+    still = False
+    """Whether the frames stand still, so that what is said of one is true of all."""
 
     chained = False
     """Whether the frames of a chunk depend on each other, and are matched in order."""
@@ -54,22 +50,20 @@ class Independent:
         progress: Progress,
     ) -> Fields:
         """The fields of a frame, from those of the frame before unless a scene begins."""
-        from dia_pipeline.temporal.frames import match_frame, pack_fields
+        from dia_pipeline.temporal.propagation import match_frame, pack_fields
 
-        levels = match_frame(*pair.features, network, settings, None, progress)
+        levels = match_frame(pair, network, settings, None, progress)
         finest = min(levels)
         return pack_fields({finest: (levels[finest][0], None)})
 
-    def field(
-        self, fields: Fields, a: np.ndarray, shape: tuple[int, ...], settings: Settings
-    ) -> np.ndarray:
-        """The field (H, W, 2) float32 of A's pixels, into a B' of `shape` (height, width)."""
-        from dia_pipeline.temporal.frames import image_field, unpack_fields
+    def field(self, fields: Fields, a: np.ndarray, target: Size, settings: Settings) -> np.ndarray:
+        """The field (H, W, 2) float32 of A's pixels, into a canvas of the size `target`."""
+        from dia_pipeline.temporal.propagation import image_field, unpack_fields
 
         if FULL in fields:
             return fields[FULL]
         levels = unpack_fields(fields)
-        return image_field(levels[min(levels)][0], a, shape, settings)
+        return image_field(levels[min(levels)][0], a, target, settings)
 
 
 class WarmStart(Independent):
@@ -85,10 +79,10 @@ class WarmStart(Independent):
         settings: Settings,
         progress: Progress,
     ) -> Fields:
-        from dia_pipeline.temporal.frames import match_frame, pack_fields, unpack_fields
+        from dia_pipeline.temporal.propagation import match_frame, pack_fields, unpack_fields
 
         earlier = unpack_fields(before.fields, network.device) if before else None
-        levels = match_frame(*pair.features, network, settings, earlier, progress)
+        levels = match_frame(pair, network, settings, earlier, progress)
         return pack_fields(levels)
 
 
@@ -105,15 +99,20 @@ class Propagated(Independent):
         settings: Settings,
         progress: Progress,
     ) -> Fields:
-        from dia_pipeline.temporal.frames import Motion, match_frame, pack_fields, unpack_fields
+        from dia_pipeline.temporal.propagation import (
+            Motion,
+            match_frame,
+            pack_fields,
+            unpack_fields,
+        )
 
         earlier = None
         if before:
             motion = Motion(before.a, pair.a)
             earlier = motion.carry_levels(unpack_fields(before.fields, network.device))
-        levels = match_frame(*pair.features, network, settings, earlier, progress)
+        levels = match_frame(pair, network, settings, earlier, progress)
         fields = pack_fields(levels)
-        field = self.field(fields, pair.a, pair.b_prime.shape[:2], settings)
+        field = self.field(fields, pair.a, pair.canvas.size, settings)
         return {**fields, FULL: motion.carry(before.fields[FULL], field) if before else field}
 
 
@@ -122,6 +121,7 @@ class Locked(Independent):
     nothing but the light of their references.
     """
 
+    still = True
     stages = ("prepare", "frames", "video")
 
 

@@ -8,15 +8,16 @@ import pytest
 import torch
 
 from dia_pipeline.algorithm import deconvolution
-from dia_pipeline.algorithm.convolution import Autograd
 from dia_pipeline.algorithm.deconvolution import Deconvolution, _coordinates
-from dia_pipeline.algorithm.features import extract, working_image
-from dia_pipeline.algorithm.network import Network
+from dia_pipeline.algorithm.features import extract
 from dia_pipeline.algorithm.nnf import identity, upsample_levels
-from dia_pipeline.algorithm.patchmatch import Maps, search, stack
+from dia_pipeline.algorithm.patchmatch import search, stack
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 from dia_pipeline.algorithm.voting import vote
-from dia_pipeline.io.images import read_image
-from dia_pipeline.samples.demo import demo_pairs
+from dia_pipeline.machine.convolution import Autograd
+from dia_pipeline.networks.network import Network
+from dia_pipeline.networks.sizes import working_image
+from dia_pipeline.samples import demo
 from dia_pipeline.settings import PATCH
 
 
@@ -61,14 +62,9 @@ def test_the_gradient_is_that_of_the_objective(double_network, level):
 
 
 @pytest.fixture(scope="module")
-def portrait(tmp_path_factory):
+def portrait():
     """A real pair of portraits at a small size."""
-    folder = tmp_path_factory.mktemp("demo")
-    demo_pairs(folder)
-    return [
-        working_image(read_image(next(folder.glob(f"images/portrait*_{name}.png"))), 1.0, 160)
-        for name in ("a", "b_prime")
-    ]
+    return [working_image(image, 1.0, 160) for image in demo.portrait()]
 
 
 def problem(network, portrait, level):

@@ -8,18 +8,19 @@ import torch
 from pretended import DEVICE, DeviceError, pretended_device
 
 from dia_pipeline import analogy as algorithm
-from dia_pipeline.algorithm import coarse_to_fine, deconvolution, lbfgs, patchmatch, voting
+from dia_pipeline.algorithm import coarse_to_fine, deconvolution, patchmatch, voting
 from dia_pipeline.algorithm.aggregation import full_field
-from dia_pipeline.algorithm.features import Size
-from dia_pipeline.algorithm.guidance import Guidance
-from dia_pipeline.algorithm.network import Network
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.patchmatch import reference
+from dia_pipeline.alignment.guidance import Guidance
 from dia_pipeline.evaluation.evaluation import measure_pair
-from dia_pipeline.io.weights import find_weights
+from dia_pipeline.machine import lbfgs
+from dia_pipeline.networks.network import Network
+from dia_pipeline.networks.sizes import Size
+from dia_pipeline.networks.weights import find_weights
 from dia_pipeline.settings import resolve
 from dia_pipeline.store.packing import pack_features, pack_level, unpack_features, unpack_level
-from dia_pipeline.temporal.frames import Motion, match_frame, pack_fields, unpack_fields
+from dia_pipeline.temporal.propagation import Motion, match_frame, pack_fields, unpack_fields
 
 
 def there(*shape: int) -> torch.Tensor:
@@ -123,8 +124,10 @@ def test_guided_levels_are_handed_on_through_files_as_the_jobs_do(images):
     labels = tuple(
         np.tile(half, (len(image), 1)) for half, image in zip(halves, images, strict=True)
     )
-    points = np.array([[0.5, 0.25, 0.25, 0.75]])
-    guidance = Guidance(1.0, labels, points, tuple(image.shape[:2] for image in images))
+    points, reaches = np.array([[0.5, 0.25, 0.25, 0.75]]), np.ones((1, 12, 12), np.float32)
+    sides = tuple(image.shape[:2] for image in images)
+    strength = np.full((9, 9), 0.5, np.float32)
+    guidance = Guidance(1.0, sides, labels, points, reaches, strength=strength)
     with pretended_device():
         network = Network(find_weights("vgg16"), DEVICE, "float32")
         pyramids = [
@@ -174,7 +177,12 @@ def test_fields_are_carried_to_full_size_on_the_cpu_whatever_the_device(images, 
 def test_a_deconvolution_waits_once_an_evaluation(network, iterations, monkeypatch):
     evaluated = []
     forward = Network.forward
-    monkeypatch.setattr(Network, "forward", lambda *a: evaluated.append(True) or forward(*a))
+
+    def counted(self, features, *levels):
+        evaluated.append(features.ndim == 4)  # which one of three axes becomes first
+        return forward(self, features, *levels)
+
+    monkeypatch.setattr(Network, "forward", counted)
     start, warped = torch.rand(64, 12, 12), torch.rand(256, 3, 3)
     with pretended_device() as waits:
         there = Network(find_weights("vgg16"), DEVICE, "float32")
@@ -182,7 +190,7 @@ def test_a_deconvolution_waits_once_an_evaluation(network, iterations, monkeypat
         waits.clear()
         found = deconvolution.Deconvolution(there, 3).minimum(*given, iterations)
         for_coordinates = 3  # noise is sent, what it says is read, the matrices are sent
-        evaluations = len(evaluated) - 1
+        evaluations = sum(evaluated) - 1
         assert sum(waits.values()) == for_coordinates + evaluations
         assert evaluations >= iterations + 1
         point = found.point.cpu()

@@ -7,8 +7,9 @@ import torch
 from test_patchmatch import ROUNDING, exhaustive, smooth_maps
 
 from dia_pipeline.algorithm.nnf import identity, uniform
-from dia_pipeline.algorithm.patchmatch import Maps, exact, search
+from dia_pipeline.algorithm.patchmatch import exact, search
 from dia_pipeline.algorithm.patchmatch import reference as reference
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 
 SHAPE, TARGET_SHAPE = (13, 19), (17, 12)
 

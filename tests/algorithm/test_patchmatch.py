@@ -11,9 +11,10 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from dia_pipeline.algorithm.nnf import identity, uniform
-from dia_pipeline.algorithm.patchmatch import JUMPS, Maps, radii, search, stack
+from dia_pipeline.algorithm.patchmatch import JUMPS, radii, search, stack
 from dia_pipeline.algorithm.patchmatch import cpu as cpu
 from dia_pipeline.algorithm.patchmatch import reference as reference
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 from dia_pipeline.algorithm.patchmatch.prepared import MOST, SHORT, prepare
 from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 

@@ -6,10 +6,13 @@ from contextlib import chdir
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 from galleries import ODD_VARIANT, PLAIN, RESULTS
 from typer.testing import CliRunner
 
 from dia_pipeline import cli
+
+pytestmark = pytest.mark.slow
 
 
 def test_both_results_of_every_pair_lie_under_one_slider(window, folder):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 from urllib.parse import quote, unquote
 
@@ -10,12 +12,17 @@ import numpy as np
 import pytest
 from galleries import ODD, ODD_VARIANT, PLAIN, SIZE_A, SIZE_B
 
-from dia_pipeline.figures.overview import DOUBT, round_trip
+from dia_pipeline.alignment.parts import loneliness
+from dia_pipeline.figures.overview import round_trip
+from dia_pipeline.gallery.pairs import DOUBT
 from dia_pipeline.io.flow import colour_flow
+from dia_pipeline.io.points import rows_of
 
 PAGES = ("", "first", ODD, "one-way", "colours", "several", "poses", "other-matcher")
 PAGES += ("unlike", "broken", "damaged", "later", "day")
 SHOWN = "li.card:not([hidden])"
+
+pytestmark = pytest.mark.slow
 
 
 def flow(folder, pair: str, name: str, variant: str = PLAIN) -> np.ndarray:
@@ -118,7 +125,8 @@ def test_cards_are_searched_filtered_and_sorted(window):
 def test_a_card_leads_to_its_pair_and_variant_and_back_to_the_filter(window):
     page = window().open()
     page.get_by_label("Variant").select_option(ODD_VARIANT)
-    page.locator(f"{SHOWN} a").nth(1).click()
+    with page.expect_event("load"):
+        page.locator(f"{SHOWN} a").nth(1).click()
     assert page.locator("h1").text_content() == ODD
     assert page.get_by_role("radio", name=ODD_VARIANT, exact=True).is_checked()
     page.go_back()
@@ -229,6 +237,25 @@ def test_the_round_trip_is_red_where_a_match_leads_elsewhere(window, folder):
         assert 0.02 < (doubt == 0).mean() < 0.98
 
 
+def test_what_is_alone_is_red_as_the_provenance_says(window, folder):
+    page = window().open("first")
+    page.get_by_label("alone").check(force=True)
+    provenance = (folder / "results" / PLAIN / "first" / "provenance.json").read_text()
+    parts = json.loads(provenance)["pose"]["parts"]
+    for side, name in (("a", "a"), ("b", "b_prime")):
+        drawn = pixels(page, side)
+        assert (drawn[..., 3] == loneliness(parts[name])).all()
+        assert (drawn[..., :3][drawn[..., 3] == 255] == (220, 30, 30)).all()
+    assert page.get_by_text("Red where nothing in the other image belongs").is_visible()
+    page.get_by_label("images").check(force=True)
+    assert page.locator(".view canvas:visible").count() == 0
+
+
+@pytest.mark.parametrize("name", ["several", "other-matcher"])
+def test_what_is_alone_is_not_shown_where_it_is_not_known(window, name):
+    assert window().open(name).get_by_role("radio", name="alone").is_disabled()
+
+
 def test_variants_change_in_place_at_the_same_zoom(window, folder):
     page = window().open("first")
     page.get_by_label("Zoom").select_option("4")
@@ -334,3 +361,44 @@ def test_the_video_plays_and_gaps_are_named(window):
     assert "Frame 3: day/3.png: there is no such file" in page.locator("main").text_content()
     frames = page.locator("section.details:visible .frames li").all_text_contents()
     assert frames == ["1", "2", "3 missing", "4"]
+
+
+def test_the_probe_collects_points_for_a_run(window, folder):
+    page = window().open("first")
+    page.get_by_label("collect points").check()
+    for side, x, y, size in (("a", 5, 7, SIZE_A), ("b", 30, 40, SIZE_B), ("b", 9, 9, SIZE_B)):
+        point_at(page, side, x, y, size)
+        page.mouse.down()
+        page.mouse.up()
+    frame = page.get_by_role("group", name="A. The arrow keys")
+    frame.focus()
+    frame.press("ArrowRight")
+    page.wait_for_function("document.getElementById('said').textContent.startsWith('A (33, 24)')")
+    frame.press("Enter")
+    items = page.locator("#collected li")
+    assert items.all_text_contents() == [
+        "A (5, 7) and B' (30, 40) Remove",
+        "A (33, 24) and B' (9, 9) Remove",
+    ]
+    assert page.locator(".dot").all_text_contents() == ["1", "2", "1", "2"]
+    table = page.locator("#table")
+    assert table.get_attribute("download") == "points.csv"
+    content = unquote(table.get_attribute("href").removeprefix("data:text/csv,")).encode()
+    assert rows_of(content, "points")[:, :4].tolist() == [
+        [5.5, 7.5, 30.5, 40.5],
+        [33.5, 24.5, 9.5, 9.5],
+    ]
+    items.first.get_by_role("button").click()
+    assert items.all_text_contents() == ["A (33, 24) and B' (9, 9) Remove"]
+    words = shlex.split(page.locator("#command").text_content())
+    assert words[:2] == ["dia", "run"] and words[words.index("--points") + 1] == "points.csv"
+    assert all((folder / path).exists() for path in words[2:4])
+    assert "--quality=draft" not in words and "--iterations=2" in words
+
+
+def test_the_line_of_the_probe_stays_in_view_on_a_phone(window):
+    page = window(has_touch=True, viewport={"width": 390, "height": 500}).open("first")
+    page.locator(".view[data-side=a] .sheet").tap()
+    page.wait_for_selector(".view[data-side=a] .mark.own:visible")
+    line = page.locator("#said").bounding_box()
+    assert line["y"] + line["height"] <= 500

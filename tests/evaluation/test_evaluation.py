@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dia_pipeline.algorithm.canvas import Canvas
-from dia_pipeline.algorithm.pose import MIRRORED
+from dia_pipeline.alignment.canvas import Canvas
+from dia_pipeline.alignment.pose import MIRRORED
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.evaluation.truth import Keypoints, Truth
 from dia_pipeline.pixels import mirror, resize_image

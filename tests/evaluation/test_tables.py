@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from dia_pipeline.comparisons.ablation import bases
 from dia_pipeline.evaluation.tables import (
     compare_two,
     latex,
@@ -15,7 +16,6 @@ from dia_pipeline.evaluation.tables import (
 )
 from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.comparing import bases
 
 BASES = dict.fromkeys(("first", "no_1", "part"), "first")
 PAIRS = [f"p{n}" for n in range(8)]

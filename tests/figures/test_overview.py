@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dia_pipeline.alignment.guidance import make_guidance
+from dia_pipeline.alignment.parts import Parts
 from dia_pipeline.figures import overview
 from dia_pipeline.figures.overview import WIDTH, boxes_of_levels, draw_overview, round_trip
+from dia_pipeline.figures.said import draw_said
 
 RED, GREEN, BLUE, GREY = (200, 30, 30), (30, 160, 30), (30, 30, 200), (120, 120, 120)
 IMAGES = {"a": RED, "a_prime": GREEN, "b": BLUE, "b_prime": GREY}
@@ -36,6 +39,9 @@ def row_middles(image):
     return [(top + end) // 2 for top, end in long]
 
 
+PARTS = Parts(((100,),), ((100,),))
+
+
 @pytest.fixture
 def both():
     return {"flow_ab": shift(3, 0), "flow_ba": shift(-3, 0)}
@@ -43,7 +49,7 @@ def both():
 
 def test_the_rows_show_results_matches_levels_in_order_and_nothing_twice(both):
     levels = {1: plain(BLUE), 5: plain(RED), 3: plain(GREEN)}
-    image = draw_overview("title", images(), both, levels)
+    image = draw_overview("title", images(), both, levels, parts=PARTS)
     assert image.dtype == np.uint8
     first, second, third, fourth = row_middles(image)
     assert runs(image[first]) == [RED, GREEN, BLUE, GREY]
@@ -55,7 +61,7 @@ def test_the_rows_show_results_matches_levels_in_order_and_nothing_twice(both):
 
 
 def test_rows_fill_the_width(both):
-    image = draw_overview("title", images(), both, {})
+    image = draw_overview("title", images(), both, {}, parts=PARTS)
     for middle in row_middles(image)[:2]:
         shown = np.flatnonzero((image[middle] != 255).any(axis=1))
         assert shown[0] <= 24 and shown[-1] >= WIDTH - 30
@@ -83,12 +89,30 @@ def test_a_round_trip_is_the_distance_from_where_it_began():
     assert round_trip(there, shift(0, 0), step=7).shape == (9, 12)
 
 
-def test_matches_that_do_not_come_back_are_red(both):
-    both["flow_ba"] = shift(-3, 0)
-    both["flow_ab"][:, 40:] = (-20, 0)  # comes back 23 pixels off, more than a tenth of 80
+@pytest.mark.parametrize("directions", [1, 2])
+def test_what_is_alone_is_red_in_its_image_and_the_fuller_the_surer(both, directions):
+    flows = dict(list(both.items())[:directions])
+    parts = Parts(((0, 25, 50, 100),), ((100,),))
+    image = draw_overview("title", images(), flows, {}, parts=parts)
+    row = image[row_middles(image)[1]].astype(int)
+    edges = np.flatnonzero(np.diff(np.r_[False, (row != 255).any(axis=1), False]))
+    *_, a, b_prime = (row[start:stop] for start, stop in edges.reshape(-1, 2))
+    second, third = (len(a) * number // 8 for number in (3, 5))
+    assert (a[0] == overview._RED).all()
+    assert a[second] == pytest.approx((a[-1] + overview._RED) / 2, abs=3)  # half of an even chance
+    assert (a[third + 2 :] == a[-1]).all() and np.ptp(a[-1]) == 0
+    assert (b_prime == b_prime[0]).all() and np.ptp(b_prime[0]) == 0
+
+
+def test_without_parts_no_panel_says_what_is_alone(both):
     image = draw_overview("title", images(), both, {})
-    row = runs(image[row_middles(image)[1]])
-    assert tuple(overview._RED) in row
+    assert tuple(overview._RED) not in runs(image[row_middles(image)[0]])
+    assert len(row_middles(image)) == 2
+
+
+def test_a_long_title_is_broken_into_lines_that_fit(both):
+    short, long = (draw_overview(each, images(), both, {}) for each in ("word", "word " * 60))
+    assert long.shape[0] > short.shape[0] and (long[:, -20:] == 255).all()
 
 
 def test_lines_lead_to_the_matches_and_leave_out_what_is_not_sure(both):
@@ -133,3 +157,30 @@ def test_the_images_of_levels_lie_where_their_boxes_are(a, b, directions):
             box.top - 1 : box.top + box.height + 1, box.left - 1 : box.left + box.width + 1
         ]
         assert (around == colours[level]).all(axis=-1).sum() == box.width * box.height
+
+
+def test_an_overview_shows_what_is_said_and_what_points_reach(both):
+    """The levels are found from below, whatever is said above them."""
+    a, b_prime = plain(RED), plain(GREY)
+    keep = np.zeros((60, 80), np.float32)
+    keep[:20] = 1
+    points = np.array([[0.5, 0.5, 0.2, 0.2, 0.25]])
+    guidance = make_guidance(a, b_prime, 1.0, points=points, keep=keep)
+    said = dict(draw_said(a, b_prime, guidance))
+    assert list(said) == ["what points of A reach", "points of B'", "what is kept of A"]
+    reached = np.ptp(said["what points of A reach"].astype(int), axis=-1)  # how far from grey
+    away = np.hypot(*np.ogrid[-29.5:30, -39.5:40])
+    assert (reached[away > 22] == 0).all() and (reached[(away > 4) & (away < 12)] > 10).all()
+    kept = said["what is kept of A"]
+    assert (kept[:19] == RED).all() and np.ptp(kept[21:].astype(int), axis=-1).max() == 0
+    levels = {1: plain(BLUE), 5: plain(RED), 3: plain(GREEN)}
+    without, shown = (
+        draw_overview("title", images(), both, levels, panels) for panels in ([], [*said.items()])
+    )
+    boxes = [boxes_of_levels(len(each), (5, 3, 1), (80, 60), (80, 60)) for each in (without, shown)]
+    for level, colour in ((5, RED), (3, GREEN)):
+        for image, found in zip((without, shown), boxes, strict=True):
+            box = found[level]
+            part = image[box.top : box.top + box.height, box.left : box.left + box.width]
+            assert (part == colour).all()
+    assert draw_said(a, b_prime, None) == []

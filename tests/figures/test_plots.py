@@ -9,7 +9,7 @@ from PIL import Image
 
 from dia_pipeline.evaluation.tables import ACCURACY
 from dia_pipeline.figures import plots
-from dia_pipeline.figures.video import plot_flicker
+from dia_pipeline.figures.sequence import plot_flicker
 
 MATCHERS = {"first": "hierarchical", "alone": "layer-independent", "rgb": "patchmatch-rgb"}
 

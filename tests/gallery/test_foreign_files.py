@@ -22,9 +22,9 @@ from dia_pipeline.gallery.cache import Cache, GalleryError
 from dia_pipeline.gallery.gallery import make_gallery
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.flow import write_flo
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.jobs.batches import run_batch
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import run_batch
 from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.receipts import Receipt
 from dia_pipeline.store.state import read_state
@@ -124,7 +124,7 @@ def test_whatever_happens_to_a_file_the_other_pair_is_shown(plan):
     fuzz(plan, CASES)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_thousands_of_damaged_files_do_not_end_the_gallery(plan):
     fuzz(plan, 30 * CASES)
 
@@ -279,7 +279,7 @@ def test_values_of_other_kinds_in_provenance_do_not_end_the_gallery(plan):
     forge_provenance(plan, CASES)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_no_value_of_another_kind_in_provenance_ends_the_gallery(plan):
     forge_provenance(plan, None)
 
@@ -296,7 +296,7 @@ def test_more_in_provenance_than_this_version_writes_is_shown_as_text(plan):
     assert shown(plan)["first"] == "made"
     page = GALLERY / "pages" / "first.html"
     assert str(escape(NAUGHTY)) in page.read_text()
-    assert Tags(page).tags.count("script") == 4 and len(Tags(RESULTS / "index.html").tags) == before
+    assert Tags(page).tags.count("script") == 5 and len(Tags(RESULTS / "index.html").tags) == before
 
 
 @pytest.mark.parametrize(
@@ -307,12 +307,12 @@ def test_names_and_paths_are_text_in_every_page(finished, name, tmp_path, monkey
     images = [draw_image(Path(f"{name}{n}.png"), n) for n in (1, 2)]
     pairs = Pair(name, *images), Pair("second", *images)
     plan = make_plan(RESULTS, pairs, checkpoint="pair", variants={name: {}, "constructor": {}})
-    for stage in plan.stages:
+    for stage in plan.stages(name, "0001"):
         run_batch(plan, stage, name, "0001")
     make_gallery(plan)
     for page in (RESULTS / "index.html", *(GALLERY / "pages").iterdir()):
         tags = Tags(page)
-        assert not tags.scripts and tags.tags.count("script") == (1 if page.stem == "index" else 4)
+        assert not tags.scripts and tags.tags.count("script") == (1 if page.stem == "index" else 5)
     assert str(escape(name)) in (RESULTS / "index.html").read_text()
 
 
@@ -322,7 +322,7 @@ def test_a_failure_is_shown_as_text(plan):
     failure = {"stage": NAUGHTY, "reason": NAUGHTY, "remedy": NAUGHTY, "log": NAUGHTY}
     forge_state(path, {**receipt, "failed": {"first": failure}})
     assert str(escape(NAUGHTY)) in shown(plan)["first"]
-    assert Tags(GALLERY / "pages" / "first.html").tags.count("script") == 4
+    assert Tags(GALLERY / "pages" / "first.html").tags.count("script") == 5
 
 
 @pytest.mark.parametrize("foreign", FOREIGN[:-1])

@@ -8,6 +8,7 @@ import shutil
 import zlib
 from contextlib import chdir
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -21,15 +22,20 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from dia_pipeline import cli
+from dia_pipeline.alignment.parts import loneliness
+from dia_pipeline.alignment.pose import Pose
 from dia_pipeline.gallery.cache import Cache
+from dia_pipeline.gallery.fields import SIDE, UNKNOWN, matches_of
 from dia_pipeline.gallery.gallery import make_gallery
-from dia_pipeline.gallery.matches import SIDE, UNKNOWN, matches_of
 from dia_pipeline.gallery.thumbnails import LARGE
 from dia_pipeline.gallery.thumbnails import SIDE as SMALL
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.flow import write_flo
+from dia_pipeline.io.images import write_image
+from dia_pipeline.jobs.batches import run_batch
+from dia_pipeline.pixels import shrunk
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.stages.batches import run_batch
+from dia_pipeline.samples.photographs import photograph
 
 GALLERY = RESULTS / "gallery"
 
@@ -55,6 +61,25 @@ class Addresses(HTMLParser):
             self.found += [side[name] for side in sides for name in ("given", "small", "result")]
             self.found += [stage["matches"] for stage in stages]
             self._in_data = False
+
+
+def test_the_card_and_the_page_of_a_hopeless_pair_say_what_is_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("chelsea", "rocket"):
+        write_image(f"{name}.png", shrunk(photograph(name), 128))
+    command = ["run", "chelsea.png", "rocket.png", "-o", "out", "--quality", "draft"]
+    for each in (command, ["gallery", "out"]):
+        assert CliRunner().invoke(cli.app, each).exit_code == 0
+    pose = Pose.read(json.loads(Path("out/provenance.json").read_text())["pose"])
+    assert pose.hopeless and pose.alone.startswith("nothing belongs to")
+    for page in ("index.html", "gallery/pages/out.html"):
+        shown = unescape(Path("out", page).read_text())
+        assert f'title="Confidence that the images match, from 0 to 1; {pose.alone}"' in shown
+        assert f"The images have little in common: {pose.alone}." in shown
+    data = shown.split('id="data">')[1].split("</script>")[0]
+    (stage,) = json.loads(data)["variants"].values()
+    for side, percents in (("a", pose.parts.a), ("b", pose.parts.b_prime)):
+        assert stage[side]["alone"] == loneliness(percents).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +143,7 @@ def test_a_new_result_has_a_new_thumbnail_and_the_old_one_goes(plan):
     kept = files()
     pair = plan.config.pairs[0]
     draw_image(Path(pair.a), 7, (48, 64))
-    for stage in plan.stages:
+    for stage in plan.stages("plain", "0001"):
         run_batch(plan, stage, "plain", "0001")
     make_gallery(plan)
     now = files()

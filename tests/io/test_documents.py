@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 import yaml
 
-from dia_pipeline.io.backbones import BackboneError, find_entry
+from dia_pipeline.comparisons.benchmarks import read_variants
 from dia_pipeline.io.documents import read_yaml
+from dia_pipeline.networks.backbones import BackboneError, find_entry
 from dia_pipeline.runs.config import ConfigError
-from dia_pipeline.stages.benchmarks import read_variants
 
 NAMES = "abcdefghijklmnopqrst"
 NESTED = "a: &a [0, 1]\n" + "".join(

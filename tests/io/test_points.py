@@ -5,7 +5,14 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from dia_pipeline.io.points import PointsError, read_points, unit_points
+from dia_pipeline.io.points import (
+    REACH,
+    PointsError,
+    read_points,
+    rows_of,
+    unit_points,
+    write_points,
+)
 
 SHAPES = (100, 200), (50, 80)
 
@@ -13,7 +20,23 @@ SHAPES = (100, 200), (50, 80)
 def test_points_are_read_whatever_the_order_of_columns(tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("b_prime_x, b_prime_y, a_x, a_y\n40,25,50,50\n\n80, 0, 0, 100\n")
-    np.testing.assert_allclose(read_points(path, *SHAPES), [[0.5, 0.25, 0.5, 0.5], [1, 0, 0, 1]])
+    expected = [[0.5, 0.25, 0.5, 0.5, REACH], [1, 0, 0, 1, REACH]]
+    np.testing.assert_allclose(read_points(path, *SHAPES), expected)
+
+
+def test_how_far_a_point_reaches_is_a_share_of_the_longest_side_of_a(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("radius,a_x,a_y,b_prime_x,b_prime_y\n30,50,50,40,25\n,50,50,40,25\n")
+    np.testing.assert_allclose(read_points(path, *SHAPES)[:, 4], [0.15, REACH])
+    rows = [[50, 50, 40, 25, 30], [50, 50, 40, 25, np.nan]]
+    np.testing.assert_array_equal(unit_points(rows, *SHAPES), read_points(path, *SHAPES))
+
+
+def test_points_are_written_as_they_are_read(tmp_path):
+    rows = np.array([[1 / 3, 2, 3, 4, np.nan], [5, 6, 7, 8, 0.1]])
+    write_points(tmp_path / "points.csv", rows)
+    content = (tmp_path / "points.csv").read_bytes()
+    np.testing.assert_array_equal(rows_of(content, "points.csv"), rows)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +50,10 @@ def test_points_are_read_whatever_the_order_of_columns(tmp_path):
         ("a_x,a_y,b_prime_x,b_prime_y\n1,2,81,4\n", "point 1 lies outside: b_prime_x is 81.*80"),
         ("a_x,a_y,b_prime_x,b_prime_y\nnan,2,3,4\n", "row 2, a_x: 'nan' is no number"),
         (b"\xff\xfe\x00", "no table in UTF-8"),
+        ("a_x,a_y,b_prime_x,b_prime_y,radius\n1,2,3,4,0\n", "point 1 reaches nowhere: radius is 0"),
+        ("a_x,a_y,b_prime_x,b_prime_y,radius\n1,2,3,4,far\n", "row 2, radius: 'far' is no number"),
+        ("a_x,a_y,b_prime_x,radius,radius\n1,2,3,4,5\n", "columns are not known"),
+        ("a_x,a_x,a_y,b_prime_x,b_prime_y\n1,2,3,4,5\n", "columns are not known"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told(tmp_path, text, message):
@@ -71,7 +98,7 @@ def test_points_as_programs_write_them(tmp_path):
         b'\xef\xbb\xbf# clicked by hand\r\n"a_x","a_y",b_prime_x,b_prime_y,\r\n'
         b'"50", 5.0e1 ,40,25,,\r\r# "one"\n\n'
     )
-    np.testing.assert_allclose(read_points(path, *SHAPES), [[0.5, 0.25, 0.5, 0.5]])
+    np.testing.assert_allclose(read_points(path, *SHAPES), [[0.5, 0.25, 0.5, 0.5, REACH]])
 
 
 @pytest.mark.parametrize(

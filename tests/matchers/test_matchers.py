@@ -9,14 +9,9 @@ import numba
 import numpy as np
 import pytest
 
-from dia_pipeline.matchers import (
-    MATCHERS,
-    MatcherError,
-    find_matcher,
-    image_analogies,
-    patchmatch_rgb,
-)
+from dia_pipeline.matchers import MATCHERS, find_matcher, image_analogies, patchmatch_rgb
 from dia_pipeline.matchers.belief_propagation import propagate
+from dia_pipeline.matchers.matcher import MatcherError
 from dia_pipeline.matchers.sift import dense_sift
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import photograph, warped

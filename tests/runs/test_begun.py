@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
 from dia_pipeline.runs.begun import RECORD, begin, begun_plan, latest_plan
-from dia_pipeline.runs.config import Config, Pair
-from dia_pipeline.runs.plan import Plan, PlanError
-from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.pair import Pair
+from dia_pipeline.runs.places import PlanError
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.store.state import write_state
 
 

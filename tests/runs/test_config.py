@@ -12,6 +12,7 @@ from examples import PUBLISHED, draw_image
 
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
+from dia_pipeline.guides import GUIDES
 from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.runs import config as config_module
 from dia_pipeline.runs.config import (
@@ -19,13 +20,12 @@ from dia_pipeline.runs.config import (
     TABLES,
     Config,
     ConfigError,
-    Pair,
     load_config,
     merge,
     pair_settings,
 )
-from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.runs.tables import GUIDES
+from dia_pipeline.runs.pair import Pair
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.samples.synthetic import DEFAULTS, PAIRS, STYLES, VIEWS
 from dia_pipeline.temporal.coherence import MODES
 
@@ -264,9 +264,10 @@ WRONG = {
     "alphas": [1, 1, 1, 1.1],
     "ratio": 0,
     "max_side": 15,
-    "deconvolution": -1,
+    "deconvolution": [0, 0, 0, -1],
     "blend_map": "linear",
     "initial": "zero",
+    "octaves": 3,
     "search": "auto",
     "iterations": -1,
     "coarse_patch": 4,
@@ -292,7 +293,8 @@ def test_what_a_setting_cannot_be_is_refused_wherever_it_stands(table):
             vocabulary.resolve({name: value})
         path = table("name|a|b_prime", "one|a.png|b.png")
         (found,) = problems({"pairs": path, "settings": {name: value}})
-        assert f"settings.{name}" in found and str(value if name != "alphas" else 1.1) in found
+        wrong = value[-1] if isinstance(value, list) else value
+        assert f"settings.{name}" in found and str(wrong) in found
 
 
 def test_the_columns_of_the_tables_are_the_settings_and_their_own():
@@ -310,8 +312,8 @@ def test_the_columns_of_the_tables_are_the_settings_and_their_own():
         *TRUTH_COLUMNS,
     }
     columns = validators["sequences"].schema["properties"]
-    own = {field.name for field in fields(Sequence)} - {"options", "frames"}
-    assert set(columns) == names - OF_SEQUENCES.keys() | own
+    own = {field.name for field in fields(Sequence)} - {"options", "frames", "guides"}
+    assert set(columns) == names - OF_SEQUENCES.keys() | own | GUIDES.keys()
     assert tuple(columns["coherence"]["enum"]) == tuple(MODES)
 
 
@@ -338,11 +340,10 @@ def test_a_variant_that_sequences_cannot_follow_is_named(table):
     table("name|a|b_prime", "noon|a.png|day")
     Path("pairs.tsv").rename("sequences.tsv")
     variants = {"plain": {}, "alone": {"matcher": "layer-independent"}}
-    variants["turned"] = {"pose": "auto"}
-    found = problems({"sequences": "sequences.tsv", "variants": variants})
-    for problem, variant in zip(found, ("alone", "turned"), strict=True):
-        assert f"variant '{variant}' with sequence 'noon'" in problem
-        assert "matcher hierarchical, finest 1, pose given" in problem
+    variants["turned"] = {"pose": "several"}
+    alone, turned = problems({"sequences": "sequences.tsv", "variants": variants})
+    assert "variant 'alone' with 'noon': matcher: a sequence knows 'hierarchical' alone" in alone
+    assert "variant 'turned' with 'noon': pose: 'several' is not possible" in turned
 
 
 @pytest.mark.parametrize("results", ["{x}", "a\nb", "-x", "", "a{variant}/b", "\x1b[31m"], ids=repr)
@@ -362,6 +363,34 @@ def test_several_references_are_read_and_what_they_rule_out_is_told(table):
     first, second = problems({"pairs": path})
     assert "labels and points are those of one B'" in first
     assert "references: 'none.png': there is no such file" in second
+
+
+def test_a_guide_of_another_shape_than_its_image_is_named_with_both_shapes(table):
+    for number, (name, shape) in enumerate((("a", (48, 64)), ("b", (48, 64)), ("tall", (64, 48)))):
+        draw_image(Path(f"{name}.png"), number, shape)
+    rows = "name|a|b_prime|labels_a|labels_b_prime|keep", "x|a.png|b.png|tall.png|b.png|a.png"
+    (problem,) = problems({"pairs": table(*rows)})
+    assert "row 2 (pair 'x'), labels_a: tall.png: it is 48x64" in problem
+    assert "but A is 64x48; paint it over that image" in problem
+    rows = "name|a|b_prime|labels_a", "x|a.png|b.png|a.png"
+    (problem,) = problems({"pairs": table(*rows)})
+    assert "labels_a, labels_b_prime: one is missing" in problem
+
+
+def test_what_is_said_of_a_sequence_stands_in_its_table(table):
+    Path("day").mkdir()
+    shutil.copy("b.png", "day/1.png")
+    Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
+    columns = "name|a|b_prime|keep|points"
+    path = table(columns, "x|a.png|day|a.png|0=points.csv,5=points.csv")
+    (sequence,) = load_config({"sequences": path}).sequences
+    assert sequence.still_guides == {"keep": "a.png"}
+    assert sequence.moving_guides == {"points": {0: "points.csv", 5: "points.csv"}}
+    assert sequence.guide_files.keys() == {"keep", "points", "points 5"}
+    assert {"a.png", "points.csv"} <= {*sequence.files}
+    path = table(columns, "x|a.png|day|none.png|points.csv")
+    (problem,) = problems({"sequences": path})
+    assert "row 2 (sequence 'x'), keep: 'none.png': there is no such file" in problem
 
 
 @pytest.mark.parametrize("kind", TABLES)

@@ -12,11 +12,15 @@ import pytest
 from PIL import Image
 
 from dia_pipeline.runs.begun import RECORD, latest_plan
-from dia_pipeline.runs.config import SCHEMAS, Config, Pair
+from dia_pipeline.runs.cleaning import RECORD as CLEANED
+from dia_pipeline.runs.config import SCHEMAS, Config
 from dia_pipeline.runs.damage import damaged_state
-from dia_pipeline.runs.plan import FOLDERS, Plan, PlanError, check_apart
-from dia_pipeline.runs.sequences import Sequence
-from dia_pipeline.settings import STAGES, Settings, resolve
+from dia_pipeline.runs.nodes import nodes_of
+from dia_pipeline.runs.pair import Pair
+from dia_pipeline.runs.places import FOLDERS, PlanError, check_apart
+from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequence import Sequence
+from dia_pipeline.settings import Settings, resolve
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.receipts import Receipt
 from dia_pipeline.store.state import write_state
@@ -24,10 +28,20 @@ from dia_pipeline.store.state import write_state
 PAIRS = tuple(Pair(f"p{n}", f"a{n}.png", "b.png") for n in range(1, 6))
 
 
+STAGES = ("features", "level5", "level4", "level3", "level2", "level1", "aggregate")
+
+
+def decided(**settings) -> dict[str, str]:
+    """What decides the stages of a batch, by stage."""
+    plan = Plan(Config(PAIRS, settings=settings))
+    stages = plan.stages("hierarchical", "0001")
+    return {stage: plan.decides(stage, "hierarchical", "0001") for stage in stages}
+
+
 def affected(change: dict) -> set[str]:
     """The stages of which a changed setting changes what decides them."""
-    before, after = Settings(), replace(Settings(), **change)
-    return {s for s in STAGES if before.deciding_stage(s) != after.deciding_stage(s)}
+    before, after = decided(), decided(**change)
+    return {stage for stage in before if before[stage] != after[stage]}
 
 
 @pytest.mark.parametrize(
@@ -36,8 +50,9 @@ def affected(change: dict) -> set[str]:
         ({"ratio": 0.5}, {"features"}),
         ({"precision": "float32"}, {"features"}),
         ({"initial": "random"}, {"level5"}),
-        ({"deconvolution": 3}, {"level5", "level4", "level3", "level2"}),
-        ({"seed": 3}, {"level5", "level4", "level3", "level2", "level1"}),
+        ({"deconvolution": (3, 3, 3, 3)}, {"level5", "level4", "level3", "level2"}),
+        ({"deconvolution": (15, 3, 10, 10)}, {"level4"}),
+        ({"seed": 3}, {"features", "level5", "level4", "level3", "level2", "level1"}),
         ({"alphas": (0.9, 0.8, 0.7, 0.1)}, {"level2"}),
         ({"alphas": (0.5, 0.8, 0.7, 0.2)}, {"level5"}),
         ({"take": "colours"}, {"aggregate"}),
@@ -50,10 +65,37 @@ def test_a_setting_decides_its_stages(change, stages):
     assert affected(change) == stages
 
 
-def test_every_setting_decides_some_stage():
-    decided = {name for stage in STAGES for name in Settings().deciding_stage(stage)}
-    undecided = {"alphas", "min_confidence"}  # the one by its parts, the other no bytes
-    assert decided - {"alpha"} == {field.name for field in fields(Settings)} - undecided
+@pytest.mark.parametrize("checkpoint", ["level", "pair"])
+def test_every_setting_decides_some_node(checkpoint):
+    """But for what decides which nodes there are, and what decides no bytes."""
+    nodes = nodes_of(Settings(), checkpoint).values()
+    decided = {name for node in nodes for name in node.settings}
+    assert decided == {field.name for field in fields(Settings)} - {"min_confidence"}
+
+
+@pytest.mark.parametrize(
+    ("options", "stages"),
+    [
+        ({}, STAGES),
+        ({"pose": "given", "directions": "ab"}, STAGES),
+        ({"matcher": "layer-independent"}, STAGES),
+        ({"finest": 3}, (*STAGES[:4], "aggregate")),
+        ({"matcher": "sift"}, ("pair", "aggregate")),
+        ({"matcher": "patchmatch-rgb", "pose": "mirrored"}, ("pair", "aggregate")),
+    ],
+)
+def test_a_batch_goes_through_the_stages_that_its_matcher_has(options, stages):
+    """Of a variant, or of a row; one in which both kinds are goes through those of both."""
+    plan = Plan(Config(PAIRS, variants={"v": options}))
+    assert plan.stages("v", "0001") == stages
+    in_one_go = Plan(Config(PAIRS, variants={"v": options}, checkpoint="pair"))
+    assert in_one_go.stages("v", "0001") == ("pair", "aggregate")
+    rows = (PAIRS[0], replace(PAIRS[1], options=options))
+    mixed = Plan(Config(rows, pairs_per_job=2))
+    both = {*STAGES, *stages}
+    assert mixed.stages("hierarchical", "0001") == tuple(
+        stage for stage in (*STAGES[:-1], "pair", "aggregate") if stage in both
+    )
 
 
 def test_pairs_are_dealt_out_in_order():
@@ -82,11 +124,11 @@ def test_the_order_of_variants_survives(tmp_path):
 
 
 def test_variants_share_the_features_job_if_their_features_are_the_same():
-    variants = {"x": {}, "half": {"ratio": 0.5}, "y": {"seed": 1}, "half2": {"ratio": 0.5}}
+    variants = {"x": {}, "half": {"ratio": 0.5}, "y": {"octaves": 0}, "half2": {"ratio": 0.5}}
     plan = Plan(Config(PAIRS, variants=variants))
     shared = {variant: plan.features_variant(variant, "0001") for variant in variants}
     assert shared == {"x": "x", "half": "half", "y": "x", "half2": "half"}
-    assert plan.previous_receipt("level5", "y", "0001") == plan.receipt("features", "x", "0001")
+    assert plan.receipts_before("level5", "y", "0001") == [plan.receipt("features", "x", "0001")]
 
 
 def test_only_the_batch_of_a_changed_row_is_decided_anew():
@@ -109,7 +151,7 @@ def test_the_pair_checkpoint_is_decided_by_all_it_does_at_once():
     decided = [plan.decides("pair", "hierarchical", "0001") for plan in plans]
     assert len(set(decided)) == 3
     assert decided[0] == decided[3]
-    assert plans[0].previous_receipt("pair", "hierarchical", "0001") is None
+    assert plans[0].receipts_before("pair", "hierarchical", "0001") == []
 
 
 def test_planning_needs_no_heavy_library():
@@ -231,7 +273,7 @@ def test_no_variant_is_called_as_a_folder_or_file_of_results(tmp_path):
     files = {path.name for path in (plan.summary, plan.comparison, plan.failures, plan.gallery)}
     schema = json.loads((SCHEMAS / "config.schema.json").read_text(encoding="utf-8"))
     taken = set(schema["properties"]["variants"]["propertyNames"]["not"]["enum"])
-    assert taken == {*FOLDERS, *files, RECORD, "ablation"}
+    assert taken == {*FOLDERS, *files, RECORD, CLEANED, "ablation"}
 
 
 def test_the_signature_of_inputs_says_that_one_was_replaced(tmp_path, monkeypatch):
@@ -265,3 +307,15 @@ def test_the_signature_of_inputs_says_that_one_was_replaced(tmp_path, monkeypatc
     assert signature() != before
     own = str(Config(synthetic={}).synthetic_folder / "x.png")
     assert signature([own]) == signature([])
+
+
+def test_a_run_says_in_one_line_which_pairs_have_too_small_a_b_prime(tmp_path):
+    paths = {}
+    for name, size in (("a", (900, 700)), ("small", (200, 100)), ("large", (500, 500))):
+        paths[name] = str(tmp_path / f"{name}.png")
+        Image.new("RGB", size).save(paths[name])
+    alike = [Pair(name, paths["a"], paths[b]) for name, b in (("x", "small"), ("y", "large"))]
+    assert not Plan(Config(tuple(alike[1:]))).note_on_sizes()
+    note = Plan(Config((*alike, replace(alike[0], name="z")))).note_on_sizes()
+    assert note.startswith("'x': B' (200x100) is too small to give A' (900x700) its detail")
+    assert note.endswith("(and 1 more like it)") and "\n" not in note

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dia_pipeline.declarations import SettingsError
 from dia_pipeline.io.cells import cell_of_path, read_cells, write_cells
 from dia_pipeline.runs.config import ConfigError, load_config
-from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.runs.sequence import Sequence, find_frames
 from dia_pipeline.runs.sources import SequenceError
 from dia_pipeline.settings import resolve
+from dia_pipeline.settings.declarations import SettingsError
 
 
 @pytest.fixture(autouse=True)

@@ -9,17 +9,21 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dia_pipeline.alignment.parts import Parts
+from dia_pipeline.alignment.pose import Pose
 from dia_pipeline.cli import app
 from dia_pipeline.runs.begun import begin
-from dia_pipeline.runs.config import Config, Pair
+from dia_pipeline.runs.config import Config
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.runs.sequences import Sequence
+from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.runs.status import RECENT, SILENCE, status
 from dia_pipeline.runs.summary import Summary, failures_since
 from dia_pipeline.store.receipts import Failure, Receipt
 from dia_pipeline.store.state import write_state
 
 NOW = 1_000_000.0
+STAGES = ("pair", "aggregate")
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def log(plan: Plan, stage: str, batch: str, age: float) -> None:
 
 
 def test_every_pair_is_counted_once(plan):
-    for stage in plan.stages:
+    for stage in STAGES:
         finish(plan, stage, "0001", age=10)
         finish(plan, stage, "0002", age=10, failed=("p2",))
     finish(plan, "pair", "0003", age=10, failed=("p4",))
@@ -91,7 +95,7 @@ def test_rate_and_time_left_follow_from_what_was_finished_of_late(plan):
 def test_a_run_that_is_done_has_no_rate(plan):
     """Which would fall each time that somebody looks."""
     for batch in plan.batches:
-        for stage in plan.stages:
+        for stage in STAGES:
             finish(plan, stage, batch, age=5)
     found = status(plan, NOW)["hierarchical"]
     assert found.done == 12 and found.per_hour is None and found.hours_left is None
@@ -106,7 +110,7 @@ def test_nothing_is_promised_before_there_is_a_rate(plan):
 def test_failures_are_remembered_after_their_receipts_are_taken_away(plan):
     """At once: what had failed has failed, and what was made beside it is done."""
     plan.write()
-    for stage in plan.stages:
+    for stage in STAGES:
         for batch in plan.batches:
             finish(plan, stage, batch, age=0, failed=("p2", "p5") if stage == "aggregate" else ())
     result = CliRunner().invoke(app, ["stage", "summary", "--plan", str(plan.write())])
@@ -140,12 +144,32 @@ def test_a_table_of_failures_that_means_nothing_is_none(plan, content):
 
 def test_the_command_prints_a_table_or_json(plan):
     plan.write()
-    for stage in plan.stages:
+    for stage in STAGES:
         finish(plan, stage, "0001", age=10)
     table = CliRunner().invoke(app, ["status", plan.config.results])
     assert "hierarchical" in table.output and "remaining" in table.output
     printed = CliRunner().invoke(app, ["status", "--json", plan.config.results])
     assert json.loads(printed.output)["hierarchical"]["done"] == 2
+
+
+def test_doubtful_and_hopeless_pairs_are_named_with_what_is_alone(plan):
+    plan.write()
+    parts = {
+        "p0": Parts(((40, 70),), ((60, 60),)),
+        "p1": Parts(((10, 60),), ((10,), (10,))),
+        "p2": Parts(((90, 90),), ((90, 90),)),
+        "p3": None,
+    }
+    for pair in plan.config.pairs[:4]:
+        own = parts[pair.name]
+        pose = asdict(Pose(confidence=own and own.confidence, parts=own))
+        write_state(plan.folder("hierarchical", pair) / "provenance.json", {"pose": pose})
+    named = CliRunner().invoke(app, ["status", plan.config.results]).stderr.splitlines()
+    assert named[1:-1] == [
+        "  hierarchical/p1: hopeless (confidence 0.23; nothing belongs to 50% of A (left), "
+        "100% of B')",
+        "  hierarchical/p0: doubtful (confidence 0.57; nothing belongs to 50% of A (left))",
+    ]
 
 
 def test_names_and_reasons_obey_no_terminal_and_no_spreadsheet(tmp_path):

@@ -11,7 +11,7 @@ from scipy import ndimage
 from dia_pipeline.io.flow import read_flo
 from dia_pipeline.io.images import read_image
 from dia_pipeline.samples.photographs import PHOTOGRAPHS
-from dia_pipeline.samples.scenes import foreground, maps
+from dia_pipeline.samples.scenes import foreground, make_benchmark, maps
 from dia_pipeline.samples.synthetic import (
     PAIRS,
     POSES,
@@ -19,7 +19,6 @@ from dia_pipeline.samples.synthetic import (
     SUBJECTS,
     VIEWS,
     SyntheticError,
-    make_benchmark,
     split_name,
     synthetic_pairs,
 )
@@ -35,7 +34,11 @@ def made(folder, *names, **options):
 def test_the_benchmark_has_every_photograph_view_and_style_of_its_names():
     assert len(set(PAIRS)) == len(PAIRS)
     subjects, views, styles = map(set, zip(*map(split_name, PAIRS), strict=True))
-    assert len(subjects) == 6 and views | POSES.keys() == set(VIEWS) and styles == set(STYLES)
+    assert (
+        len(subjects) == 6
+        and views | POSES.keys() | {"reflection"} == set(VIEWS)
+        and styles == set(STYLES)
+    )
     assert set(SUBJECTS) == set(PHOTOGRAPHS)
 
 

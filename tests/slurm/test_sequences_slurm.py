@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 from examples import draw_image
 
-pytestmark = pytest.mark.slurm
+pytestmark = pytest.mark.slow
 
 
 def test_two_sequences_run_in_parallel(checkout, cluster):

@@ -11,7 +11,7 @@ from checkout import PAIRS, Checkout
 from cluster import GPUS, wait_until
 from examples import times
 
-pytestmark = pytest.mark.slurm
+pytestmark = pytest.mark.slow
 
 COMMAND = ["snakemake", "--profile", "slurm"]
 
@@ -83,6 +83,18 @@ def test_what_is_harmed_afterwards_is_found_and_made_again(undisturbed, local):
     assert checkout.rewritten(before) == harmed
     assert checkout.made() == local
     assert checkout.run("dia", "verify").returncode == 0
+
+
+def test_a_pair_that_is_asked_for_by_its_name_is_one_job(cluster, checkout, local):
+    checkout.configure(pairs_per_job=2, checkpoint="pair")
+    seen = len(cluster.trace())
+    finished = checkout.run(*COMMAND, "pair3")
+    assert finished.returncode == 0, finished.stdout
+    assert len({job for _, _, job, *_ in cluster.trace()[seen:]}) == 1
+    folder = checkout.results / "hierarchical"
+    assert {path.name for path in folder.iterdir()} == {"pair3", "pair4"}
+    made = (folder / "pair3/a_prime.png").read_bytes()
+    assert made == local["hierarchical/pair3/a_prime.png"]
 
 
 def test_broken_image_cancelled_job_and_lost_daemon_in_one_run(cluster, checkout, local_results):

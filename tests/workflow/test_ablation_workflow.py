@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import re
-import subprocess
-import sys
+import shutil
 import zipfile
 from pathlib import Path
 
+import calls
 import numpy as np
 import pytest
 import yaml
+from calls import ROOT, Called
 from examples import DRAFT, times, write_pairs
 from PIL import Image
 
 from dia_pipeline.io.flow import read_flo
 
-SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 RESULTS = Path("results/ablation")
 SYNTHETIC = "chelsea-smooth-grading"
 VARIANTS = {"hierarchical": {}, "identity": {"matcher": "identity"}}
@@ -27,16 +27,9 @@ FAILING = {"image-analogies": {"matcher": "image-analogies"}}
 pytestmark = pytest.mark.slow
 
 
-def snakemake(*options: str) -> subprocess.CompletedProcess:
-    """Run the ablation; stdout holds all that is said."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "ablation"]
-    return subprocess.run(
-        [*command, "--cores", "4", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+def snakemake(*options: str) -> Called:
+    """Run the ablation."""
+    return calls.snakemake("--snakefile", str(ROOT / "Snakefile"), "ablation", *options)
 
 
 def would_run() -> set[tuple[str, str]]:
@@ -60,17 +53,40 @@ def write_config(variants: dict) -> None:
 
 
 @pytest.fixture(scope="module")
-def first_run(tmp_path_factory):
-    """A run of which one variant fails on one pair, in the working directory from here on."""
+def runs(tmp_path_factory):
+    """The folders of a run of which one variant fails on one pair, and of the same without that
+    variant; how the first one ended.
+    """
+    first, second = (tmp_path_factory.mktemp("ablation") for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path_factory.mktemp("ablation"))
+        patch.chdir(first)
         Path("config").mkdir()
         (pair,) = write_pairs(Path("images"), 1)
         Path("config/pairs.tsv").write_text(f"name\ta\tb_prime\nplain\t{pair.a}\t{pair.b_prime}\n")
         Path("config/empty.tsv").write_text("name\ta\tb_prime\n")
         Path("config/config.yaml").write_text("pairs: config/empty.tsv\n")
         write_config(VARIANTS | FAILING)
-        yield snakemake()
+        ended = snakemake()
+        shutil.copytree(first, second, dirs_exist_ok=True)
+        patch.chdir(second)
+        write_config(VARIANTS)
+        result = snakemake()
+    assert result.returncode == 0, result.stdout
+    return first, second, ended
+
+
+@pytest.fixture
+def first_run(runs, monkeypatch):
+    """How the first run ended, whose folder is the working directory."""
+    monkeypatch.chdir(runs[0])
+    return runs[2]
+
+
+@pytest.fixture
+def compared(runs, tmp_path, monkeypatch):
+    """A copy of the second run, in the working directory."""
+    shutil.copytree(runs[1], tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
 
 
 def values() -> dict[tuple[str, str, str], float]:
@@ -121,10 +137,7 @@ def test_there_are_figures_of_all_and_of_every_pair(first_run):
         assert (RESULTS / f"{name}.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_a_new_variant_runs_alone(first_run):
-    write_config(VARIANTS)
-    result = snakemake()
-    assert result.returncode == 0, result.stdout
+def test_a_new_variant_runs_alone(compared):
     assert "Nothing to be done" in snakemake().stdout
     before = times(RESULTS / "hierarchical")
 
@@ -137,7 +150,7 @@ def test_a_new_variant_runs_alone(first_run):
     assert (SYNTHETIC, "image-analogies", "accuracy_5") not in values()
 
 
-def test_the_report_shows_the_comparison(first_run):
+def test_the_report_shows_the_comparison(compared):
     result = snakemake("--report", "report.zip")
     assert result.returncode == 0, result.stdout
     with zipfile.ZipFile("report.zip") as report:
@@ -146,7 +159,7 @@ def test_the_report_shows_the_comparison(first_run):
         assert shown[Path(name).name] == (RESULTS / name).read_bytes()
 
 
-def test_another_file_can_be_named(first_run):
+def test_another_file_can_be_named(compared):
     Path("config/ablation.yaml").rename("other.yaml")
     assert snakemake("--config", "ablation=other.yaml", "--dry-run").returncode == 0
     Path("other.yaml").write_text("variants: {x: {see: 1}}\nsynthetic: {}\n")

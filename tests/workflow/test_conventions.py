@@ -13,7 +13,7 @@ from examples import write_pairs
 
 ROOT = Path(__file__).parents[2]
 
-WITHOUT_LOG = {"weights", "synthetic", "summary", "compare"}
+WITHOUT_LOG = {"weights", "synthetic", "summary", "compare", "result"}
 """Rules that run where Snakemake does: what they say is for the person who started it."""
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import pytest
 import yaml
+from calls import RESULTS, ROOT, run_whole, snakemake, tree, would_write
 from examples import DRAFT, artefacts, write_pairs
-from snakemake import cli
 
-ROOT = Path(__file__).parents[2]
-RESULTS = Path("results")
 DIA = str(Path(sys.executable).parent / "dia")
 
 DRY = (
@@ -43,49 +39,6 @@ DAMAGED = {
 }
 
 pytestmark = pytest.mark.slow
-
-
-def snakemake(*options: str) -> tuple[int, str]:
-    """Run Snakemake in a child of this process, which has imported it; status and all it says."""
-    with TemporaryFile() as said:
-        child = os.fork()
-        if not child:
-            for stream in (1, 2):
-                os.dup2(said.fileno(), stream)
-            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-            status: object = 1
-            try:
-                cli.main(["--cores", "2", *options])
-            except SystemExit as left:
-                status = left.code
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(int(bool(status)))
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        said.seek(0)
-        return status, said.read().decode()
-
-
-def run_whole(*options: str) -> str:
-    """Run Snakemake to a good end; all it says."""
-    status, said = snakemake(*options)
-    assert status == 0, said
-    return said
-
-
-def would_run(*options: str) -> set[str]:
-    """What every job would write that a call would run now."""
-    return set(re.findall(r"output: results/(\S+)", run_whole("--dry-run", *options)))
-
-
-def tree() -> dict[str, tuple]:
-    """Content and time of everything in the results; of folders the time alone."""
-    return {
-        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
-        for path in (RESULTS, *RESULTS.rglob("*"))
-        if path.exists()
-    }
 
 
 def configure(**changes: object) -> None:
@@ -163,7 +116,7 @@ def test_nothing_is_written_or_removed_before_a_run_begins(finished):
 
 def test_a_dry_run_does_not_change_what_is_shown(finished):
     change_seed()
-    assert len(would_run()) == 5  # of each stage two, and the summary
+    assert len(would_write()) == 5  # of each stage two, and the summary
     status = json.loads(subprocess.check_output([DIA, "status", "--json"]))
     assert (status["hierarchical"]["done"], status["hierarchical"]["remaining"]) == (2, 0)
     assert subprocess.run([DIA, "verify"]).returncode == 0
@@ -186,8 +139,8 @@ def test_what_is_damaged_is_planned_and_made_again(finished):
         (path,) = RESULTS.glob(DAMAGED[name])
         whole = path.read_bytes()
         path.write_bytes(whole[:40])
-        assert would_run() == jobs, name
-        assert would_run("ablation").isdisjoint(jobs), name
+        assert would_write() == jobs, name
+        assert would_write("ablation").isdisjoint(jobs), name
         path.write_bytes(whole)
     harmed = [harm(name) for name in expected]
     said = run_whole()
@@ -230,10 +183,32 @@ def test_a_job_that_finds_everything_made_replaces_no_time(finished):
     assert not (RESULTS / "benchmarks").exists()
 
 
+@pytest.mark.parametrize("checkpoint", ["level", "pair"])
+def test_a_stage_that_a_variant_does_not_have_starts_no_job(folder, checkpoint):
+    """A level that is finer than the finest, or anything of features for matchers of images."""
+    variants = {"deep": {}, "coarse": {"finest": 3}, "sift": {"matcher": "sift", "pose": "given"}}
+    configure(checkpoint=checkpoint, variants=variants)
+    jobs = {}
+    for path in would_write():
+        if path.startswith("receipts/"):
+            _, stage, variant, _ = path.split("/")
+            jobs[variant, stage] = jobs.get((variant, stage), 0) + 1
+    levels = {"deep": (5, 4, 3, 2, 1), "coarse": (5, 4, 3)}
+    stages = {
+        ("coarse", "features"),  # the first: its job makes them for both
+        *((variant, f"level{n}") for variant, numbers in levels.items() for n in numbers),
+        ("sift", "pair"),
+    }
+    if checkpoint == "pair":
+        stages = {(variant, "pair") for variant in variants}
+    stages |= {(variant, "aggregate") for variant in variants}
+    assert jobs == dict.fromkeys(stages, 2)
+
+
 @pytest.mark.parametrize("snakefile", ["Snakefile", "dia_pipeline/project/Snakefile"])
 def test_a_part_of_a_run_can_be_made(folder, snakefile):
     parts = [
-        would_run("--snakefile", str(ROOT / snakefile), "--batch", f"all={number}/3")
+        would_write("--snakefile", str(ROOT / snakefile), "--batch", f"all={number}/3")
         for number in (1, 2)
     ]
     ends = [{name for name in part if "aggregate" in name} for part in parts]

@@ -113,7 +113,7 @@ def test_a_project_runs_to_its_end_and_is_reported(installed, tmp_path):
     snakemake("--report", "report.zip")
     assert before == {path: path.stat().st_mtime_ns for path in results.rglob("*")}
     page = (project / "report.html").read_text()
-    assert "the matches and where they can be trusted" in page
+    assert "the matches, and what in each image has no counterpart" in page
     with zipfile.ZipFile(project / "report.zip") as packed:
         shown = [packed.read(name) for name in packed.namelist() if name.endswith("overview.png")]
     assert sorted(shown) == sorted(path.read_bytes() for path in results.glob("*/overview.png"))

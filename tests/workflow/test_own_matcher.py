@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from calls import ROOT, snakemake
 from examples import DRAFT, times, write_pairs
 
 from dia_pipeline.runs.projects import make_project
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ablation.md").read_text().partition("## Another matcher")[2]
 EDITED = ("+ (y, x)", "+ (y + 1, x)")
 
@@ -31,7 +29,7 @@ def block(language: str) -> str:
 
 
 def prepare(kind: str) -> tuple[list[str], Path]:
-    """A project or a checkout with a pair; the command that runs it, and its results."""
+    """A project or a checkout with a pair; the target that runs it, and its results."""
     (pair,) = write_pairs(Path("images"), 1)
     row = f"one\t{pair.a}\t{pair.b_prime}"
     target, results = [], Path("results")
@@ -55,18 +53,16 @@ def prepare(kind: str) -> tuple[list[str], Path]:
     }
     file = "ablation.yaml" if target else "config.yaml"
     Path("config", file).write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *target]
-    return command, results
+    return target, results
 
 
 @pytest.mark.parametrize("kind", ["project", "checkout"])
 def test_the_page_followed_and_the_file_edited(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command, results = prepare(kind)
+    target, results = prepare(kind)
 
     def run(*options: str) -> str:
-        said = subprocess.run([*command, *options], capture_output=True, text=True)
-        return said.stdout + said.stderr
+        return snakemake(*target, *options).stdout
 
     path, code = named_file()
     assert f"there is no file {path}" in run("--dry-run")

@@ -13,11 +13,11 @@ from examples import DRAFT, draw_image, times, write_pairs
 from test_workflow import RESULTS, snakemake
 
 from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.jobs.single import run_sequence
+from dia_pipeline.jobs.verification import find_faults, withdraw_receipts
 from dia_pipeline.runs.begun import latest_plan
-from dia_pipeline.runs.sequences import Sequence, find_frames
+from dia_pipeline.runs.sequence import Sequence, find_frames
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.sequences import run_sequence
-from dia_pipeline.stages.verification import find_faults, withdraw_receipts
 
 pytestmark = pytest.mark.slow
 

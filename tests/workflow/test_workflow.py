@@ -10,35 +10,31 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase
 
+import calls
 import pytest
 import yaml
+from calls import ROOT, Called
 from examples import DRAFT, PUBLISHED, artefacts, draw_image, times, write_pairs
 
-from dia_pipeline.runs.config import Pair
+from dia_pipeline.jobs.single import run_pair
+from dia_pipeline.runs.pair import Pair
 from dia_pipeline.settings import resolve
-from dia_pipeline.stages.pairs import run_pair
 
-SNAKEFILE = Path(__file__).parents[2] / "Snakefile"
 STAGES = ("features", "level5", "level4", "level3", "level2", "level1", "aggregate")
 RESULTS = Path("results")
 
 
-def command(*options: str) -> list[str]:
-    """Snakemake over the configuration in the working directory."""
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
-    return [*snakemake, "--configfile", "config.yaml", "--cores", "4", *options]
+GIVEN = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml")
+"""The workflow over the configuration in the working directory."""
 
 
-def snakemake(*options: str) -> subprocess.CompletedProcess:
-    """Run Snakemake; stdout holds all it says."""
-    return subprocess.run(
-        command(*options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+def snakemake(*options: str) -> Called:
+    return calls.snakemake(*GIVEN, *options)
 
 
 def would_run() -> set[tuple[str, str]]:
@@ -193,11 +189,12 @@ def test_a_killed_run_is_taken_up_again_with_the_same_bytes(finished, tmp_path, 
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder / "images", "images")
     write_config(pairs[:1])
+    command = [sys.executable, "-m", "snakemake", *GIVEN, "--cores", "2"]
     process = subprocess.Popen(
-        command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     begun = RESULTS / "hierarchical" / "pair1" / "level4.h5"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not begun.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
@@ -244,6 +241,25 @@ def test_a_pair_that_fails_is_listed_with_its_remedy(finished, tmp_path, monkeyp
     status = subprocess.run(["dia", "status", "--json"], capture_output=True, text=True)
     found = json.loads(status.stdout)["hierarchical"]
     assert (found["done"], found["failed"], found["remaining"]) == (1, 1, 0)
+
+
+def test_a_batch_of_both_kinds_of_matchers_goes_through_the_stages_of_both(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = write_pairs(Path("images"), 2)
+    second = replace(second, options={"matcher": "patchmatch-rgb"})
+    write_config((first, second), pairs_per_job=2)
+    both = {(stage, "0001") for stage in (*STAGES, "pair")}
+    assert would_run() == both
+    assert snakemake().returncode == 0
+    assert "Nothing to be done" in snakemake().stdout
+    run_pair(second.a, second.b_prime, Path("alone"), resolve({**DRAFT, **second.options}))
+    made = RESULTS / "hierarchical" / "pair2"
+    assert artefacts(made) == artefacts(Path("alone"))
+    (made / "nnf.h5").unlink()
+    assert subprocess.run(["dia", "verify"], stdout=subprocess.DEVNULL).returncode == 1
+    assert would_run() == {(stage, "0001") for stage in ("pair", "aggregate")}
+    draw_image(Path(second.a), 5)
+    assert would_run() == both
 
 
 def test_a_folder_of_results_that_is_none_is_told_in_words(pairs):

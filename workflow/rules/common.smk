@@ -17,7 +17,9 @@ from dia_pipeline.runs.begun import begin
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.damage import damaged_state
 from dia_pipeline.runs.lock import hold_lock
-from dia_pipeline.runs.plan import WHOLE, Plan, check_apart
+from dia_pipeline.runs.places import check_apart
+from dia_pipeline.runs.plan import WHOLE, Plan
+from dia_pipeline.runs.summary import receipts_of_failures
 from dia_pipeline.text import for_terminal
 
 # Jobs find the `dia` that is installed beside Snakemake, also where no environment is activated.
@@ -55,9 +57,7 @@ GPU = 0 if PLAN.config.device == "cpu" else 1
 wildcard_constraints:
     variant="|".join(map(re.escape, PLAN.variants)),
     batch=r"\d+",
-    level="[1-5]",
     sequence="|".join(map(re.escape, PLAN.sequences)) or "(?!)",
-    chunk=r"\d+",
 
 
 def job_file(kind, stage, *names):
@@ -74,11 +74,13 @@ def weights(wildcards):
     return [PLAN.weights(backbone) for backbone in backbones]
 
 
-def previous(stage):
-    """The receipt of the stage before, which may depend on the wildcard `level`."""
-    return lambda wildcards: PLAN.previous_receipt(
-        stage.format(**wildcards), wildcards.variant, wildcards.batch
-    )
+def truth(wildcards):
+    return PLAN.inputs(PLAN.truth_files(wildcards.batch))
+
+
+def previous(wildcards):
+    """The receipt of the stage before, if there is one."""
+    return PLAN.receipts_before(wildcards.stage, wildcards.variant, wildcards.batch)
 
 
 def plan(wildcards, output):
@@ -116,28 +118,22 @@ def begin_run(name):
         check_folder(PLAN.results)
         hold_lock(PLAN.lock)
         path = begin(PLAN)
+    if note := PLAN.note_on_sizes():
+        print(for_terminal(note), file=sys.stderr)
     told = f"{name}={json.dumps(str(path))}"
     workflow.config_settings.config_args = [*workflow.config_settings.config_args, told]
 
 
-def settings(stage):
+def settings(wildcards):
     """A digest of what decides a stage of a batch: a changed one reruns the stage."""
-    return lambda wildcards: PLAN.decides(
-        stage.format(**wildcards), wildcards.variant, wildcards.batch
-    )
+    return PLAN.decides(wildcards.stage, wildcards.variant, wildcards.batch)
 
 
-def given(files):
-    """What shows that one of a batch's files was replaced, also by an older one.
-
-    Args:
-        files: those that the plan names of a batch.
-    """
-    return lambda wildcards: PLAN.signature(files(wildcards.batch))
-
-
-def given_sequence(wildcards):
-    return PLAN.signature(sequence_images(wildcards))
+def given(wildcards):
+    """What shows that a file that a stage is given was replaced, also by an older one."""
+    if wildcards.stage == "measure":
+        return PLAN.signature(PLAN.truth_files(wildcards.batch))
+    return "" if previous(wildcards) else PLAN.signature(PLAN.images(wildcards.batch))
 
 
 def minutes(per_pair):
@@ -157,9 +153,14 @@ def composing(wildcards):
     return PLAN.megabytes_to_compose(wildcards.variant, wildcards.batch)
 
 
-def sequence_file(kind, stage, chunk=WHOLE):
-    """The pattern of a file of the jobs of a stage of sequences, or of their chunks."""
-    return job_file(kind, stage, "{sequence}", chunk)
+def sequence_file(kind):
+    """The pattern of a file of the jobs of sequences, or of their chunks."""
+    return job_file(kind, "{stage}", "{sequence}", "{chunk}")
+
+
+def chunk_of(wildcards):
+    """The chunk of a job; empty where that works a whole sequence."""
+    return "" if wildcards.chunk == WHOLE else wildcards.chunk
 
 
 def sequence_images(wildcards):
@@ -172,21 +173,20 @@ def sequence_weights(wildcards):
     return PLAN.weights(PLAN.settings(wildcards.variant, sequence).backbone)
 
 
-def sequence_before(stage):
+def sequence_before(wildcards):
     """The receipts that a stage of a sequence, or of a chunk, builds on."""
-    return lambda wildcards: PLAN.sequence_receipts_before(stage, **wildcards_of(wildcards))
-
-
-def wildcards_of(wildcards):
-    return {
-        "variant": wildcards.variant,
-        "name": wildcards.sequence,
-        "chunk": wildcards.get("chunk", ""),
-    }
+    return PLAN.sequence_receipts_before(
+        wildcards.stage, wildcards.variant, wildcards.sequence, chunk_of(wildcards)
+    )
 
 
 def sequence_settings(wildcards):
     return PLAN.sequence_decides(wildcards.variant, wildcards.sequence)
+
+
+def sequence_given(wildcards):
+    """What shows that an image was replaced. The first stage is given them."""
+    return PLAN.signature(sequence_images(wildcards)) if wildcards.stage == "prepare" else ""
 
 
 def sequence_minutes(per_frame):
@@ -194,7 +194,7 @@ def sequence_minutes(per_frame):
 
     def limit(wildcards, attempt):
         sequence = PLAN.sequences[wildcards.sequence]
-        chunk = sequence.chunks.get(wildcards.get("chunk"))
+        chunk = sequence.chunks.get(wildcards.chunk)
         count = chunk.end - chunk.start if chunk else len(sequence.frames)
         return int((10 + per_frame * count) * 2 ** (attempt - 1))
 
@@ -212,3 +212,32 @@ def everything(wildcards):
         raise WorkflowError(for_terminal(f"{table}: {problem}"))
     plan_damaged()
     return [*LAST, PLAN.summary]
+
+
+# The pairs and sequences that the command line names, by themselves or in a path.
+NAMED = sorted(
+    {
+        part
+        for word in sys.argv[1:]
+        for part in Path(word).parts
+        if part in PLAN.batch_of or part in PLAN.sequences
+    }
+)
+
+
+def results_of(name):
+    """What a pair or sequence is asked for by: its first result in every variant."""
+    first = "video.mp4" if name in PLAN.sequences else "a_prime.png"
+    return [PLAN.results / variant / name / first for variant in PLAN.variants]
+
+
+def receipt_of_result(wildcards):
+    """The last receipt of what makes a result. Jobs run again where it is gone, or had failed."""
+    plan_damaged()
+    variant, name = wildcards.variant, wildcards.name
+    *_, last = PLAN.receipts_of(variant, name)
+    again = receipts_of_failures(PLAN, variant, name)
+    if not (PLAN.results / variant / name / wildcards.file).exists():
+        again = [*again, last]
+    workflow.dag.forcefiles.update(map(str, again))
+    return last

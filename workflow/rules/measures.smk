@@ -1,4 +1,4 @@
-# What the variants are worth: measures of their results, and how they compare.
+# What the variants are worth: pairs whose truth is known, and how the variants compare.
 
 
 if PLAN.config.synthetic is not None:
@@ -14,31 +14,6 @@ if PLAN.config.synthetic is not None:
             options=PLAN.config.synthetic,
         shell:
             "dia stage synthetic --plan {params.plan:q}"
-
-
-rule measure:
-    input:
-        weights=PLAN.weights(PLAN.common.backbone),
-        previous=previous("measure"),
-        truth=lambda wildcards: PLAN.inputs(PLAN.truth_files(wildcards.batch)),
-    output:
-        job_file("receipts", "measure"),
-    log:
-        job_file("logs", "measure"),
-    conda:
-        "../envs/dia.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=megabytes(3000, composing),
-        runtime=minutes(per_pair=1),
-    params:
-        plan=plan,
-        settings=settings("measure"),
-        given=given(PLAN.truth_files),
-    shell:
-        "dia stage measure --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
-        " --threads {threads} 2>&1 | tee {log:q}"
 
 
 # Writes tables and figures; fails, as the summary does, if a pair could not be measured.

@@ -1,26 +1,4 @@
-# From the fields to the images, and the end of a run.
-
-
-rule aggregate:
-    input:
-        previous=previous("aggregate"),
-    output:
-        job_file("receipts", "aggregate"),
-    log:
-        job_file("logs", "aggregate"),
-    conda:
-        "../envs/dia.yaml"
-    threads: 1
-    resources:
-        gpu=0,
-        mem_mb=megabytes(3000, composing),
-        runtime=minutes(per_pair=1),
-    params:
-        plan=plan,
-        settings=settings("aggregate"),
-    shell:
-        "dia stage aggregate --plan {params.plan:q} --variant {wildcards.variant} --batch {wildcards.batch}"
-        " --threads {threads} 2>&1 | tee {log:q}"
+# The end of a run, and what is asked for of it.
 
 
 # The last receipts of all pairs and sequences.
@@ -51,3 +29,23 @@ rule summary:
         plan=plan,
     shell:
         "dia stage summary --plan {params.plan:q}"
+
+
+# `snakemake results/VARIANT/NAME/a_prime.png`: looks whether a result is there, and says why if it
+# is not. `update` has Snakemake leave the file where it is. What the command line does not name may
+# be given, and is no output of this rule.
+rule result:
+    input:
+        receipt_of_result,
+    output:
+        update(f"{PLAN.results}/{{variant}}/{{name}}/{{file}}"),
+    wildcard_constraints:
+        name="|".join(map(re.escape, NAMED)) or "(?!)",
+        file=".+",
+    localrule: True
+    conda:
+        "../envs/dia.yaml"
+    params:
+        plan=plan,
+    shell:
+        "dia stage result --plan {params.plan:q} --file {output:q}"

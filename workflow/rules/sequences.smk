@@ -1,9 +1,7 @@
-# Sequences of frames: every stage of a sequence, or of one of its chunks, leaves one receipt.
-
-DIA_SEQUENCE = (
-    "dia stage {stage} --plan {{params.plan:q}} --variant {{wildcards.variant}}"
-    " --sequence {{wildcards.sequence}} --threads {{threads}}"
-)
+# A sequence: what is found out of its frames, their matches, the frames made of these, and the video.
+#
+# A job works a stage of a sequence, or of one of its chunks. As of pairs, its output is a receipt, and
+# the first rule says what all have in common.
 
 
 rule prepare:
@@ -11,9 +9,12 @@ rule prepare:
         weights=sequence_weights,
         images=sequence_images,
     output:
-        sequence_file("receipts", "prepare"),
+        sequence_file("receipts"),
     log:
-        sequence_file("logs", "prepare"),
+        sequence_file("logs"),
+    wildcard_constraints:
+        stage="prepare",
+        chunk=WHOLE,
     conda:
         "../envs/dia.yaml"
     threads: 2
@@ -24,69 +25,45 @@ rule prepare:
     params:
         plan=plan,
         settings=sequence_settings,
-        given=given_sequence,
+        given=sequence_given,
     shell:
-        DIA_SEQUENCE.format(stage="prepare") + " 2>&1 | tee {log:q}"
+        "dia stage {wildcards.stage} --plan {params.plan:q} --variant {wildcards.variant}"
+        " --sequence {wildcards.sequence} --chunk {wildcards.chunk} --threads {threads} 2>&1 | tee {log:q}"
 
 
-rule match:
+use rule prepare as match with:
     input:
-        previous=sequence_before("match"),
-    output:
-        sequence_file("receipts", "match", "{chunk}"),
-    log:
-        sequence_file("logs", "match", "{chunk}"),
-    conda:
-        "../envs/dia.yaml"
-    threads: 2
+        previous=sequence_before,
+    wildcard_constraints:
+        stage="match",
+        chunk=r"\d+",
     resources:
         gpu=GPU,
         mem_mb=megabytes(6000),
         runtime=sequence_minutes(per_frame=5),
-    params:
-        plan=plan,
-        settings=sequence_settings,
-    shell:
-        DIA_SEQUENCE.format(stage="match") + " --chunk {wildcards.chunk} 2>&1 | tee {log:q}"
 
 
-rule frames:
+use rule prepare as frames with:
     input:
-        previous=sequence_before("frames"),
-    output:
-        sequence_file("receipts", "frames", "{chunk}"),
-    log:
-        sequence_file("logs", "frames", "{chunk}"),
-    conda:
-        "../envs/dia.yaml"
+        previous=sequence_before,
+    wildcard_constraints:
+        stage="frames",
+        chunk=r"\d+",
     threads: 1
     resources:
         gpu=0,
         mem_mb=megabytes(4000),
         runtime=sequence_minutes(per_frame=1),
-    params:
-        plan=plan,
-        settings=sequence_settings,
-    shell:
-        DIA_SEQUENCE.format(stage="frames") + " --chunk {wildcards.chunk} 2>&1 | tee {log:q}"
 
 
-rule video:
+use rule prepare as video with:
     input:
-        previous=sequence_before("video"),
-    output:
-        sequence_file("receipts", "video"),
-    log:
-        sequence_file("logs", "video"),
-    conda:
-        "../envs/dia.yaml"
+        previous=sequence_before,
+    wildcard_constraints:
+        stage="video",
+        chunk=WHOLE,
     threads: 1
     resources:
         gpu=0,
         mem_mb=megabytes(4000),
         runtime=sequence_minutes(per_frame=0.1),
-    params:
-        plan=plan,
-        settings=sequence_settings,
-    shell:
-        DIA_SEQUENCE.format(stage="video") + " 2>&1 | tee {log:q}"

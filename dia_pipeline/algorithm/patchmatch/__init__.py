@@ -12,12 +12,12 @@ depends neither on the number of threads nor on the order in which pixels are vi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 import torch
+
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 
 JUMPS = (8, 4, 2, 1)
 
@@ -39,28 +39,6 @@ def stack(*features: torch.Tensor) -> torch.Tensor:
         length = torch.linalg.vector_norm(feature, dim=-1, keepdim=True)
         torch.div(feature, length.clamp(min=torch.finfo(length.dtype).tiny), out=part)
     return stacked
-
-
-@dataclass
-class Maps:
-    """The matching maps of two images, in which the source's patches look for the target's.
-
-    Attributes:
-        source: (H, W, K) float32.
-        target: (h, w, K) float32.
-        patch: odd patch side.
-        prepared: what a backend once made of both.
-    """
-
-    source: torch.Tensor
-    target: torch.Tensor
-    patch: int
-    prepared: Any = None
-
-    def turned(self) -> Maps:
-        """The same, with source and target exchanged."""
-        prepared = self.prepared and self.prepared.turned()
-        return Maps(self.target, self.source, self.patch, prepared)
 
 
 def search(

@@ -9,11 +9,11 @@ import numba
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.compiled import compiled
 from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.algorithm.patchmatch.prepared import SHORT, prepared
 from dia_pipeline.algorithm.patchmatch.products import UNIT, sum_of_products
 from dia_pipeline.algorithm.patchmatch.reference import MAX_ROUGHNESS
+from dia_pipeline.machine.compiled import divided
 
 MASK = np.uint64(reference.MASK)
 
@@ -28,12 +28,14 @@ def search(maps, nnf, radii, jumps, iterations, seed, smoothness=0.0):
     before = field, _similarities(maps, field), np.zeros(field.shape[:2], np.int32)
     after = tuple(map(np.empty_like, before))
     smoothness = np.float32(smoothness * maps.scale**2)
+    height, width = field.shape[:2]
     for now in range(iterations * len(jumps)):
         iteration, turn = divmod(now, len(jumps))
         windows = radii if turn == len(jumps) - 1 else ()
         steps = range(iteration * len(radii), iteration * len(radii) + len(windows))
         keys = [reference._hash(step ^ reference._hash(seed)) for step in steps]
         _pass(
+            -(-height // TILE) * -(-width // TILE),
             maps.arrays,
             maps.margin,
             maps.sides,
@@ -55,7 +57,9 @@ def energy(maps, nnf):
 
 
 def _similarities(maps, field):
-    return evaluate(*maps.arrays[:2], maps.sides, field)
+    best = np.empty(field.shape[:2], np.float32)
+    evaluate(len(field), *maps.arrays[:2], maps.sides, field, best)
+    return best
 
 
 def _energies(maps, similarities):
@@ -119,14 +123,12 @@ def _at_most(short_source, short_target, margin, sides, y, x, ty, tx):
     return np.float32(total) * np.float32(2 * radius + 1) / np.float32(rows * columns) + margin
 
 
-@compiled
-def evaluate(source, target, sides, field):
+@divided
+def evaluate(begin, end, source, target, sides, field, best):
     """The similarity (H, W) float32 of every match of a field; minus the energy."""
-    best = np.empty(field.shape[:2], np.float32)
-    for y in numba.prange(field.shape[0]):
+    for y in range(begin, end):
         for x in range(field.shape[1]):
             best[y, x] = _similarity(source, target, sides, y, x, field[y, x, 0], field[y, x, 1])
-    return best
 
 
 @numba.njit
@@ -178,8 +180,8 @@ def _random(sides, y, x, at_y, at_x, window, key):
     return ty, tx
 
 
-@compiled
-def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
+@divided
+def _pass(begin, end, maps, margin, sides, before, after, smoothness, turn, trials):
     """Every pixel tries the matches of its four neighbours at `jump`, then one in each window.
 
     The field, its similarities and the passes in which they last changed are read from `before` and
@@ -195,7 +197,7 @@ def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
     new_field, new_best, new_changed = after
     windows, keys = trials
     across = -(-width // TILE)
-    for tile in numba.prange(-(-height // TILE) * across):
+    for tile in range(begin, end):
         top, left = tile // across * TILE, tile % across * TILE
         for pixel in range(TILE * TILE):
             y, x = top + pixel // TILE, left + pixel % TILE
@@ -221,5 +223,5 @@ def _pass(maps, margin, sides, before, after, smoothness, turn, trials):
                 found = _similarity(source, target, sides, y, x, ty, tx)
                 if found > beat:
                     at_y, at_x, similarity, when = ty, tx, found, turn[1]
-            new_field[y, x] = at_y, at_x
+            new_field[y, x, 0], new_field[y, x, 1] = at_y, at_x  # a slice compiles for a second
             new_best[y, x], new_changed[y, x] = similarity, when

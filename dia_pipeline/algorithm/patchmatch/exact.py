@@ -10,7 +10,7 @@ from math import isqrt
 
 import torch
 
-from dia_pipeline.algorithm.patchmatch import Maps
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 
 BLOCK_BYTES = 2**27
 """Size of the dot products held at a time; about three times as much is taken in all."""

@@ -16,13 +16,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.compiled import compiled
-from dia_pipeline.algorithm.patchmatch import Maps
+from dia_pipeline.algorithm.patchmatch.maps import Maps
 from dia_pipeline.algorithm.patchmatch.products import UNIT
+from dia_pipeline.machine.compiled import divided
 
 MOST = 2**15 - 1
 """The largest value of a map."""
@@ -106,14 +105,14 @@ def _quantised(vectors, scale):
     """Vectors (P, K) as integers, with zeros up to whole units."""
     pixels, depth = vectors.shape
     result = torch.empty(pixels, -(-depth // UNIT) * UNIT, dtype=torch.int16).numpy()
-    _quantise(vectors.numpy(), np.float32(scale), result)
+    _quantise(pixels, vectors.numpy(), np.float32(scale), result)
     return result
 
 
-@compiled
-def _quantise(vectors, scale, result):
+@divided
+def _quantise(begin, end, vectors, scale, result):
     depth = vectors.shape[1]
-    for pixel in numba.prange(len(vectors)):
+    for pixel in range(begin, end):
         for k in range(depth):
             result[pixel, k] = np.int16(np.rint(vectors[pixel, k] * scale))
         result[pixel, depth:] = 0

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from dia_pipeline.algorithm.convolution.vectors import Place, place
+from dia_pipeline.machine.convolution.vectors import Place, place
 
 UNIT = 32
 """Numbers that are multiplied at once, by one register of 512 bits or several smaller ones."""

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import torch
 
-from dia_pipeline.algorithm.compiled import compiled
+from dia_pipeline.machine.compiled import divided
 
 
 def vote(source, nnf, radius):
     """See `voting.vote_in_bands`; tensors on the CPU."""
     result = np.empty((*nnf.shape[:2], source.shape[2]), source.numpy().dtype)
-    _vote(source.numpy(), nnf.contiguous().numpy(), radius, result)
+    _vote(len(nnf), source.numpy(), nnf.contiguous().numpy(), radius, result)
     return torch.from_numpy(result)
 
 
-@compiled
-def _vote(source, nnf, radius, result):
+@divided
+def _vote(begin, end, source, nnf, radius, result):
     height, width = nnf.shape[:2]
     target_height, target_width, channels = source.shape
-    for y in numba.prange(height):
+    for y in range(begin, end):
         for x in range(width):
             total = result[y, x]
             total[:] = 0

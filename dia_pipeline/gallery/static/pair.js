@@ -2,6 +2,7 @@
 "use strict";
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
+const RED = [220, 30, 30];
 const OTHER = { a: "b", b: "a" };
 const LABEL = { a: "A", b: "B'" };
 
@@ -105,20 +106,22 @@ function followKeys(side, event) {
   moveProbe(side, from.x + step * direction[0], from.y + step * direction[1]);
 }
 
-// The layers: images, colours of the matches, and where these do not lead back.
+// The layers: images, colours of the matches, where these do not lead back, and what is alone.
 
 async function showLayer() {
   stage.dataset.layer = layer;
-  document.getElementById("legend-matches").hidden = layer !== "matches";
-  document.getElementById("legend-trust").hidden = layer !== "trust";
+  for (const name of ["matches", "trust", "alone"]) {
+    document.getElementById(`legend-${name}`).hidden = layer !== name;
+  }
   for (const view of Object.values(views)) {
     view.querySelector("canvas").hidden = true;
     view.querySelector("input").disabled = layer !== "images";
   }
   if (layer === "images") return;
-  const shown = current;
+  if (layer === "alone") return showAlone();
+  const [shown, asked] = [current, layer];
   const fields = await matches();
-  if (!fields || shown !== current || layer === "images") return;
+  if (!fields || shown !== current || asked !== layer) return;
   document.getElementById("radius").textContent = Math.round(fields.radius);
   drawWheel(document.querySelector("#legend-matches canvas"));
   for (const side of Object.keys(views)) {
@@ -127,6 +130,18 @@ async function showLayer() {
     const colour = layer === "matches" ? byDirection(field, fields.radius) : byTrust(side, fields);
     canvas.hidden = !colour;
     if (colour) draw(canvas, field, colour);
+  }
+}
+
+// A canvas of a pixel a position, which the browser smooths as it enlarges it.
+function showAlone() {
+  for (const [side, view] of Object.entries(views)) {
+    const alone = current[side]?.alone;
+    if (!alone) continue;
+    const canvas = view.querySelector("canvas");
+    canvas.hidden = false;
+    const grid = [alone[0].length, alone.length];
+    draw(canvas, { grid, step: 1 }, (x, y) => [...RED, alone[y][x]]);
   }
 }
 
@@ -174,7 +189,7 @@ function byTrust(side, fields) {
     const found = match(there, [x, y]);
     const returned = found && match(back, found);
     const doubt = returned ? Math.hypot(returned[0] - x, returned[1] - y) / limit : 1;
-    return [220, 30, 30, Math.round(255 * Math.min(doubt, 1))];
+    return [...RED, Math.round(255 * Math.min(doubt, 1))];
   };
 }
 
@@ -224,10 +239,14 @@ function setVariant(name) {
   }
   document.getElementById("said").hidden = !current.matches;
   const radios = document.querySelectorAll("#layers input");
+  const known = {
+    images: true,
+    matches: current.matches,
+    trust: current.matches && current.both_ways,
+    alone: current.a.alone,
+  };
   for (const radio of radios) {
-    radio.disabled =
-      (radio.value !== "images" && !current.matches) ||
-      (radio.value === "trust" && !current.both_ways);
+    radio.disabled = !known[radio.value];
     if (radio.checked && radio.disabled) {
       radios[0].checked = true;
       layer = "images";

@@ -1,0 +1,73 @@
+"""What is said of a pair, drawn over its images: labels, points and what they reach, regions."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from dia_pipeline.alignment.guidance import Guidance
+from dia_pipeline.figures.panels import HEIGHT, Panel
+from dia_pipeline.pixels import nearest_image, resize_share, shrunk
+
+TINT = 0.6
+"""How much of a label, or of a point that pulls in full, covers the image."""
+
+
+def draw_said(a: np.ndarray, b_prime: np.ndarray, guidance: Guidance | None) -> list[Panel]:
+    """Panels that show what is said of A and B', (H, W, 3) uint8; none if nothing is."""
+    if guidance is None:
+        return []
+    a, b_prime = (shrunk(image, 2 * HEIGHT) for image in (a, b_prime))
+    panels: list[Panel] = []
+    if guidance.labels:
+        for name, image, labels in zip(("A", "B'"), (a, b_prime), guidance.labels, strict=True):
+            panels.append((f"labels of {name}", _labelled(image, labels)))
+    if len(guidance.points):
+        points = guidance.points
+        panels.append(("what points of A reach", _marked(_reached(a, guidance), points[:, :2])))
+        panels.append(("points of B'", _marked(_pale(b_prime), points[:, 2:])))
+    if guidance.keep is not None:
+        kept = resize_share(guidance.keep, a.shape)
+        panels.append(("what is kept of A", _mixed(_pale(a), a, kept)))
+    if guidance.strength is not None:
+        strength = 255 * resize_share(guidance.strength, a.shape)
+        panels.append(("strength", strength.round().astype(np.uint8).repeat(3, axis=-1)))
+    return panels
+
+
+def _labelled(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    here = nearest_image(labels, image.shape[:2])
+    colours = np.array([_colour(number) for number in range(int(labels.max()) + 1)])
+    return _mixed(_pale(image), colours[here], TINT)
+
+
+def _reached(a: np.ndarray, guidance: Guidance) -> np.ndarray:
+    drawn = _pale(a)
+    for number, reach in enumerate(guidance.reaches):
+        drawn = _mixed(drawn, _colour(number), TINT * resize_share(reach, a.shape))
+    return drawn
+
+
+def _marked(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """An image with a disc at every point (N, 2), y and x from 0 to 1."""
+    drawn = Image.fromarray(image)
+    draw, radius = ImageDraw.Draw(drawn), max(image.shape) / 80
+    for number, (y, x) in enumerate(points * image.shape[:2]):
+        fill = tuple(map(int, _colour(number)))
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill, "white", 2)
+    return np.array(drawn)
+
+
+def _pale(image: np.ndarray) -> np.ndarray:
+    return (image.mean(axis=-1, keepdims=True) * 0.6 + 90).astype(np.uint8).repeat(3, axis=-1)
+
+
+def _mixed(image: np.ndarray, other: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    return np.rint(image * (1 - share) + other * share).astype(np.uint8)
+
+
+def _colour(number: int) -> np.ndarray:
+    """A colour for each label or point, of which neighbours differ clearly."""
+    return 255 * np.array(colorsys.hsv_to_rgb(0.01 + 0.618034 * number % 1, 0.85, 0.95))

@@ -1,0 +1,310 @@
+"""Sequences: one image relit by many references, or a video restyled by one or by keyframes.
+
+Frames are counted from 0 here and in tables, as in a Python slice; files are numbered from 0001.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
+
+from dia_pipeline.guides import GUIDES, check_guides
+from dia_pipeline.io.files import fault_of_file
+from dia_pipeline.io.notes import say_once
+from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
+from dia_pipeline.temporal.coherence import MODES, Independent
+from dia_pipeline.text import fault_of_characters, number_in, quoted
+
+FASTEST = 240
+"""Frames per second at most."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Frames that one job matches in order: its own, `start` to `stop`, then on to `end`.
+
+    Those from `stop` to `end` the next chunk matches too; there the two are blended.
+    """
+
+    start: int
+    stop: int
+    end: int
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A row of the table of sequences; `config/README.md` explains the columns.
+
+    `frames` are those of the side that moves, as `find_frames` finds them.
+    """
+
+    name: str
+    a: str
+    b_prime: str
+    start: int = 0
+    stop: int | None = None
+    stride: int = 1
+    frame_rate: float | None = None
+    coherence: str = "warm-start"
+    keyframes: tuple[int, ...] = ()
+    chunk: int = 48
+    overlap: int = 6
+    options: dict[str, Any] = field(default_factory=dict)
+    guides: dict[str, str] = field(default_factory=dict)
+    frames: tuple[str, ...] = ()
+
+    @property
+    def content_moves(self) -> bool:
+        """Whether the frames are those of A, and not those of B'."""
+        return self.kinds[0] != "image"
+
+    @property
+    def of_video(self) -> bool:
+        """Whether the frames are those of a video file."""
+        return self.kinds[0 if self.content_moves else 1] == "video"
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, Kind]:
+        """What A and B' are."""
+        return kind_of(self.a), kind_of(self.b_prime)
+
+    @property
+    def references(self) -> dict[int, str]:
+        """Of a content video: each reference by the frame from which on it holds.
+
+        Raises:
+            SequenceError: they are written in a way that means nothing.
+        """
+        found = _by_keyframe("b_prime", self.b_prime)
+        if 0 not in found:
+            raise SequenceError("b_prime", "name the first reference from frame 0 on")
+        return found
+
+    @property
+    def still_guides(self) -> dict[str, str]:
+        """The guides that hold for every frame, by name."""
+        return {name: path for name, path in self.guides.items() if not self._moves(name)}
+
+    @property
+    def moving_guides(self) -> dict[str, dict[int, str]]:
+        """Those that lie over a frame, and are carried on from there, by name and frame.
+
+        Raises:
+            SequenceError: they are written in a way that means nothing.
+        """
+        return {
+            name: _by_keyframe(name, text)
+            for name, text in self.guides.items()
+            if self._moves(name)
+        }
+
+    def _moves(self, guide: str) -> bool:
+        moving = "a" if self.content_moves else "b_prime"
+        return not self.mode.still and GUIDES[guide].over in ("", moving)
+
+    @property
+    def guide_files(self) -> dict[str, str]:
+        """The files of all guides by their names; those of keyframes see `keyed`."""
+        files = dict(self.still_guides)
+        for name, by_frame in self.moving_guides.items():
+            files |= {keyed(name, frame): path for frame, path in by_frame.items()}
+        return files
+
+    @property
+    def numbers(self) -> list[int]:
+        """The number in its video of every frame."""
+        return [int(frame.rsplit("#", 1)[1]) for frame in self.frames]
+
+    @property
+    def files(self) -> list[str]:
+        """The files of all images, and the video if the frames are of one."""
+        fixed = self.references.values() if self.content_moves else [self.a]
+        moving = [self.source] if self.of_video else self.frames
+        return [*fixed, *self.guide_files.values(), *moving]
+
+    @property
+    def source(self) -> str:
+        """The side that moves: where the frames come from."""
+        return self.a if self.content_moves else self.b_prime
+
+    @property
+    def carries_sound(self) -> bool:
+        """Whether the video has the sound of the one that the frames are of, at its pace."""
+        return self.of_video and self.content_moves and not self.frame_rate
+
+    @property
+    def mode(self) -> Independent:
+        """How the frames hang together."""
+        return MODES[self.coherence]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of the sequence, in order; `match` and `frames` are processed by chunks."""
+        return self.mode.stages
+
+    @cached_property
+    def chunks(self) -> dict[str, Chunk]:
+        """What is processed by one job each, by name."""
+        count = len(self.frames)
+        references = self.references if self.content_moves else {0: None}
+        begins = [n for n in references if n < count]
+        bounds = []
+        for begin, end in zip(begins, [*begins[1:], count], strict=True):
+            bounds += [
+                (n, min(n + self.chunk, end), references[begin])
+                for n in range(begin, end, self.chunk)
+            ]
+        chunks = {}
+        for number, (start, stop, reference) in enumerate(bounds):
+            end = stop
+            if number + 1 < len(bounds):
+                _, next_stop, next_reference = bounds[number + 1]
+                if self.mode.chained or next_reference != reference:
+                    end = min(stop + self.overlap, next_stop)
+            chunks[f"{number + 1:04d}"] = Chunk(start, stop, end, reference)
+        return chunks
+
+    def weights(self, frame: int) -> dict[str, float]:
+        """The chunks whose matches make a frame, and how much of it each makes."""
+        own = bisect_right(self._ordered, frame, key=lambda each: each[1].start) - 1
+        name, chunk = self._ordered[own]
+        earlier, before = self._ordered[max(0, own - 1)]
+        if not own or frame >= before.end:
+            return {name: 1.0}
+        weight = (frame - chunk.start + 1) / (before.end - before.stop + 1)
+        return {earlier: 1 - weight, name: weight}
+
+    @cached_property
+    def _ordered(self) -> list[tuple[str, Chunk]]:
+        """The chunks with their names, in order."""
+        return list(self.chunks.items())
+
+
+def keyed(guide: str, frame: int) -> str:
+    """The name of a guide at a keyframe."""
+    return f"{guide} {frame}" if frame else guide
+
+
+def _by_keyframe(column: str, text: str) -> dict[int, str]:
+    """The files of `FILE` or `0=FILE,60=FILE` by the frame from which on each holds.
+
+    Raises:
+        SequenceError: it means nothing.
+    """
+    entries = [entry.strip() for entry in text.split(",")]
+    if len(entries) == 1 and "=" not in entries[0]:
+        return {0: entries[0]}
+    try:
+        pairs = [entry.split("=", 1) for entry in entries]
+        found = {_frame(number): path.strip() for number, path in pairs}
+    except ValueError as error:
+        raise SequenceError(
+            column,
+            f"{quoted(text)} does not name a file for each keyframe",
+            "write 0=FILE, 60=FILE and so on",
+        ) from error
+    if list(found) != sorted(found) or len(found) < len(pairs):
+        raise SequenceError(column, "name the files in order, and each frame once")
+    return found
+
+
+def _check_guides(sequence: Sequence) -> None:
+    """Make sure that what is said of a sequence can be read, and lies over its images.
+
+    Raises:
+        SequenceError, GuidanceError: it does not.
+    """
+    several = sequence.content_moves and len(sequence.references) > 1
+    check_guides(sequence.guides, references=several)
+    for name, path in sequence.guide_files.items():
+        _check_image(name, path)
+    if sequence.still_guides:
+        from dia_pipeline.io.guides import check_sizes  # most planning needs no Pillow
+
+        moves = sequence.content_moves
+        fixed, image = ("b_prime", sequence.references[0]) if moves else ("a", sequence.a)
+        still = sequence.still_guides
+        check_sizes({n: p for n, p in still.items() if GUIDES[n].over == fixed}, {fixed: image})
+
+
+def _frame(text: str) -> int:
+    """The number of a frame.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = number_in(text.strip())
+    if number is None or number < 0 or number != int(number):
+        raise ValueError(text)
+    return int(number)
+
+
+def _check_image(column: str, path: str) -> None:
+    fault = fault_of_characters(path) or fault_of_file(path)
+    if fault:
+        raise SequenceError(column, f"{quoted(path)}: {fault}", "paths are as seen from here")
+
+
+def find_frames(sequence: Sequence) -> Sequence:
+    """The sequence with its frames.
+
+    Raises:
+        SequenceError: sides, coherence and keyframes do not go together, there are no frames, or
+            no library that writes their video.
+        GuidanceError: a guide does not lie over its image.
+    """
+    if find_spec("av") is None:
+        raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
+    rate = sequence.frame_rate
+    if rate is not None and not 0 < rate <= FASTEST:
+        problem = f"{quoted(rate)} is not possible"
+        raise SequenceError("frame_rate", problem, f"it must be above 0 and at most {FASTEST}")
+    if sequence.content_moves:
+        if sequence.coherence == "locked":
+            raise SequenceError(
+                "coherence",
+                "'locked' needs a content that stands still",
+                "a video can be 'propagated'",
+            )
+        for path in sequence.references.values():
+            _check_image("b_prime", path)
+    elif sequence.kinds[1] == "image":
+        raise SequenceError(
+            "a, b_prime",
+            "one of the two must be a sequence of frames: a folder, a pattern, a "
+            "list (.txt) or a video",
+        )
+    elif sequence.coherence == "propagated":
+        raise SequenceError(
+            "coherence",
+            "'propagated' follows the motion of a content video",
+            "for one image take 'locked' or 'warm-start'",
+        )
+    else:
+        _check_image("a", sequence.a)
+    _check_guides(sequence)
+    frames = list_frames(sequence.source, sequence.start, sequence.stop, sequence.stride)
+    wrong = [n for n in sequence.keyframes if n >= len(frames)]
+    if wrong:
+        raise SequenceError("keyframes", f"{wrong} are beyond the last of {len(frames)} frames")
+    if sequence.keyframes and sequence.coherence != "locked":
+        raise SequenceError(
+            "keyframes", "only 'locked' has them", "a content video names them in b_prime"
+        )
+    if sequence.carries_sound:
+        _say_of_sound(sequence.source)
+    return replace(sequence, frames=tuple(frames))
+
+
+def _say_of_sound(film: str) -> None:
+    """Say which sound of a film is carried over, or why none is, before any frame is made."""
+    from dia_pipeline.io.sound import find_track
+
+    track, note = find_track(film)
+    if note:
+        say_once(f"{film}: {note}", logging.INFO if track else logging.WARNING)
