@@ -40,8 +40,8 @@ LANGUAGES = {"console", "csv", "diff", "python", "sh", "text", "yaml"}
 """Those of blocks; commands are in `sh` and, with what they print, in `console`."""
 
 RUN_ELSEWHERE = {
-    "dia guides carry portrait": "tests/studio/test_carrying.py",
-    "dia guides carry portrait cat --no-doubtful": "tests/studio/test_carrying.py",
+    "dia guides carry portrait": "tests/studio/test_carried_guides.py",
+    "dia guides carry portrait cat --no-doubtful": "tests/studio/test_carried_guides.py",
     "dia studio": "tests/browser/test_studio.py",
     "dia studio A.jpg B_prime.jpg": "tests/studio/test_opening.py",
     "make demo": ".ci/run",

@@ -12,6 +12,7 @@ from dia_pipeline.algorithm import coarse_to_fine, deconvolution, patchmatch, vo
 from dia_pipeline.algorithm.aggregation import full_field
 from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.patchmatch import reference
+from dia_pipeline.alignment.canvas import Canvas
 from dia_pipeline.alignment.guidance import Guidance
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.machine import lbfgs
@@ -20,7 +21,13 @@ from dia_pipeline.networks.sizes import Size
 from dia_pipeline.networks.weights import find_weights
 from dia_pipeline.settings import resolve
 from dia_pipeline.store.packing import pack_features, pack_level, unpack_features, unpack_level
-from dia_pipeline.temporal.propagation import Motion, match_frame, pack_fields, unpack_fields
+from dia_pipeline.temporal.propagation import (
+    Matched,
+    Motion,
+    match_frame,
+    pack_fields,
+    unpack_fields,
+)
 
 
 def there(*shape: int) -> torch.Tensor:
@@ -151,10 +158,13 @@ def test_a_frame_starts_from_the_fields_of_the_one_before(images):
     with pretended_device():
         network = Network(find_weights("vgg16"), DEVICE, "float32")
         pyramids = [algorithm.features_of(image, network, settings) for image in images]
-        first = match_frame(*map(dict, pyramids), network, settings)
+        canvas = Canvas.of(np.eye(2, 3), images[0].shape, images[1].shape, settings)
+        pair = Matched(images[0], canvas, (dict(pyramids[0]), dict(pyramids[1])))
+        first = match_frame(pair, network, settings)
         fields = unpack_fields(pack_fields(first), DEVICE)
         moved = Motion(images[0], images[0][::-1].copy()).carry_levels(fields)
-        assert match_frame(*pyramids, network, settings, moved)[1][0].device == DEVICE
+        pair = pair._replace(features=(pyramids[0], pyramids[1]))
+        assert match_frame(pair, network, settings, moved)[1][0].device == DEVICE
 
 
 def vote_there(source: torch.Tensor, nnf: torch.Tensor, patch: int) -> torch.Tensor:

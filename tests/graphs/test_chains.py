@@ -21,7 +21,7 @@ from dia_pipeline.store.arrays import Content
 from dia_pipeline.store.artefacts import Artefact, ArtefactError
 from dia_pipeline.store.provenance import Backbone
 
-SETTINGS = resolve({"quality": "draft", "backbone": "vgg16"})
+SETTINGS = resolve({"quality": "draft", "backbone": "vgg16", "pose": "given"})
 MANY = 5000
 DEEP = sys.getrecursionlimit() // 3
 

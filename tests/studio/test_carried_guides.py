@@ -21,8 +21,8 @@ SHIFT = 16
 """Pixels by which the second view lies to the right of the first."""
 
 
-def carry(*arguments: str, **keywords) -> str:
-    result = CliRunner().invoke(cli.app, ["guides", "carry", *arguments], **keywords)
+def carry(command: str, **keywords) -> str:
+    result = CliRunner().invoke(cli.app, command.removeprefix("dia ").split(), **keywords)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -61,7 +61,7 @@ def test_the_same_images_take_all_as_it_is(project):
         "keep": png(24, 32, 7),
     }.items():
         project.save("first", guide, content, NO_VERSION)
-    assert "second: points" in carry("first")
+    assert "second: points" in carry("dia guides carry first")
     first, second = (Project().pair(name) for name in ("first", "second"))
     assert set(second.guides) == {"points", "labels_a", "labels_b_prime", "keep"}
     assert project.points(second) == project.points(first)
@@ -73,10 +73,10 @@ def test_the_same_images_take_all_as_it_is(project):
 def test_what_is_said_of_the_other_is_not_replaced_unless_told(project):
     project.save("first", "points", [ROW], NO_VERSION)
     project.save("second", "points", [[1, 2, 3, 4, 9]], NO_VERSION)
-    assert "it has points of its own" in carry("first", "second")
+    assert "it has points of its own" in carry("dia guides carry first second")
     second = project.pair("second")
     assert project.points(second) == [[1, 2, 3, 4, 9]]
-    carry("first", "second", "--replace")
+    carry("dia guides carry first second --replace")
     assert project.points(second) == [ROW]
 
 
@@ -92,11 +92,11 @@ def views(tmp_path, monkeypatch):
     make_project(folder)
     monkeypatch.chdir(folder)
     cat = shrunk(photograph("chelsea"), 160)
-    write_image("first.png", cat[:, :-SHIFT].copy())
-    write_image("second.png", cat[:, SHIFT:].copy())
+    write_image("portrait.png", cat[:, :-SHIFT].copy())
+    write_image("cat.png", cat[:, SHIFT:].copy())
     write_image("rocket.png", shrunk(photograph("rocket"), 160))
     write_image("b.png", cat)
-    rows = [f"{name}\t{name}.png\tb.png" for name in ("first", "second", "rocket")]
+    rows = [f"{name}\t{name}.png\tb.png" for name in ("portrait", "cat", "rocket")]
     Path("config/pairs.tsv").write_text("\n".join(["name\ta\tb_prime", *rows, ""]))
     Path("config/sequences.tsv").unlink()
     configuration = Path("config/config.yaml")
@@ -107,14 +107,14 @@ def views(tmp_path, monkeypatch):
 
 def test_points_and_labels_follow_what_the_images_show(views):
     points = [[60.5, 40.5, 60.5, 40.5, 20.0], [110.5, 55.5, 110.5, 55.5, None]]
-    views.save("first", "points", points, NO_VERSION)
-    height, width = read_image("first.png").shape[:2]
+    views.save("portrait", "points", points, NO_VERSION)
+    height, width = read_image("portrait.png").shape[:2]
     right = np.zeros((height, width, 3), np.uint8)
     right[:, 80:] = 255
     write_image("right.png", right)
-    views.save("first", "strength", Path("right.png").read_bytes(), NO_VERSION)
-    carry("first", "second", "--no-doubtful")
-    second = Project().pair("second")
+    views.save("portrait", "strength", Path("right.png").read_bytes(), NO_VERSION)
+    carry("dia guides carry portrait cat --no-doubtful")
+    second = Project().pair("cat")
     found = np.array(views.points(second), float)
     expected = np.array(points, float) - [SHIFT, 0, 0, 0, 0]
     assert found.shape == expected.shape  # both are sure
@@ -127,9 +127,9 @@ def test_points_and_labels_follow_what_the_images_show(views):
 
 
 def test_points_that_are_not_sure_are_asked_for(views):
-    views.save("first", "points", [[60.5, 40.5, 60.5, 40.5, None]], NO_VERSION)
-    said = carry("first", "rocket", input="n\n")
+    views.save("portrait", "points", [[60.5, 40.5, 60.5, 40.5, None]], NO_VERSION)
+    said = carry("dia guides carry portrait rocket", input="n\n")
     assert "rocket: Point 1, in A at" in said and "is not sure. Take it?" in said
     assert "points" not in Project().pair("rocket").guides
-    carry("first", "rocket", input="y\n")
+    carry("dia guides carry portrait rocket", input="y\n")
     assert "points" in Project().pair("rocket").guides
