@@ -1,27 +1,27 @@
 """Runs that die at each call of the writing layer in turn, and are taken up again.
 
-    python tests/crash.py pairs|sequence FOLDER
+    python tests/crash.py pairs|sequence FOLDER [PART OF]
 
-Each death is in a child of this process, which has imported everything and so must have a single
-thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). At a call of fsync a child dies twice: once with
-half of the file written. Prints how often it died, or what went wrong.
+Each death is in a child of this process, which has done the work once, so that nothing is left to
+load or compile; it must have a single thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). At a call of
+fsync a child dies twice: once with half of the file written. Prints how often it died, or what
+went wrong. Processes that share the deaths take every OF-th each, from PART (1, ...) on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
 from examples import DRAFT, draw_image, make_plan, write_pairs
 
-from dia_pipeline import analogy  # noqa: F401
-from dia_pipeline.figures import overview, plots, sequence  # noqa: F401
 from dia_pipeline.graphs import shared
 from dia_pipeline.jobs.batches import run_batch
 from dia_pipeline.jobs.single import run_sequence
@@ -116,23 +116,23 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def main(name: str, folder: Path) -> None:
+def main(name: str, folder: Path, part: int = 1, of: int = 1) -> None:
     torch.set_num_threads(1)
     images = folder.resolve() / "images"
     write_pairs(images, 2)
     (images / "day").mkdir(exist_ok=True)
     for number in (1, 2, 3):
         draw_image(images / "day" / f"{number}.png", number, (20, 28))
-    loaded = shared.find_backbone("vgg16")
-    shared.find_backbone = lambda backbone: loaded
-    network = shared.Networks("cpu")
-    network.get(loaded[0], "float32")
-    shared.Networks = lambda device: network
+    shared.find_backbone, shared._load = map(cache, (shared.find_backbone, shared._load))
     work = partial(RUNS[name], images)
+    (folder / "loading").mkdir()
+    with contextlib.chdir(folder / "loading"):
+        work()
     status, calls = in_child(work, folder / "clean", 0)
     assert status == 0 and calls > 20, (status, calls)
     expected = content(folder / "clean")
-    for death in range(1, calls + 1):
+    deaths = range(part, calls + 1, of)
+    for death in deaths:
         place = folder / f"death{death}"
         status, _ = in_child(work, place, death)
         assert status == -signal.SIGKILL, f"death {death}: status {status}"
@@ -142,8 +142,8 @@ def main(name: str, folder: Path) -> None:
         differing = {each for each in found | expected if found.get(each) != expected.get(each)}
         assert not differing, f"death {death}: {sorted(differing)}"
         shutil.rmtree(place)
-    print(f"{calls} deaths of {calls}")
+    print(f"{len(deaths)} deaths of {calls}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
