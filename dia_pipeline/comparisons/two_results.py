@@ -6,22 +6,16 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.evaluation.tables import Measures
 from dia_pipeline.graphs.measuring import read_measures
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.folders import PROVENANCE, check_file, read_provenance
+from dia_pipeline.store.folders import PROVENANCE, read_provenance
+from dia_pipeline.store.made import FLOWS, Made
 from dia_pipeline.store.provenance import read_results
 from dia_pipeline.text import shortened
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-FLOW = "flow_ab.flo"
-"""The file that results of one A and one B' have."""
 
 
 class CompareError(DiaError):
@@ -113,20 +107,19 @@ def _is_of_pair(folder: Path) -> bool:
     try:
         provenance = read_results(folder)
     except ArtefactError:
-        outputs = read_provenance(folder).get("outputs", FLOW)
-        return (folder / PROVENANCE).exists() and FLOW in outputs
-    return FLOW in provenance["outputs"] and "b_prime" in provenance.get("inputs", {})
+        outputs = read_provenance(folder).get("outputs", FLOWS["a"])
+        return (folder / PROVENANCE).exists() and FLOWS["a"] in outputs
+    return FLOWS["a"] in provenance["outputs"] and "b_prime" in provenance.get("inputs", {})
 
 
 def _measures(folder: Path) -> dict[str, float]:
     """Those that are noted of whole results; else those that need neither truth nor network."""
-    provenance = read_results(folder)
-    for name, sha256 in provenance["outputs"].items():
-        check_file(folder / name, sha256)
+    made = Made(folder)
+    files = {name: made.file(name) for name in made.provenance["outputs"]}
     with suppress(ArtefactError):
         return read_measures(folder / "measures.json")
     try:
-        return _of_results(folder, provenance)
+        return _of_results(made, files)
     except MALFORMED as error:
         raise CompareError(
             folder / PROVENANCE,
@@ -135,45 +128,24 @@ def _measures(folder: Path) -> dict[str, float]:
         ) from error
 
 
-def _of_results(folder: Path, provenance: dict[str, Any]) -> dict[str, float]:
+def _of_results(made: Made, files: dict[str, Path]) -> dict[str, float]:
     """What the results alone tell."""
     from dia_pipeline.alignment.canvas import Canvas
     from dia_pipeline.alignment.pose import Pose
     from dia_pipeline.evaluation.evaluation import measure_pair
-    from dia_pipeline.io.flow import nnf_from_flow, read_flo
     from dia_pipeline.io.images import read_image
     from dia_pipeline.settings import resolve
 
-    a, b_prime = (_input(provenance, name, folder) for name in ("a", "b_prime"))
-    made = {name: folder / name for name in provenance["outputs"]}
-    pose = Pose.read(provenance["pose"]) if provenance.get("pose") else Pose()
+    a, b_prime = (made.given(name).pixels for name in FLOWS)
+    about = made.provenance
+    pose = Pose.read(about["pose"]) if about.get("pose") else Pose()
     return measure_pair(
         a,
         b_prime,
-        read_image(made["a_prime.png"]),
-        nnf_from_flow(read_flo(made[FLOW])),
-        nnf_from_flow(read_flo(made["flow_ba.flo"])) if "flow_ba.flo" in made else None,
-        b=read_image(made["b.png"]) if "b.png" in made else None,
-        canvas=Canvas.of(pose.matrix, a.shape, b_prime.shape, resolve(provenance["settings"])),
+        read_image(files["a_prime.png"]),
+        made.field("a"),
+        made.field("b_prime") if FLOWS["b_prime"] in files else None,
+        b=read_image(files["b.png"]) if "b.png" in files else None,
+        canvas=Canvas.of(pose.matrix, a.shape, b_prime.shape, resolve(about["settings"])),
         confidence=pose.confidence,
     )
-
-
-def _input(provenance: dict[str, Any], name: str, folder: Path) -> np.ndarray:
-    """An image that results were made of, (H, W, 3) uint8."""
-    from dia_pipeline.io.files import digest_file
-    from dia_pipeline.io.images import read_image
-
-    noted = provenance["inputs"][name]
-    path = Path(noted["path"])
-    if not path.is_file():
-        raise CompareError(
-            path,
-            f"{folder} was made of this image, and it is not there",
-            "run the command in the folder in which the results were made",
-        )
-    if digest_file(path) != noted["sha256"]:
-        raise CompareError(
-            path, f"the image was changed after {folder} was made of it", "make the results again"
-        )
-    return read_image(path)

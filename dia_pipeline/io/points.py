@@ -59,19 +59,64 @@ def rows_of(content: bytes, path: str | Path) -> np.ndarray:
     Raises:
         PointsError: the table cannot be read, or a cell is no number.
     """
+    return _rows(content, path, COLUMNS, (RADIUS,))
+
+
+def read_places(path: str | Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The places of a table of `x,y` in an image of a height and width in pixels: (N, 2) float64.
+
+    Raises:
+        PointsError: as `read_points`.
+    """
+    if fault := fault_of_file(path):
+        raise PointsError(path, fault, "check the path")
+    places = _rows(read_file(path), path, ("x", "y"))
+    for number, (x, y) in enumerate(places, 1):
+        if not (0 <= x <= shape[1] and 0 <= y <= shape[0]):
+            limits = f"x must be from 0 to {shape[1]}, y from 0 to {shape[0]}"
+            raise PointsError(path, f"point {number} lies outside: {x:g}, {y:g}", limits)
+    return places
+
+
+def write_places(path: Path, places: list[tuple[float, float, bool]]) -> str:
+    """Write a table of places `x,y`, and whether each is `sure`; return its SHA-256."""
+    lines = ["x,y,sure", *(f"{x!r},{y!r},{'yes' if sure else 'no'}" for x, y, sure in places)]
+    return write_file(path, ("\n".join(lines) + "\n").encode())
+
+
+def _rows(
+    content: bytes, path: str | Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> np.ndarray:
+    """The numbers of a table (N, columns), NaN where an optional one is not given."""
     try:
         rows = cells_of(content, path, ",")
     except TableError as error:
         raise PointsError(error.place, error.problem, error.remedy) from error
     header = rows.pop(min(rows)) if rows else []
-    if sorted({*header, RADIUS}) != sorted([*COLUMNS, RADIUS]) or len({*header}) < len(header):
-        wanted = ",".join(COLUMNS)
-        remedy = f"let the first row be {wanted}, and {RADIUS} if you like"
+    if sorted({*header, *optional}) != sorted([*columns, *optional]) or len({*header}) < len(
+        header
+    ):
+        remedy = f"let the first row be {','.join(columns)}"
+        remedy += "".join(f", and {name} if you like" for name in optional)
         raise PointsError(path, "the columns are not known", remedy)
-    points = [_point(f"{path}, row {number}", header, cells) for number, cells in rows.items()]
+    points = []
+    for number, cells in rows.items():
+        row = f"{path}, row {number}"
+        if len(cells) > len(header):
+            raise PointsError(row, f"there are {len(cells)} cells", f"give {len(header)}")
+        known = dict(zip_longest(header, cells, fillvalue=""))
+        points.append([_number(row, known, name, name in optional) for name in columns + optional])
     if not points:
         raise PointsError(path, "there are no points", "add a row for each")
     return np.array(points)
+
+
+def _number(row: str, cells: dict[str, str], name: str, optional: bool) -> float:
+    cell = cells.get(name, "")
+    number = np.nan if optional and not cell else number_in(cell)
+    if number is None:
+        raise PointsError(f"{row}, {name}", f"{quoted(cell)} is no number", "give it in pixels")
+    return number
 
 
 def write_points(path: Path, rows: np.ndarray) -> str:
@@ -131,17 +176,3 @@ def _reach(radii: np.ndarray, longest: int, source: str | Path) -> np.ndarray:
             "it must be above 0, in pixels of A",
         )
     return np.where(np.isnan(given), REACH, given / longest)
-
-
-def _point(row: str, header: list[str], cells: list[str]) -> list[float]:
-    if len(cells) > len(header):
-        raise PointsError(row, f"there are {len(cells)} cells", f"give {len(header)}")
-    known = dict(zip_longest(header, cells, fillvalue=""))
-    point: list[float] = []
-    for name in (*COLUMNS, RADIUS):
-        cell = known.get(name, "")
-        number = np.nan if name == RADIUS and not cell else number_in(cell)
-        if number is None:
-            raise PointsError(f"{row}, {name}", f"{quoted(cell)} is no number", "give it in pixels")
-        point.append(number)
-    return point
