@@ -27,11 +27,12 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 import dia_pipeline
 from dia_pipeline.comparisons.benchmarks import run_benchmark
+from dia_pipeline.composition.lut import apply_table, fit_table
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.gallery.gallery import make_gallery
 from dia_pipeline.io.images import read_image
 from dia_pipeline.jobs.single import run_pair, run_references
-from dia_pipeline.pixels import resize_image, shrunk
+from dia_pipeline.pixels import as_levels, resize_image, shrunk
 from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
@@ -140,6 +141,14 @@ def regions() -> None:
     shown = dict(zip(("keep", "strength"), maps, strict=True))
     made = {"A' with keep": kept, "A' with strength": weaker}
     save("control_regions", {"A": a, "B'": b_prime} | shown | made)
+
+
+def elsewhere() -> None:
+    """A temple by day, A' from a night, and the colours of that as a table gives them."""
+    a, b_prime = temple()
+    a_prime = dia_pipeline.run(a, b_prime).a_prime
+    coloured = as_levels(apply_table(a, fit_table(a, a_prime)), np.uint8)
+    save("elsewhere", {"A": a, "B'": b_prime, "A'": a_prime, "A by the table": coloured})
 
 
 def references() -> None:
@@ -317,7 +326,8 @@ PICTURES = {
     each.__name__: each
     for each in (
         *(blend, quality, ratio, task, gallery, studio),
-        *(pose, guidance, regions, references, composition, people, overview, notebook),
+        *(pose, guidance, regions, elsewhere, references),
+        *(composition, people, overview, notebook),
     )
 }
 

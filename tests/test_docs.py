@@ -78,6 +78,10 @@ MADE = {
         *("labelled/b.png", "kept/guides.png", "weaker/guides.png", "pointed_film/video.mp4"),
         "several/sources.png",
     ],
+    "docs/elsewhere.md": [
+        *("look.cube", "harbour.png", "clip_in_this_look.mp4"),
+        *("A_labels.png", "face_of_B_prime.png", "places_in_A.csv"),
+    ],
     "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
     "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "restyled", "keyed")],
 }
@@ -112,6 +116,7 @@ def checkout(tmp_path_factory):
     for name in ("face", "weaker"):
         Image.new("L", (64, 48), 100).save(folder / f"{name}.png")
     (folder / "points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n13,15,6,14\n")
+    (folder / "places.csv").write_text("x,y\n13,15\n")
     film(folder / "clip.mp4", frames=6)
     of_tss = folder / "TSS_CVPR2016" / "JODS" / "cat"
     of_tss.mkdir(parents=True)
