@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import typer
 
 from dia_pipeline.cli.app import app, say, waiting
-from dia_pipeline.cli.options import Threads, limit_threads
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dia_pipeline.store.made import Made
 
 PANEL = "Elsewhere"
@@ -26,6 +26,8 @@ def lut(
     output: Annotated[Path, typer.Option("--output", "-o", help="The table, a .cube file.")],
 ):
     """Fit a table of colours (3D LUT) to A and A', for programs that grade pictures and films."""
+    import numpy as np
+
     from dia_pipeline.composition.lut import apply_table, fit_table
     from dia_pipeline.io.cube import write_cube
     from dia_pipeline.io.images import read_picture
@@ -47,10 +49,8 @@ def apply(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A .png for a picture, an .mp4 for a film.")
     ],
-    threads: Threads = None,
 ):
     """Give a picture or a film the colours of a table."""
-    limit_threads(threads)
     from dia_pipeline.composition.lut import apply_table
     from dia_pipeline.io.cube import read_cube
     from dia_pipeline.io.images import read_picture, write_image
@@ -66,7 +66,7 @@ def apply(
         _grade_film(source, colours, output)
     else:
         picture = read_picture(source)
-        kind = np.uint8 if picture.deep is None else np.float32
+        kind = (picture.pixels if picture.deep is None else picture.deep).dtype
         made = as_levels(apply_table(picture.grey_levels, colours), kind)
         write_image(output, made, picture.alpha)
     say(f"{output}")
@@ -81,7 +81,7 @@ def _grade_film(source: Path, colours: np.ndarray, output: Path) -> None:
 
     pace = read_pace(source)
     frames = (frame for frame, _ in zip(decode_frames(source), pace.times, strict=False))
-    graded = (as_levels(apply_table(frame, colours), np.uint8) for frame in frames)
+    graded = (as_levels(apply_table(frame, colours), frame.dtype) for frame in frames)
     sound = Sound(source, pace.times[0], math.inf) if pace.sound and pace.times else None
     with waiting(f"{source}"):
         write_video(output, graded, Timing.of(pace.times, pace.rate), sound)
@@ -119,6 +119,7 @@ def warp(
 
 def _warp_image(made: Made, source: Path, output: Path, other: str, to: str) -> None:
     """Write what lies over an image as it lies over the other, in the same kind of pixels."""
+    import numpy as np
     from PIL import Image, ImageOps
 
     from dia_pipeline.io.files import replace_file
