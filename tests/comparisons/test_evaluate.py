@@ -83,7 +83,7 @@ def test_a_benchmark_is_scored_and_taken_up_again(tss):
 def test_fields_are_what_a_benchmark_asks_for(tss, options, settings, task):
     """Unless the file of variants says otherwise, or the command, which is the stronger."""
     if settings is not None:
-        content = {"settings": settings, "variants": {"hierarchical": {}}}
+        content = {"settings": DRAFT | settings, "variants": {"hierarchical": {}}}
         Path("variants.yaml").write_text(yaml.safe_dump(content))
         options = ("--variants", "variants.yaml", *options)
     result = evaluate("--quality", "draft", *options)
