@@ -83,7 +83,7 @@ MADE = {
         *("A_labels.png", "face_of_B_prime.png", "places_in_A.csv"),
     ],
     "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
-    "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "restyled", "keyed")],
+    "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "slowly", "restyled", "keyed")],
 }
 """What is there when the commands of a page were run."""
 

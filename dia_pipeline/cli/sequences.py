@@ -51,6 +51,10 @@ def timelapse(
         float | None,
         typer.Option(min=0.1, help="Frames per second; by default the video's, or 24."),
     ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Seconds that a film of few references lasts; frames are blended."),
+    ] = None,
     coherence: Annotated[
         one_of(MODES),  # type: ignore[valid-type]
         typer.Option(help="How the frames hang together."),
@@ -77,7 +81,8 @@ def timelapse(
     check_sequence(settings)
     keyframes = tuple(sorted(keyframe or ()))
     moving = Sequence(
-        *("", a, b_prime, start, stop, stride, frame_rate, coherence, keyframes), guides=guides
+        *("", a, b_prime, start, stop, stride, frame_rate, duration, coherence, keyframes),
+        guides=guides,
     )
     with estimate_bar() as progress:
         gaps = run_sequence(find_frames(moving), output, settings, device, progress, replace)

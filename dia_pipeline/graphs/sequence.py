@@ -51,11 +51,13 @@ class SequenceGraph(ComposedSequence):
     @cached_property
     def video(self) -> Folder:
         """Video, preview, contact sheet, measures; with all frames the folder of results."""
+        duration = self.sequence.duration
+        lasting = {"duration": duration} if duration else {}
         return Folder(
             self.folder,
             stage="video",
             name="video",
-            settings={"frame_rate": self.sequence.frame_rate},
+            settings={"frame_rate": self.sequence.frame_rate} | lasting,
             inputs={
                 "frames": Together(list(self.frames.values())),
                 "poses": Together(list(self.poses.values())),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +11,7 @@ from dia_pipeline.alignment.parts import verdict
 from dia_pipeline.graphs.shared import pose_in
 from dia_pipeline.io.frames import is_frame
 from dia_pipeline.io.images import read_image
+from dia_pipeline.runs.sequence import USUAL
 from dia_pipeline.store.arrays import Arrays
 from dia_pipeline.store.folders import Written
 from dia_pipeline.store.frames import Frame
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 VIDEO = "video"
 """The step, as `machine.effort` has those of a pair."""
 
-FRAME_RATE = 24.0
-"""Frames a second of images that are of no video."""
-
 Measured = dict[str, list[float | None]]
 """Measures from frame to frame; None where one of the two is missing."""
 
@@ -47,13 +44,16 @@ def make_video(graph: ComposedSequence, frames: list[Frame], poses: list[Arrays]
         number: pose_in(each.ensure()) for number, each in zip(graph.poses, poses, strict=True)
     }
     shown = Shown(graph, paths, matches)
-    count = len(sequence.frames)
     measures = _measure(graph, paths)
     with graph.steady():
         timing, sound = pace_of(sequence)
-        film = write_video(folder / "video.mp4", shown.all(), timing, sound)
-    preview = figures.write_preview(folder / "preview.webp", shown.all(), count, timing.rate)
-    cells = map(shown.cell, figures.picked(count))
+        moments = moments_of(sequence, timing.rate)
+        film = write_video(folder / "video.mp4", map(shown.at, moments), timing, sound)
+    frames_shown = map(shown.at, moments)
+    preview = figures.write_preview(
+        folder / "preview.webp", frames_shown, len(moments), timing.rate
+    )
+    cells = map(shown.cell, figures.picked(len(sequence.frames)))
     written = {
         "video.mp4": film,
         "preview.webp": preview,
@@ -74,7 +74,7 @@ def pace_of(sequence: Sequence) -> tuple[Timing, Sound | None]:
     from dia_pipeline.io.video import Timing, read_pace
 
     if sequence.frame_rate or not sequence.of_video:
-        return Timing(sequence.frame_rate or FRAME_RATE), None
+        return Timing(sequence.frame_rate or USUAL), None
     pace, numbers = read_pace(sequence.source), sequence.numbers
     own = [pace.times[number] for number in numbers if number < len(pace.times)]
     timing = Timing.of(own, pace.rate / sequence.stride)
@@ -85,6 +85,31 @@ def pace_of(sequence: Sequence) -> tuple[Timing, Sound | None]:
     return timing, Sound(Path(sequence.source), own[0], stop)
 
 
+class Moment(NamedTuple):
+    """What a film shows at a time: a frame, and the share of the next one in it."""
+
+    frame: int
+    share: float = 0
+
+
+def moments_of(sequence: Sequence, rate: float) -> list[Moment]:
+    """What a film of so many frames a second shows: the frames of the sequence one by one.
+
+    Where it is to last a time, it goes from each frame to the next, slowly at both (by the
+    smoothstep polynomial).
+    """
+    last = len(sequence.frames) - 1
+    if not sequence.duration:
+        return [Moment(frame) for frame in range(last + 1)]
+    length = max(2, round(sequence.duration * rate))
+    moments = []
+    for number in range(length):
+        frame, left = divmod(number * last, length - 1)
+        share = left / (length - 1)
+        moments.append(Moment(frame, share**2 * (3 - 2 * share)))
+    return moments
+
+
 class Shown:
     """The frames as they are shown: a slate where one is missing."""
 
@@ -93,9 +118,14 @@ class Shown:
         self._paths = paths
         self._matches = matches
 
-    def all(self) -> Iterator[np.ndarray]:
-        """Every frame of the video."""
-        return map(self.output, range(len(self._graph.sequence.frames)))
+    def at(self, moment: Moment) -> np.ndarray:
+        """What the film shows at a moment."""
+        if not moment.share:
+            return self.output(moment.frame)
+        import cv2
+
+        now, later = (self.output(moment.frame + n) for n in (0, 1))
+        return cv2.addWeighted(now, 1 - moment.share, later, moment.share, 0)
 
     def output(self, frame: int) -> np.ndarray:
         """What is made of a frame."""

@@ -22,6 +22,15 @@ from dia_pipeline.text import fault_of_characters, number_in, quoted
 FASTEST = 240
 """Frames per second at most."""
 
+USUAL = 24.0
+"""Frames per second of images that are of no video."""
+
+LONGEST = 3600
+"""Seconds at most that a film is made to last."""
+
+BRIEF = 2
+"""Seconds; a film that does not last longer is said to be short."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -50,6 +59,7 @@ class Sequence:
     stop: int | None = None
     stride: int = 1
     frame_rate: float | None = None
+    duration: float | None = None
     coherence: str = "warm-start"
     keyframes: tuple[int, ...] = ()
     chunk: int = 48
@@ -260,10 +270,7 @@ def find_frames(sequence: Sequence) -> Sequence:
     """
     if find_spec("av") is None:
         raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
-    rate = sequence.frame_rate
-    if rate is not None and not 0 < rate <= FASTEST:
-        problem = f"{quoted(rate)} is not possible"
-        raise SequenceError("frame_rate", problem, f"it must be above 0 and at most {FASTEST}")
+    _check_pace(sequence)
     if sequence.content_moves:
         if sequence.coherence == "locked":
             raise SequenceError(
@@ -298,7 +305,35 @@ def find_frames(sequence: Sequence) -> Sequence:
         )
     if sequence.carries_sound:
         _say_of_sound(sequence.source)
+    if not (sequence.content_moves or sequence.of_video):
+        _say_of_length(sequence, len(frames))
     return replace(sequence, frames=tuple(frames))
+
+
+def _check_pace(sequence: Sequence) -> None:
+    """Make sure that the film that is made can have this rate, and last as long.
+
+    Raises:
+        SequenceError: it cannot.
+    """
+    for name, value, most in (
+        ("frame_rate", sequence.frame_rate, FASTEST),
+        ("duration", sequence.duration, LONGEST),
+    ):
+        if value is not None and not 0 < value <= most:
+            problem = f"{quoted(value)} is not possible"
+            raise SequenceError(name, problem, f"it must be above 0 and at most {most}")
+    if sequence.duration is not None and sequence.content_moves:
+        remedy = "leave it out: frame_rate changes the pace"
+        raise SequenceError("duration", "a content video lasts as long as it does", remedy)
+
+
+def _say_of_length(sequence: Sequence, count: int) -> None:
+    """Say that few images make a short film, before any is made."""
+    seconds = count / (sequence.frame_rate or USUAL)
+    if not sequence.duration and seconds < BRIEF:
+        told = f"{count} frames make a film of {seconds:.1f} s; duration makes it last longer"
+        say_once(f"{sequence.source}: {told}", logging.INFO)
 
 
 def _say_of_sound(film: str) -> None:

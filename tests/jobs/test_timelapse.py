@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -14,11 +15,13 @@ from films import add_sound, add_sounds, film
 from PIL import Image
 
 from dia_pipeline.cli import app
+from dia_pipeline.graphs.video import moments_of
 from dia_pipeline.guides import GuidanceError
 from dia_pipeline.io import video as io_video
 from dia_pipeline.io.files import FolderError
 from dia_pipeline.io.images import read_image, write_image
-from dia_pipeline.io.video import Timing, read_pace, write_video
+from dia_pipeline.io.notes import say_once
+from dia_pipeline.io.video import Timing, decode_frames, read_pace, write_video
 from dia_pipeline.jobs.single import run_sequence
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.sequence import Sequence, find_frames
@@ -503,3 +506,55 @@ def test_what_is_said_of_a_still_image_holds_for_every_frame(images, tmp_path, m
         (tmp_path / name / "fields/locked/0001-median.h5").read_bytes() for name in ("out", "plain")
     ]
     assert fields[0] != fields[1]
+
+
+def test_a_film_of_few_references_lasts_as_long_as_is_asked(made, tmp_path):
+    """It begins with the first frame, ends with the last, and shows both at half way."""
+    shutil.copytree(made / "locked", tmp_path / "lasting")
+    asked = provenance(made / "locked")
+    frames = [read_image(path) for path in sorted((made / "locked" / "frames").iterdir())]
+    given = asked["sequence"]
+    lasting = find_frames(
+        Sequence(
+            "day", given["a"], given["b_prime"], coherence="locked", duration=2.75, frame_rate=4
+        )
+    )
+    run_sequence(lasting, tmp_path / "lasting", SETTINGS, "cpu", replace=True)
+    film = [each.astype(float) for each in decode_frames(tmp_path / "lasting" / "video.mp4")]
+    assert len(film) == 11 and len(frames) == COUNT  # each, and one between each two
+    halves = [(one.astype(float) + other) / 2 for one, other in pairwise(frames)]
+    expected = [each for both in zip(frames, [*halves, None], strict=True) for each in both][:-1]
+    for number, shown in enumerate(film):
+        inside = shown[: SIZE[0], : SIZE[1]]
+        apart = [np.abs(inside - each).mean() for each in expected]
+        assert np.argmin(apart) == number and apart[number] < 5  # H.264
+    pace = read_pace(tmp_path / "lasting" / "video.mp4")
+    assert pace.rate == 4 and len(pace.times) == 11
+
+
+def test_a_film_that_lasts_goes_slowly_at_its_frames(images):
+    moving = sequence(images, duration=2.0)
+    moments = moments_of(moving, 100.0)
+    places = np.array([moment.frame + moment.share for moment in moments])
+    assert len(places) == 200 and places[0] == 0 and places[-1] == COUNT - 1
+    steps = np.diff(places)
+    assert (steps >= 0).all()
+    near = np.abs(places[:-1] - np.round(places[:-1])) < 0.02
+    assert steps[near].max() < 0.5 * steps[~near].max()
+
+
+@pytest.mark.parametrize("duration", [0, -1, float("nan"), 1e9])
+def test_a_duration_that_is_none_is_refused(images, duration):
+    with pytest.raises(SequenceError, match=r"duration: .* is not possible"):
+        sequence(images, duration=duration)
+
+
+def test_a_short_film_is_said_to_be_short(images, caplog):
+    caplog.set_level("INFO", "dia")
+    say_once.cache_clear()
+    sequence(images)
+    assert "6 frames make a film of 0.2 s" in caplog.text
+    caplog.clear()
+    sequence(images, duration=1)
+    sequence(images, frame_rate=2)
+    assert "make a film" not in caplog.text
