@@ -14,6 +14,7 @@ from dia_pipeline.algorithm.nnf import identity
 from dia_pipeline.algorithm.patchmatch import reference
 from dia_pipeline.alignment.canvas import Canvas
 from dia_pipeline.alignment.guidance import Guidance
+from dia_pipeline.alignment.pose import Pose
 from dia_pipeline.evaluation.evaluation import measure_pair
 from dia_pipeline.machine import lbfgs
 from dia_pipeline.networks.network import Network
@@ -158,7 +159,7 @@ def test_a_frame_starts_from_the_fields_of_the_one_before(images):
     with pretended_device():
         network = Network(find_weights("vgg16"), DEVICE, "float32")
         pyramids = [algorithm.features_of(image, network, settings) for image in images]
-        canvas = Canvas.of(np.eye(2, 3), images[0].shape, images[1].shape, settings)
+        canvas = Canvas.of(Pose().matrix, images[0].shape, images[1].shape, settings)
         pair = Matched(images[0], canvas, (dict(pyramids[0]), dict(pyramids[1])))
         first = match_frame(pair, network, settings)
         fields = unpack_fields(pack_fields(first), DEVICE)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dia_pipeline.alignment.pose import Pose
 from dia_pipeline.graphs.chains import Link
 from dia_pipeline.graphs.sequence import SequenceGraph
 from dia_pipeline.graphs.shared import Job, Networks
@@ -110,15 +111,13 @@ def test_a_scene_of_thousands_of_frames_in_one_chunk_is_planned(graph_of, cohere
 def test_fields_that_were_deleted_are_made_again_for_the_last_frame(graph_of, monkeypatch):
     made = []
 
-    def match(self, a, b_prime, fixed, before=None, a_before=None):
+    def match(self, fixed, a, b_prime, before=None, a_before=None):
         made.append(before is not None)
         value = np.zeros((16, 16, 2), np.float32)
-        return Content({"nnf_ab": value}, {"versions": {}})
+        return Content({"nnf_ab": value}, {"versions": {}, "pose": asdict(Pose())})
 
     monkeypatch.setattr(SequenceGraph, "_match", match)
-    monkeypatch.setattr(SequenceGraph, "_features", {}, raising=False)
     graph = graph_of(DEEP, [0], chunk=DEEP)
-    graph._features = dict.fromkeys(graph.fixed, Link(InMemory(Path(), "", "", {}, {}, int), None))
     *_, last = made_by("frames", graph.artefacts)
     assert last.ensure().is_file()
     assert made == [False] + [True] * (DEEP - 1)
