@@ -216,7 +216,9 @@ async function tryValues(name, values) {
 async function take(number, value) {
   const { setting } = state.tried[variant()];
   const { default: byDefault } = fields.shown.get(setting);
-  if (await ask("take", `/${number}`)) await set(setting, value === byDefault ? "" : value);
+  if (!(await ask("take", `/${number}`))) return;
+  await set(setting, value === byDefault ? "" : value);
+  $("compared").scrollIntoView({ block: "nearest" });
 }
 
 const events = new EventSource("/events");
