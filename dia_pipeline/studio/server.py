@@ -6,13 +6,12 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,26 +25,22 @@ from starlette.staticfiles import StaticFiles
 from dia_pipeline.comparisons.sweep import variants_over
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.gallery.gallery import make_gallery
-from dia_pipeline.gallery.site import Site
-from dia_pipeline.gallery.thumbnails import shown
 from dia_pipeline.guides import GUIDES
-from dia_pipeline.io.files import digest_file
-from dia_pipeline.io.points import REACH
 from dia_pipeline.runs.config import check_row
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.settings.declarations import written
 from dia_pipeline.studio.guard import Guard, body_of
 from dia_pipeline.studio.jobs import BusyError, Jobs
-from dia_pipeline.studio.panel import fields, usual, with_value
+from dia_pipeline.studio.panel import with_value
 from dia_pipeline.studio.project import (
     ConflictError,
     Project,
     StudioError,
     UnknownError,
     setting_of,
-    sizes,
 )
 from dia_pipeline.studio.scratch import BEFORE, RESULT, Scratch
+from dia_pipeline.studio.state import address, state_of
 
 STATIC, GALLERY = (
     Path(str(files(f"dia_pipeline.{room}"))) / "static" for room in ("studio", "gallery")
@@ -101,16 +96,12 @@ class Studio:
             HTTPException: _refuse,
         }
         inner = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
-        return Guard(inner, port, token, self.address(self.project.plan.gallery))
+        return Guard(inner, port, token, address(self.project.plan.gallery))
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
         await self.jobs.cancel()
-
-    def address(self, path: Path) -> str:
-        """Where a file is served: links of pages then hold as they do on the disk."""
-        return "/at" + quote(os.path.abspath(path))
 
     async def file(self, request: Request) -> Response:
         """A file of the results, or an image of the table; pages know the studio by a script."""
@@ -144,64 +135,8 @@ class Studio:
 
     async def state(self, request: Request) -> Response:
         """All that the page shows of a pair."""
-        return JSONResponse(await run_in_threadpool(self._state, request.path_params["name"]))
-
-    def _state(self, name: str) -> dict[str, Any]:
-        plan, pair = self.project.plan, self.project.pair(name)
-        shapes, site = sizes(pair), Site(plan)
-        results = {
-            variant: self._dated(plan.folder(variant, pair) / RESULT) for variant in plan.variants
-        }
-        images = {
-            image: {
-                "size": shape[::-1],
-                "address": self.address(shown(site.thumbnails, path, digest_file(path))),
-            }
-            for image, shape in shapes.items()
-            for path in [Path(getattr(pair, image))]
-        }
-        return {
-            "name": name,
-            "gallery": self.address(site.shared / "pages" / f"{name}.html"),
-            "images": images,
-            "results": results,
-            "drafts": {variant: self._drafts(pair, variant) for variant in plan.variants},
-            "settings": fields(plan, pair),
-            "tried": {variant: self._tried(pair, variant) for variant in plan.variants},
-            "versions": {each: self.project.version(pair, each) for each in (*GUIDES, *usual())},
-            "points": self.project.points(pair),
-            "several": bool(pair.references),
-            "reach": REACH * max(shapes["a"]),
-        }
-
-    def _dated(self, path: Path) -> str | None:
-        """The address of a file as it is now; None if it is not there."""
-        with suppress(OSError):
-            return f"{self.address(path)}?{path.stat().st_mtime_ns}"
-        return None
-
-    def _drafts(self, pair: Pair, variant: str) -> dict[str, str]:
-        """The addresses of a draft and of what was there before, as far as they are there."""
-        start = _address("drafts", pair, variant)
-        found = {each: self.scratch.draft(pair, variant) / each for each in (RESULT, BEFORE)}
-        return {
-            each.removesuffix(".png"): f"{start}/{each}?{path.stat().st_mtime_ns}"
-            for each, path in found.items()
-            if path.exists()
-        }
-
-    def _tried(self, pair: Pair, variant: str) -> dict[str, Any] | None:
-        """What is tried: each value, the address of what was made with it, or why nothing was."""
-        tried = self.scratch.tried(pair, variant)
-        if tried is None:
-            return None
-        start, drafts = _address("trials", pair, variant), []
-        for number, value in enumerate(tried.values):
-            made = self.scratch.trial(pair, variant, number) / RESULT
-            address = f"{start}/{number}?{made.stat().st_mtime_ns}" if made.exists() else ""
-            fault = self.scratch.fault(pair, variant, number)
-            drafts.append({"value": value, "address": address, "fault": fault})
-        return {"setting": tried.setting, "drafts": drafts}
+        name = request.path_params["name"]
+        return JSONResponse(await run_in_threadpool(state_of, self.project, self.scratch, name))
 
     async def draft_file(self, request: Request) -> Response:
         """A file of a draft."""
@@ -360,11 +295,6 @@ class Studio:
                 yield f"data: {json.dumps(event)}\n\n"
 
         return Stream(lines(), media_type="text/event-stream")
-
-
-def _address(kind: str, pair: Pair, variant: str) -> str:
-    """Where files of a pair in a variant are served."""
-    return f"/{kind}/{quote(pair.name, safe='')}/{quote(variant, safe='')}"
 
 
 def _there(path: Path) -> Path:

@@ -298,4 +298,6 @@ def test_what_was_tried_is_taken_for_the_draft(browser_of_user, studio, project)
     assert browser_of_user.get(state["drafts"]["hierarchical"]["a_prime"]).content == b"made"
     studio.scratch.forget(pair)
     state = browser_of_user.get("/state/first").json()
-    assert state["drafts"] == {"hierarchical": {}} and state["tried"] == {"hierarchical": None}
+    assert state["drafts"]["hierarchical"]["a_prime"] is None and state["tried"] == {
+        "hierarchical": None
+    }
