@@ -245,7 +245,7 @@ def gallery() -> None:
 
 
 def studio() -> None:
-    """The portrait in the studio: three points, and A' before and after them."""
+    """The portrait in the studio: three points, A' before and after them, and by its `blend`."""
     with TemporaryDirectory() as folder, chdir(folder), sync_playwright() as playwright:
         for name, image in zip(("portrait", "b_prime"), portrait(), strict=True):
             Image.fromarray(image).save(f"{name}.png")
@@ -260,23 +260,35 @@ def studio() -> None:
         page.goto(server.stdout.readline().split()[-1])
         page.get_by_role("link", name="Mend").click()
         page.wait_for_selector("body[data-ready]")
-        drafted(page)
+        worked(page, "Draft", "The draft is there.")
         for point in POINTS:
             for image, (x, y) in (("a", point[:2]), ("b_prime", point[2:4])):
                 sheet = page.locator(f".board[data-image={image}] .sheet")
                 scale = sheet.bounding_box()["width"] / 448
                 sheet.click(position={"x": scale * x, "y": scale * y})
-        drafted(page)
+        worked(page, "Draft", "The draft is there.")
         shot = Image.open(BytesIO(page.screenshot()))
+        worked(page, "Try values of blend", "The drafts are there.")
+        page.evaluate("scrollTo(0, 0)")
+        tried = Image.open(BytesIO(page.screenshot(clip=below(page), full_page=True)))
         server.send_signal(SIGINT)
         server.wait()
     write("studio", np.asarray(shot.convert("RGB")))
+    write("studio_settings", np.asarray(tried.convert("RGB")))
 
 
-def drafted(page: Page) -> None:
-    """Make a draft in the studio, and wait for it."""
-    page.get_by_role("button", name="Draft", exact=True).click()
-    expect(page.locator("#step")).to_have_text("The draft is there.", timeout=300_000)
+def worked(page: Page, button: str, end: str) -> None:
+    """Have the studio do something, and wait until it says that this is done."""
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.locator("#step")).to_have_text(end, timeout=600_000)
+
+
+def below(page: Page) -> Any:
+    """What lies below the images in the studio."""
+    tried, settings = (page.locator(name).bounding_box() for name in ("#tried", "#settings"))
+    assert tried and settings
+    end = settings["y"] + settings["height"] + 12
+    return {"x": 0, "y": tried["y"] - 8, "width": 1200, "height": end - tried["y"] + 8}
 
 
 def rotated(image: np.ndarray, degrees: float, shape: tuple[int, ...]) -> np.ndarray:

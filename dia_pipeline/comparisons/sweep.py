@@ -35,6 +35,18 @@ def variants_over(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {"-".join(f"{name}-{value}" for name, value in each.items()): each for each in chosen}
 
 
+def values_to_try(setting: Setting, value: Any) -> tuple:
+    """Values that show what a setting does where it has a value, or None: all its choices, with one
+    of the user's own; of a number half of it, and itself. Nothing for several numbers."""
+    if setting.choices:
+        own = () if value in (None, *setting.choices) else (value,)
+        return (*setting.choices, *own)
+    if isinstance(value, tuple):
+        return ()
+    half = value // 2 if isinstance(setting.default, int) else value / 2
+    return tuple(each for each in (half, value) if setting.permits(each))
+
+
 def _setting(name: str) -> Setting:
     if name not in options():
         problem = f"there is no setting {quoted(name)}"

@@ -199,6 +199,20 @@ def pair_settings(config: Config, variant: str, pair: Pair | Sequence) -> Settin
     return resolve(merge(config.settings, pair.options, config.variants[variant]))
 
 
+def check_row(config: Config, variant: str, row: Pair | Sequence) -> None:
+    """Make sure that the settings of a row are possible together.
+
+    Raises:
+        SettingsError, MatcherError, GuidanceError: they are not.
+    """
+    chosen = pair_settings(config, variant, row)
+    find_matcher(chosen.matcher)
+    if isinstance(row, Sequence):
+        check_sequence(chosen)
+    elif row.references:
+        check_references(row, chosen)
+
+
 def _report(problems: list[str]) -> str:
     count = "one thing is" if len(problems) == 1 else f"{len(problems)} things are"
     return f"{count} wrong with the configuration:{listed(problems)}"
@@ -255,12 +269,7 @@ def _impossible_settings(config: Config, source: str) -> Iterator[str]:
                 continue
             tried.add(combination)
             try:
-                chosen = pair_settings(config, variant, pair)
-                find_matcher(chosen.matcher)
-                if isinstance(pair, Sequence):
-                    check_sequence(chosen)
-                elif pair.references:
-                    check_references(pair, chosen)
+                check_row(config, variant, pair)
             except (SettingsError, MatcherError) as error:
                 yield f"{source}, variant {variant!r} with {pair.name!r}: {error}"
 

@@ -6,7 +6,7 @@ dia_pipeline.settings`, which is that of config/README.md.
 """
 
 from dia_pipeline.settings.declarations import NO_STEP, Setting, SettingsError, Shorthand, Step
-from dia_pipeline.settings.resolving import options, resolve, schema, stands_for, table
+from dia_pipeline.settings.resolving import in_effect, options, resolve, schema, stands_for, table
 from dia_pipeline.settings.settings import (
     COARSE,
     FEATURE_MATCHERS,
@@ -40,6 +40,7 @@ __all__ = [
     "Shorthand",
     "Step",
     "declared",
+    "in_effect",
     "options",
     "resolve",
     "schema",

@@ -98,12 +98,13 @@ class Setting:
         Raises:
             SettingsError: it is not possible.
         """
-        if not self._permits(value):
+        if not self.permits(value):
             raise SettingsError(
                 self.name, f"{quoted(value)} is not possible", f"it must be {self.allowed}"
             )
 
-    def _permits(self, value: Any) -> bool:
+    def permits(self, value: Any) -> bool:
+        """Whether it can have a value."""
         if self.choices:
             own = self.named and isinstance(value, str) and re.search(NAME, value)
             return (value in self.choices and not isinstance(value, bool)) or bool(own)
@@ -125,9 +126,12 @@ class Setting:
     @property
     def shown(self) -> str:
         """The default as it is written in a table."""
-        if isinstance(self.default, tuple):
-            return ",".join(map(str, self.default))
-        return str(self.default).lower()
+        return written(self.default)
+
+    @property
+    def brief(self) -> str:
+        """What it does, on one line: the meaning up to where that begins to explain."""
+        return re.split("[:;]", self.meaning, maxsplit=1)[0]
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -153,6 +157,11 @@ class Shorthand(Setting):
     """A name for values of several settings: each choice decides some."""
 
     values: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+
+def written(value: Any) -> str:
+    """A value of a setting as a table has it."""
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def value_of(given: Any, schema: Mapping[str, Any]) -> Any:

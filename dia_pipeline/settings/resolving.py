@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from dia_pipeline.settings.declarations import Setting, SettingsError, either
+from dia_pipeline.settings.declarations import Setting, SettingsError, Shorthand, either
 from dia_pipeline.settings.settings import FEATURE_MATCHERS, Settings, declared
 from dia_pipeline.settings.shorthands import SHORTHANDS
 from dia_pipeline.text import quoted
@@ -28,6 +28,29 @@ def resolve(given: dict[str, Any]) -> Settings:
     Raises:
         SettingsError: an option or a value does not exist.
     """
+    chosen = _spread(given)
+    return Settings(**{name: chosen[name] for name in chosen.keys() - SHORTHANDS.keys()})
+
+
+def in_effect(name: str, given: dict[str, Any]) -> Any:
+    """The value that an option has where these are given; None if none of its choices holds.
+
+    That is so of a shorthand where what it stands for, as the weights of `blend`, is given itself.
+
+    Raises:
+        SettingsError: an option or a value does not exist.
+    """
+    option, chosen = options()[name], _spread(given)
+    value = chosen.get(name, option.default)
+    if isinstance(option, Shorthand):
+        for decided, meant in option.values[value].items():
+            if not options()[decided].usual and chosen.get(decided, meant) != meant:
+                return None
+    return value
+
+
+def _spread(given: dict[str, Any]) -> dict[str, Any]:
+    """Options, and those that their shorthands stand for."""
     known = options()
     for name in given:
         if name not in known:
@@ -37,13 +60,13 @@ def resolve(given: dict[str, Any]) -> Settings:
     chosen.setdefault("preset", SHORTHANDS["preset"].default)
     for name, shorthand in SHORTHANDS.items():
         if name in chosen:
-            choice = chosen.pop(name)
+            choice = chosen[name]
             shorthand.check(choice)
             if name != "task" or chosen.get("matcher", Settings.matcher) in FEATURE_MATCHERS:
                 chosen = {**shorthand.values[choice], **chosen}
     if chosen.get("matcher", Settings.matcher) not in FEATURE_MATCHERS:
         chosen.setdefault("pose", "given")
-    return Settings(**{name: _fixed(value) for name, value in chosen.items()})
+    return {name: _fixed(value) for name, value in chosen.items()}
 
 
 def _fixed(value: Any) -> Any:

@@ -36,12 +36,13 @@ class Job:
     """What is known of a job.
 
     Attributes:
-        kind: `draft` or `keep`.
+        kind: `draft`, `try` or `keep`.
         name, variant: of the pair, and in which variant the draft is made.
         state: `running`, `done`, `failed` or `cancelled`.
         step: what is being done.
         share: how much of all is done, from 0 to 1.
         left: the seconds left, None where that is not known.
+        at: which draft is being made, counted from 0.
         lines: the last lines of its output.
         number: counts the jobs of this server.
     """
@@ -54,6 +55,7 @@ class Job:
     step: str = "starting"
     share: float = 0.0
     left: float | None = None
+    at: int = 0
     lines: tuple[str, ...] = field(default=())
 
 
@@ -110,13 +112,14 @@ class Jobs:
         self.tell(self._event())
         return self.latest
 
-    def check_free(self, kind: str = "") -> None:
-        """Make sure that no job of a kind, or of any, is at work.
+    def check_free(self, *kinds: str) -> None:
+        """Make sure that no job of some kinds, or of any, is at work.
 
         Raises:
             BusyError: one is.
         """
-        if self._task and not self._task.done() and self.latest and kind in ("", self.latest.kind):
+        works = self._task and not self._task.done() and self.latest
+        if works and (not kinds or works.kind in kinds):
             raise BusyError("", "a job is at work", "wait until it has ended, or cancel it")
 
     async def cancel(self) -> None:

@@ -1,4 +1,5 @@
-"""A project that is open in the studio: its plan, and what is drawn over the images of its pairs.
+"""A project that is open in the studio: its plan, what is drawn over the images of its pairs, and
+what is set for them.
 
 All paths are seen from the working directory, which is that of the project.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,12 @@ from dia_pipeline.io.files import digest_file, write_file
 from dia_pipeline.io.images import image_size, read_image
 from dia_pipeline.io.points import rows_of, unit_points, write_points
 from dia_pipeline.io.reading import read_file
-from dia_pipeline.runs.config import TABLES, load_config
+from dia_pipeline.runs.config import TABLES, check_row, load_config
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.settings.declarations import Setting, written
+from dia_pipeline.store.artefacts import digest
+from dia_pipeline.studio.panel import usual
 from dia_pipeline.studio.table import set_cells
 
 CONFIG = "config/config.yaml"
@@ -37,15 +42,15 @@ MAX_SIDE = 4096
 """Pixels of the longest side of what is drawn at most."""
 
 NO_VERSION = "none"
-"""The version of a guide that is not there."""
+"""The version of a guide that is not there, and of a setting that the table does not give."""
 
 
 class StudioError(DiaError):
-    """Something cannot be opened, or not be drawn; the message says why."""
+    """Something cannot be opened, or not be changed; the message says why."""
 
 
 class UnknownError(StudioError):
-    """There is no such pair or guide."""
+    """There is no such pair, variant, guide or setting."""
 
 
 class ConflictError(StudioError):
@@ -114,9 +119,11 @@ class Project:
         own = own_file(pair, guide)
         return Path(named) if named else own if own.exists() else None
 
-    def version(self, pair: Pair, guide: str) -> str:
-        """What tells the content of a guide from any other: its SHA-256."""
-        path = self.file_of(pair, guide)
+    def version(self, pair: Pair, column: str) -> str:
+        """What tells the content of a guide, or the value of a setting, from any other."""
+        if column not in GUIDES:
+            return digest(pair.options[column]) if column in pair.options else NO_VERSION
+        path = self.file_of(pair, column)
         return digest_file(path) if path else NO_VERSION
 
     def points(self, pair: Pair) -> list[list[float | None]]:
@@ -161,10 +168,7 @@ class Project:
             GuidanceError, PointsError, ImageError, StudioError: this is no such guide of the pair.
         """
         with self._writing:
-            pair = self.pair(name)
-            if self.version(pair, guide) != version:
-                problem = "it was changed elsewhere meanwhile"
-                raise ConflictError(guide, problem, "what is there now is shown; draw it again")
+            pair = self._unchanged(name, guide, version)
             together = LABELS if guide in LABELS else (guide,)
             check_guides(together, references=bool(pair.references))
             own = own_file(pair, guide)
@@ -175,6 +179,43 @@ class Project:
             _write(own, pair, guide, content)
             self._name(pair, guide)
             return digest_file(own)
+
+    def save_setting(self, name: str, setting: str, text: str, version: str) -> str:
+        """Set a setting of a pair, in the column of that name of the table of pairs.
+
+        Args:
+            text: the value as it is written in a table; empty for that of all pairs.
+            version: of what it replaces.
+
+        Returns:
+            The new version.
+
+        Raises:
+            UnknownError: there is no such pair or setting.
+            ConflictError: the setting has another value by now.
+            SettingsError, MatcherError: the value is not possible, or not with the other settings.
+            EditError: the table has no row of the pair.
+        """
+        declared, text = setting_of(setting), text.strip()
+        with self._writing:
+            pair = self._unchanged(name, setting, version)
+            options = {each: value for each, value in pair.options.items() if each != setting}
+            if text:
+                options[setting] = declared.parse(text)
+                declared.check(options[setting])
+            changed, config = replace(pair, options=options), self.plan.config
+            for variant in config.variants:
+                check_row(config, variant, changed)
+            set_cells(self.table, name, {setting: written(options[setting]) if text else ""})
+            return self.version(changed, setting)
+
+    def _unchanged(self, name: str, column: str, version: str) -> Pair:
+        """The pair of a name, of which a guide or setting has this version."""
+        pair = self.pair(name)
+        if self.version(pair, column) != version:
+            problem = "it was changed elsewhere meanwhile"
+            raise ConflictError(column, problem, "what is there now is shown; change it again")
+        return pair
 
     def settle(self, name: str) -> None:
         """Have the table name what was drawn before the server was killed, and not named yet."""
@@ -196,6 +237,17 @@ class Project:
             if guide == saved or guide not in pair.guides
         }
         set_cells(self.table, pair.name, cells)
+
+
+def setting_of(name: str) -> Setting:
+    """The setting of a name, of those that the page of a pair shows.
+
+    Raises:
+        UnknownError: there is none.
+    """
+    if name not in usual():
+        raise UnknownError(name, "there is no such setting", f"known are {', '.join(usual())}")
+    return usual()[name]
 
 
 def own_file(pair: Pair, guide: str) -> Path:

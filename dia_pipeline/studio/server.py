@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, replace
+from contextlib import asynccontextmanager
+from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,28 +22,38 @@ from starlette.responses import StreamingResponse as Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from dia_pipeline.comparisons.sweep import variants_over
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.gallery.gallery import make_gallery
-from dia_pipeline.gallery.site import Site
-from dia_pipeline.gallery.thumbnails import shown
 from dia_pipeline.guides import GUIDES
-from dia_pipeline.io.files import digest_file
-from dia_pipeline.io.points import REACH
+from dia_pipeline.runs.config import check_row
 from dia_pipeline.runs.pair import Pair
-from dia_pipeline.studio.draft import draft_options
+from dia_pipeline.settings.declarations import written
 from dia_pipeline.studio.guard import Guard, body_of
 from dia_pipeline.studio.jobs import BusyError, Jobs
-from dia_pipeline.studio.project import ConflictError, Project, UnknownError, sizes
+from dia_pipeline.studio.panel import with_value
+from dia_pipeline.studio.project import (
+    ConflictError,
+    Project,
+    StudioError,
+    UnknownError,
+    setting_of,
+)
+from dia_pipeline.studio.scratch import BEFORE, RESULT, Scratch
+from dia_pipeline.studio.state import address, state_of
 
 STATIC, GALLERY = (
     Path(str(files(f"dia_pipeline.{room}"))) / "static" for room in ("studio", "gallery")
 )
 
-MAX_POINTS, MAX_PNG = 1 << 20, 1 << 24
+MAX_TEXT, MAX_POINTS, MAX_PNG = 1 << 10, 1 << 20, 1 << 24
 """Bytes of what is sent at most."""
 
-RESULT, BEFORE = "a_prime.png", "before.png"
-"""A', and what it was when the latest job began."""
+MAX_TRIED = 12
+"""So many values of a setting are tried at once at most."""
+
+DRAFT = [sys.executable, "-m", "dia_pipeline.studio.draft"]
+"""The command that makes drafts."""
 
 STATUS = {UnknownError: 404, ConflictError: 409, BusyError: 409}
 """Those of expected errors; of all others it is 422."""
@@ -59,7 +67,7 @@ class Studio:
     """
 
     def __init__(self, project: Project, scratch: Path):
-        self.project, self.scratch, self.jobs = project, scratch, Jobs()
+        self.project, self.scratch, self.jobs = project, Scratch(scratch), Jobs()
 
     def application(self, port: int, token: str) -> Guard:
         """What answers on a port to those who know the token."""
@@ -70,8 +78,12 @@ class Studio:
             Route("/state/{name}", self.state),
             Route("/guides/{name}/{guide}", self.guide),
             Route("/guides/{name}/{guide}", self.save, methods=["PUT"]),
+            Route("/settings/{name}/{setting}", self.set, methods=["PUT"]),
             Route("/drafts/{name}/{variant}/{file}", self.draft_file),
+            Route("/trials/{name}/{variant}/{number:int}", self.trial_file),
             Route("/draft/{name}/{variant}", self.draft, methods=["POST"]),
+            Route("/try/{name}/{variant}/{setting}", self.try_values, methods=["POST"]),
+            Route("/take/{name}/{variant}/{number:int}", self.take, methods=["POST"]),
             Route("/keep/{name}/{variant}", self.keep, methods=["POST"]),
             Route("/cancel", self.cancel, methods=["POST"]),
             Route("/events", self.events),
@@ -84,16 +96,12 @@ class Studio:
             HTTPException: _refuse,
         }
         inner = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
-        return Guard(inner, port, token, self.address(self.project.plan.gallery))
+        return Guard(inner, port, token, address(self.project.plan.gallery))
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
         await self.jobs.cancel()
-
-    def address(self, path: Path) -> str:
-        """Where a file is served: links of pages then hold as they do on the disk."""
-        return "/at" + quote(os.path.abspath(path))
 
     async def file(self, request: Request) -> Response:
         """A file of the results, or an image of the table; pages know the studio by a script."""
@@ -127,58 +135,23 @@ class Studio:
 
     async def state(self, request: Request) -> Response:
         """All that the page shows of a pair."""
-        return JSONResponse(await run_in_threadpool(self._state, request.path_params["name"]))
-
-    def _state(self, name: str) -> dict[str, Any]:
-        plan, pair = self.project.plan, self.project.pair(name)
-        shapes, site = sizes(pair), Site(plan)
-        results = {
-            variant: self._dated(plan.folder(variant, pair) / RESULT) for variant in plan.variants
-        }
-        images = {
-            image: {
-                "size": shape[::-1],
-                "address": self.address(shown(site.thumbnails, path, digest_file(path))),
-            }
-            for image, shape in shapes.items()
-            for path in [Path(getattr(pair, image))]
-        }
-        return {
-            "name": name,
-            "gallery": self.address(site.shared / "pages" / f"{name}.html"),
-            "images": images,
-            "results": results,
-            "drafts": {variant: self._drafts(pair, variant) for variant in plan.variants},
-            "versions": {guide: self.project.version(pair, guide) for guide in GUIDES},
-            "points": self.project.points(pair),
-            "several": bool(pair.references),
-            "reach": REACH * max(shapes["a"]),
-        }
-
-    def _dated(self, path: Path) -> str | None:
-        """The address of a file as it is now; None if it is not there."""
-        with suppress(OSError):
-            return f"{self.address(path)}?{path.stat().st_mtime_ns}"
-        return None
-
-    def _drafts(self, pair: Pair, variant: str) -> dict[str, str]:
-        """The addresses of a draft and of what was there before, as far as they are there."""
-        start = f"/drafts/{quote(pair.name, safe='')}/{quote(variant, safe='')}"
-        found = {each: self.scratch / pair.name / variant / each for each in (RESULT, BEFORE)}
-        return {
-            each.removesuffix(".png"): f"{start}/{each}?{path.stat().st_mtime_ns}"
-            for each, path in found.items()
-            if path.exists()
-        }
+        name = request.path_params["name"]
+        return JSONResponse(await run_in_threadpool(state_of, self.project, self.scratch, name))
 
     async def draft_file(self, request: Request) -> Response:
         """A file of a draft."""
         name, variant, file = (request.path_params[key] for key in ("name", "variant", "file"))
         pair = await run_in_threadpool(self._checked, name, variant)
-        path = self.scratch / pair.name / variant / file
-        if file not in (RESULT, BEFORE) or not path.is_file():
+        path = self.scratch.draft(pair, variant) / file
+        if file not in (RESULT, BEFORE):
             raise HTTPException(404, "there is no such file")
-        return FileResponse(path)
+        return FileResponse(_there(path))
+
+    async def trial_file(self, request: Request) -> Response:
+        """A' of a value that is tried."""
+        name, variant, number = (request.path_params[key] for key in ("name", "variant", "number"))
+        pair = await run_in_threadpool(self._checked, name, variant)
+        return FileResponse(_there(self.scratch.trial(pair, variant, number) / RESULT))
 
     async def guide(self, request: Request) -> Response:
         """What is drawn over an image of a pair."""
@@ -197,54 +170,104 @@ class Studio:
         self.jobs.check_free("keep")
         expected = request.headers.get("if-match", "")
         version = await run_in_threadpool(self.project.save, name, guide, content, expected)
-        by = request.headers.get("x-window", "")
-        self.jobs.tell({"drawn": {"name": name, "guide": guide, "version": version, "by": by}})
+        return self._saved(request, guide, version)
+
+    async def set(self, request: Request) -> Response:
+        """Set a setting of a pair, or with an empty body leave it to the configuration."""
+        name, setting = request.path_params["name"], request.path_params["setting"]
+        text = _text(await body_of(request, MAX_TEXT))
+        self.jobs.check_free("keep")
+        expected = request.headers.get("if-match", "")
+        version = await run_in_threadpool(self.project.save_setting, name, setting, text, expected)
+        return self._saved(request, setting, version)
+
+    def _saved(self, request: Request, column: str, version: str) -> Response:
+        """Tell all windows what was changed."""
+        name, by = request.path_params["name"], request.headers.get("x-window", "")
+        self.jobs.tell({"saved": {"name": name, "column": column, "version": version, "by": by}})
         return JSONResponse({"version": version})
 
     async def draft(self, request: Request) -> Response:
-        """Make a draft of a pair, with what is drawn now."""
-        return await self._start(request, "draft")
+        """Make a draft of a pair, with what is drawn and set now."""
+        variant, pair = await self._asked(request)
+        given = partial(self.scratch.given, self.project.plan, variant, pair)
+        return await self._start("draft", variant, pair, DRAFT, given)
+
+    async def try_values(self, request: Request) -> Response:
+        """Make a draft with each of the values of a setting that the body lists."""
+        setting = request.path_params["setting"]
+        values = _text(await body_of(request, MAX_TEXT))
+        variant, pair = await self._asked(request)
+        changed = await run_in_threadpool(self._changed, pair, variant, setting, values)
+        plan = self.project.plan
+        given = partial(self.scratch.given_to_try, plan, variant, pair, setting, changed)
+        return await self._start("try", variant, pair, DRAFT, given)
 
     async def keep(self, request: Request) -> Response:
-        """Have Snakemake make the results of a pair, with what is drawn now."""
-        return await self._start(request, "keep")
+        """Have Snakemake make the results of a pair, with what is drawn and set now."""
+        variant, pair = await self._asked(request)
+        after = partial(run_in_threadpool, self._renew, pair)
+        return await self._start("keep", variant, pair, self._snakemake(pair), after=after)
 
-    async def _start(self, request: Request, kind: str) -> Response:
+    async def _asked(self, request: Request) -> tuple[str, Pair]:
+        """The variant and the pair of which something is to be made now.
+
+        Raises:
+            UnknownError: there is none.
+            BusyError: a job is at work.
+        """
         name, variant = (request.path_params[key] for key in ("name", "variant"))
         await run_in_threadpool(self._checked, name, variant)
         await run_in_threadpool(self.project.settle, name)
         pair = await run_in_threadpool(self._checked, name, variant)
         self.jobs.check_free()
-        await run_in_threadpool(self._set_aside, pair, variant, kind)
-        command, given, after = (
-            ([sys.executable, "-m", "dia_pipeline.studio.draft"], self._given(pair, variant), None)
-            if kind == "draft"
-            else (self._snakemake(pair), b"", partial(run_in_threadpool, self._renew, pair))
-        )
-        job = self.jobs.start(kind, name, variant, command, given, after)
+        return variant, pair
+
+    async def _start(
+        self,
+        kind: str,
+        variant: str,
+        pair: Pair,
+        command: list[str],
+        given: Callable[[], bytes] = bytes,
+        after: Callable | None = None,
+    ) -> Response:
+        """Set A' aside as it is shown, and start a job, see `Jobs.start`."""
+        plan, kept = self.project.plan, kind == "keep"
+        await run_in_threadpool(self.scratch.set_aside, plan, variant, pair, kept)
+        self.jobs.check_free()  # what another reads must not change
+        job = self.jobs.start(kind, pair.name, variant, command, given(), after)
         return JSONResponse(asdict(job))
+
+    def _changed(self, pair: Pair, variant: str, name: str, values: str) -> dict[str, Pair]:
+        """A pair with each of the values of a setting, by the value as it is written.
+
+        Raises:
+            SettingsError, StudioError: they are none, or too many.
+        """
+        setting_of(name)
+        chosen = variants_over([f"{name}={values}"]).values()
+        if len(chosen) > MAX_TRIED:
+            raise StudioError(name, f"{len(chosen)} values are too many", f"try {MAX_TRIED}")
+        changed = {written(each[name]): with_value(pair, name, each[name]) for each in chosen}
+        for each in changed.values():
+            check_row(self.project.plan.config, variant, each)
+        return changed
+
+    async def take(self, request: Request) -> Response:
+        """Take what was made with a value that is tried for the draft of the pair."""
+        name, variant, number = (request.path_params[key] for key in ("name", "variant", "number"))
+        pair = await run_in_threadpool(self._checked, name, variant)
+        self.jobs.check_free("draft", "keep")
+        made = _there(self.scratch.trial(pair, variant, number) / RESULT)
+        await run_in_threadpool(self.scratch.take, pair, variant, made)
+        return JSONResponse({})
 
     def _checked(self, name: str, variant: str) -> Pair:
         """The pair of a name, whose variant there is."""
         if variant not in self.project.plan.variants:
             raise UnknownError(variant, "there is no such variant")
         return self.project.pair(name)
-
-    def _given(self, pair: Pair, variant: str) -> bytes:
-        """What the process that makes a draft reads: copies of what is drawn, which goes on."""
-        plan, folder = self.project.plan, self.scratch / pair.name / variant
-        folder.mkdir(parents=True, exist_ok=True)
-        copies = {
-            guide: str(shutil.copy(path, folder / f"given_{guide}{Path(path).suffix}"))
-            for guide, path in pair.guides.items()
-        }
-        about = {
-            "pair": asdict(replace(pair, guides=copies)),
-            "options": draft_options(plan, variant, pair),
-            "device": plan.config.device,
-            "folder": str(folder),
-        }
-        return json.dumps(about).encode()
 
     def _snakemake(self, pair: Pair) -> list[str]:
         """The command that makes the results of a pair in all variants."""
@@ -254,20 +277,10 @@ class Studio:
         command = [sys.executable, "-m", "snakemake", "--cores", "all", "--nocolor"]
         return [*command, *targets, *configured]
 
-    def _set_aside(self, pair: Pair, variant: str, kind: str) -> None:
-        """Keep A' as it is, to be compared with what is made now: of drafts the one before."""
-        folder = self.scratch / pair.name / variant
-        folder.mkdir(parents=True, exist_ok=True)
-        shown = [folder / RESULT, self.project.plan.folder(variant, pair) / RESULT]
-        there = [path for path in (shown if kind == "draft" else shown[::-1]) if path.exists()]
-        for path in there[:1]:
-            shutil.copyfile(path, folder / BEFORE)
-
     def _renew(self, pair: Pair) -> None:
         """Make the gallery anew: its pages then show what was made, of which no draft is left."""
         make_gallery(self.project.plan)
-        for draft in (self.scratch / pair.name).glob(f"*/{RESULT}"):
-            draft.unlink()
+        self.scratch.forget(pair)
 
     async def cancel(self, request: Request) -> Response:
         """End the job that is at work."""
@@ -282,6 +295,29 @@ class Studio:
                 yield f"data: {json.dumps(event)}\n\n"
 
         return Stream(lines(), media_type="text/event-stream")
+
+
+def _there(path: Path) -> Path:
+    """A file of the folder of drafts.
+
+    Raises:
+        HTTPException: it is not there.
+    """
+    if not path.is_file():
+        raise HTTPException(404, "there is no such file")
+    return path
+
+
+def _text(content: bytes) -> str:
+    """What is sent as text.
+
+    Raises:
+        HTTPException: it is none.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise HTTPException(422, "this is no text") from error
 
 
 def _rows(content: bytes) -> list[list[float | None]]:

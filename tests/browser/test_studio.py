@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import chdir
 from io import BytesIO
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +99,7 @@ def opened(browser, server):
         page.wait_for_selector("body[data-ready]")
         return page
 
+    open_window.wrong = wrong
     yield open_window
     for context in contexts:
         context.close()
@@ -152,7 +153,12 @@ def mask(server, guide: str) -> np.ndarray:
 
 def shown(page) -> np.ndarray:
     """A' as the page shows it."""
-    source = page.locator("#compared .result").get_attribute("src")
+    return picture(page, page.locator("#compared .result"))
+
+
+def picture(page, image) -> np.ndarray:
+    """The pixels of an image of the page."""
+    source = image.get_attribute("src")
     return np.asarray(
         Image.open(BytesIO(page.request.get(page.url.split("/mend")[0] + source).body()))
     )
@@ -298,6 +304,65 @@ def test_what_lies_under_the_pointer_stays_there_while_it_is_zoomed(opened, serv
     assert pixel(page, "a", x, y) == pytest.approx(seen, abs=0.1)
 
 
+def cell(server, column: str) -> str:
+    """What the row of the pair says in a column."""
+    header, row = (server.project / "config/pairs.tsv").read_text().splitlines()
+    return dict(zip_longest(header.split("\t"), row.split("\t"), fillvalue=""))[column]
+
+
+def expected(server, **settings) -> np.ndarray:
+    with chdir(server.project):
+        return dia_pipeline.run("a.png", "b.png", **{**DRAFT, **settings}).a_prime
+
+
+def test_a_setting_is_changed_tried_undone_and_kept_as_the_workflow_keeps(opened, server):
+    page, other = opened(), opened()
+    blend = page.get_by_label("blend", exact=True)
+    blend.select_option("0")
+    saved(page)
+    assert cell(server, "blend") == "0"
+    expect(other.get_by_label("blend", exact=True)).to_have_value("0")
+    work(page, "Draft", "The draft is there.")
+    assert (shown(page) == expected(server, blend=0, ratio=0.5)).all()
+    page.get_by_role("button", name="Undo").click()
+    expect(blend).to_have_value("3")
+    assert cell(server, "blend") == ""
+    page.get_by_role("button", name="Redo").click()
+    expect(blend).to_have_value("0")
+    assert cell(server, "blend") == "0"
+    work(page, "Try values of take", "The drafts are there.")
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_text(["everything", "colours", "texture"])
+    tiles.nth(2).click()
+    expect(page.get_by_label("take", exact=True)).to_have_value("texture")
+    assert cell(server, "take") == "texture"
+    assert (shown(page) == picture(page, tiles.nth(2).get_by_role("img"))).all()
+    work(page, "Keep this", "It is kept.")
+    assert (shown(page) == expected(server, blend=0, take="texture")).all()
+    expect(page.locator("#tried")).to_be_hidden()
+
+
+def test_what_is_not_possible_is_told_beside_the_field_and_a_list_is_tried(opened, server):
+    page = opened()
+    ratio = page.get_by_label("ratio", exact=True)
+    field = page.locator(".field", has=ratio)
+    ratio.fill("5")
+    ratio.press("Enter")
+    expect(field.get_by_role("alert")).to_contain_text("above 0 and at most 4")
+    assert len(opened.wrong) == 1 and "422" in opened.wrong.pop()
+    ratio.fill("0.25, 0.75")
+    ratio.press("Enter")
+    expect(field.get_by_role("alert")).to_have_text("Try values makes a draft with each.")
+    field.get_by_role("button").click()
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_text([re.compile("0.25$"), re.compile("0.75$")])
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#step")).to_have_text("Cancelled.")
+    expect(tiles.nth(1)).to_have_text("not made0.75")
+    assert (server.project / "config/pairs.tsv").read_text() == TABLE
+    assert ratio.input_value() == ""
+
+
 def test_two_windows_show_the_same(opened, server):
     first, second = opened(), opened()
     add_point(first, HAIR[0])
@@ -339,6 +404,9 @@ def test_a_job_is_cancelled(opened, server):
 def test_a_phone_need_not_scroll_sideways(opened, pen):
     page = opened(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     choose(page, pen)
+    expect(page.get_by_label("blend", exact=True)).not_to_be_visible()
+    page.get_by_text("Settings").click()
+    expect(page.get_by_label("blend", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -1,4 +1,4 @@
-// The page on which a pair is mended: what is drawn, what is made of it, and what that changed.
+// The page on which a pair is mended: what is drawn and set, what is made of it, and what that changed.
 
 import { Board } from "./board.js";
 import { Brushes, LABELS } from "./brushes.js";
@@ -6,6 +6,8 @@ import { History } from "./history.js";
 import { JobDisplay } from "./jobs.js";
 import { Points } from "./points.js";
 import { Saving } from "./saving.js";
+import { Fields } from "./settings.js";
+import { Trials } from "./trials.js";
 
 const $ = (id) => document.getElementById(id);
 const NAME = decodeURIComponent(location.pathname.split("/").at(-1));
@@ -33,15 +35,24 @@ const history = new History(() => {
   $("undo").disabled = !history.done.length;
   $("redo").disabled = !history.undone.length;
 });
-const saving = new Saving(NAME, state.versions, tell, reload);
+const saving = new Saving(NAME, state.versions, addressOf, (text, column, isSaved) => {
+  if (fields.has(column)) isSaved ? fields.settle(column) : fields.say(column, text, true);
+  if (isSaved || !fields.has(column)) tell(text);
+}, reload);
 const points = new Points(boards, state.reach, (step) => record("points", step), showPens);
-const brushes = new Brushes(boards, settings, record);
+const brushes = new Brushes(boards, brush, record);
+const fields = new Fields($("fields"), state.settings, set, tryValues);
+const trials = new Trials($("tried"), take);
 
 function pen() {
   return chosen("pen") === "points" ? points : brushes;
 }
 
-function settings() {
+function addressOf(column) {
+  return `/${fields.has(column) ? "settings" : "guides"}/${encoded}/${column}`;
+}
+
+function brush() {
   const [way, name] = [chosen("way"), chosen("pen")];
   const amount = Math.round(2.55 * $("amount").value);
   const colours = { labels: LABELS[chosen("colour")], keep: [255, 255, 255] };
@@ -68,15 +79,52 @@ function contentOf(guide) {
   return points.rows.length ? JSON.stringify(points.rows) : "";
 }
 
-// What is there now is shown: at first, and when another window has drawn.
-async function reload(guide) {
-  state = await (await fetch(`/state/${encoded}`)).json();
-  saving.versions[guide] = state.versions[guide];
+// A setting was changed; what holds by default may have changed with it.
+async function set(name, text) {
+  const before = state.settings.find((each) => each.name === name).own;
+  const put = async (value) => {
+    const isSaved = await saving.save(name, () => value);
+    if (isSaved) await refresh();
+    return isSaved;
+  };
+  if (text === before) {
+    fields.settle(name);
+    return refresh();
+  }
+  if (await put(text)) history.add({ undo: () => put(before), redo: () => put(text) });
+}
+
+// What is there now is asked, once at a time: no answer overtakes a later one.
+let refreshed = Promise.resolve();
+function refresh() {
+  refreshed = refreshed.catch(() => {}).then(async () => {
+    state = await (await fetch(`/state/${encoded}`)).json();
+    showSettings();
+    showResult();
+  });
+  return refreshed;
+}
+
+// Another window has changed something: it is shown.
+async function reload(column) {
+  fields.typed.delete(column);
+  await refresh();
+  saving.versions[column] = state.versions[column];
   history.clear();
-  if (guide === "points") return points.load(state.points);
-  const there = state.versions[guide] !== "none";
-  await brushes.load(guide, there ? await (await fetch(`/guides/${encoded}/${guide}`)).blob() : null);
+  await load(column);
+}
+
+async function load(column) {
+  if (fields.has(column)) return;
+  if (column === "points") return points.load(state.points);
+  const there = state.versions[column] !== "none";
+  await brushes.load(column, there ? await (await fetch(`/guides/${encoded}/${column}`)).blob() : null);
   showPens();
+}
+
+function showSettings() {
+  fields.show(state.settings, variant());
+  $("own").textContent = fields.summary;
 }
 
 function tell(text) {
@@ -126,6 +174,14 @@ function showResult() {
   $("cut").hidden = document.querySelector(".divider").hidden = !before;
   $("before").textContent = before ? "A' before" : "";
   $("now").textContent = draft.a_prime ? "A', draft" : before ? "A' now" : "A'";
+  showTried();
+}
+
+function showTried() {
+  const tried = state.tried[variant()];
+  const job = jobs.current;
+  const isTheirs = job?.kind === "try" && job.name === NAME && job.variant === variant();
+  trials.show(tried, tried && fields.shown.get(tried.setting).now, isTheirs ? job : null);
 }
 
 function setImage(kind, address) {
@@ -134,27 +190,49 @@ function setImage(kind, address) {
   if (address) image.src = address;
 }
 
-const jobs = new JobDisplay(async (job) => {
-  if (job.name !== NAME) return;
-  state = { ...state, ...(await (await fetch(`/state/${encoded}`)).json()) };
-  showResult();
-});
+const jobs = new JobDisplay((job) => job.name === NAME && refresh());
 
-async function start(kind) {
+// Has the server do something for the variant; it says whether it does.
+async function ask(what, more = "", body = "") {
+  const address = `/${what}/${encoded}/${encodeURIComponent(variant())}${more}`;
+  const answer = await fetch(address, { method: "POST", body });
+  if (!answer.ok) tell(`${(await answer.json()).error}.`);
+  return answer.ok;
+}
+
+async function start(kind, more, body) {
   $("step").textContent = "";
   await saving.working;
-  const answer = await fetch(`/${kind}/${encoded}/${encodeURIComponent(variant())}`, { method: "POST" });
-  if (!answer.ok) tell(`${(await answer.json()).error}.`);
+  return ask(kind, more, body);
+}
+
+async function tryValues(name, values) {
+  if (!(await start("try", `/${name}`, values))) return;
+  await refresh();
+  $("tried").scrollIntoView({ block: "nearest" });
+}
+
+// What was made with a value is the draft, and the value that of the pair.
+async function take(number, value) {
+  const { setting } = state.tried[variant()];
+  const { default: byDefault } = fields.shown.get(setting);
+  if (!(await ask("take", `/${number}`))) return;
+  await set(setting, value === byDefault ? "" : value);
+  $("compared").scrollIntoView({ block: "nearest" });
 }
 
 const events = new EventSource("/events");
 events.addEventListener("message", ({ data }) => {
   const event = JSON.parse(data);
   if ("job" in event) {
+    const before = jobs.current;
     jobs.show(event.job);
     showPens();
+    fields.setBusy(jobs.isKeeping, Boolean(jobs.current));
+    if (before && jobs.current && before.at !== jobs.current.at) refresh();
+    else showTried();
   }
-  if (event.drawn) saving.hear(event.drawn);
+  if (event.saved) saving.hear(event.saved);
 });
 
 // Controls.
@@ -189,7 +267,10 @@ click("draft", () => start("draft"));
 click("keep", () => start("keep"));
 click("cancel", () => fetch("/cancel", { method: "POST" }));
 $("cut").addEventListener("input", setCut);
-$("variant").addEventListener("change", showResult);
+$("variant").addEventListener("change", () => {
+  showSettings();
+  showResult();
+});
 
 const KEYS = {
   Escape: () => (points.half ? points.remove() : (brushes.leave(), points.select(null))),
@@ -201,11 +282,12 @@ const KEYS = {
   0: fit,
 };
 addEventListener("keydown", (event) => {
+  if (fields.isTyping(event.target)) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
     return jobs.isKeeping || (event.shiftKey ? history.redo() : history.undo());
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || jobs.isKeeping || event.target.matches("select")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || jobs.isKeeping || event.target.matches("select, .field input")) return;
   points.followKey(event);
   KEYS[event.key]?.();
 });
@@ -213,7 +295,9 @@ addEventListener("keydown", (event) => {
 // The beginning.
 
 document.title = $("name").textContent = NAME;
-$("compared").querySelector(".frame").style.setProperty("--aspect", state.images.a.size[0] / state.images.a.size[1]);
+for (const each of [$("compared").querySelector(".frame"), $("tried")]) {
+  each.style.setProperty("--aspect", state.images.a.size[0] / state.images.a.size[1]);
+}
 $("radius").max = Math.round(Math.max(...state.images.a.size) / 2);
 for (const name of Object.keys(state.results)) $("variant").append(new Option(name, name));
 const named = decodeURIComponent(location.hash.slice(1));
@@ -221,8 +305,9 @@ if (named in state.results) $("variant").value = named;
 $("variants").hidden = Object.keys(state.results).length < 2;
 $("back").href = `${state.gallery}#${encodeURIComponent(variant())}`;
 if (state.several) document.querySelector("input[name=pen][value=keep]").checked = true;
-points.load(state.points);
-await Promise.all(Object.keys(brushes.paintings).map(reload));
+$("settings").open = !matchMedia("(max-width: 520px)").matches;
+showSettings();
+await Promise.all(["points", ...Object.keys(brushes.paintings)].map(load));
 showPens();
 showResult();
 document.body.dataset.ready = "yes";

@@ -1,30 +1,33 @@
-// What is drawn goes to the project when each stroke ends; later states wait for earlier ones.
+// What is drawn or set goes to the project at once; later states wait for earlier ones.
 
 const WINDOW = crypto.randomUUID();
 
 export class Saving {
-  // `told(text)` is told what became of it, `changed(guide)` that somebody else has drawn.
-  constructor(name, versions, told, changed) {
-    Object.assign(this, { name, versions, told, changed });
-    this.waiting = new Map(); // guide -> what gives its content
+  // `address(column)` is where a guide or setting is sent. `told(text, column, isSaved)` is told what
+  // became of it, `changed(column)` that somebody else has changed it.
+  constructor(name, versions, address, told, changed) {
+    Object.assign(this, { name, versions, address, told, changed });
+    this.waiting = new Map(); // column -> what gives its content
+    this.refused = new Set();
     this.working = null;
     addEventListener("beforeunload", (event) => this.working && event.preventDefault());
   }
 
-  // `content()` gives a body, empty to remove the guide.
-  save(guide, content) {
-    this.waiting.set(guide, content);
+  // `content()` gives a body, empty to remove what is there. The answer: whether it is saved.
+  async save(column, content) {
+    this.waiting.set(column, content);
     this.working ??= this.work();
-    return this.working;
+    await this.working;
+    return !this.refused.has(column);
   }
 
   async work() {
     document.body.classList.add("saving");
     try {
       while (this.waiting.size) {
-        const [guide, content] = this.waiting.entries().next().value;
-        this.waiting.delete(guide);
-        await this.send(guide, await content());
+        const [column, content] = this.waiting.entries().next().value;
+        this.waiting.delete(column);
+        await this.send(column, await content());
       }
     } finally {
       document.body.classList.remove("saving");
@@ -32,22 +35,22 @@ export class Saving {
     }
   }
 
-  async send(guide, body) {
-    const headers = { "If-Match": this.versions[guide], "X-Window": WINDOW };
-    const address = `/guides/${encodeURIComponent(this.name)}/${guide}`;
-    const answer = await fetch(address, { method: "PUT", headers, body }).catch(() => null);
+  async send(column, body) {
+    const headers = { "If-Match": this.versions[column], "X-Window": WINDOW };
+    const answer = await fetch(this.address(column), { method: "PUT", headers, body }).catch(() => null);
+    this.refused[answer?.ok ? "delete" : "add"](column);
     if (answer?.ok) {
-      this.versions[guide] = (await answer.json()).version;
-      return this.told("Saved.");
+      this.versions[column] = (await answer.json()).version;
+      return this.told("Saved.", column, true);
     }
-    if (!answer) return this.told("Not saved: the server has ended. Start it again, and open its address.");
-    this.told(`Not saved: ${(await answer.json()).error}.`);
-    if (answer.status === 409) this.changed(guide);
+    const ended = "the server has ended. Start it again, and open its address";
+    this.told(`Not saved: ${answer ? (await answer.json()).error : ended}.`, column, false);
+    if (answer?.status === 409) this.changed(column);
   }
 
-  // Another window has drawn.
-  hear({ name, guide, version, by }) {
-    if (name !== this.name || by === WINDOW || version === this.versions[guide]) return;
-    this.changed(guide);
+  // Another window has changed something.
+  hear({ name, column, version, by }) {
+    if (name !== this.name || by === WINDOW || version === this.versions[column]) return;
+    this.changed(column);
   }
 }
