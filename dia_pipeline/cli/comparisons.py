@@ -22,6 +22,7 @@ from dia_pipeline.cli.options import (
     limit_threads,
     takes_settings,
 )
+from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.errors import describe
 
 if TYPE_CHECKING:
@@ -108,11 +109,15 @@ def sweep(
         ),
     ] = None,
     replace: Replace = False,
+    no_page: NoPage = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
-    """Process one pair with several values of settings, and show all of them in sweep.png."""
+    """Process one pair with several values of settings, and show all of them in sweep.png.
+
+    OUTPUT/index.html is a page on which any two lie under a slider.
+    """
     limit_threads(threads)
     from dia_pipeline.comparisons.benchmarks import run_benchmark
     from dia_pipeline.comparisons.sweep import draw, variants_over
@@ -140,7 +145,7 @@ def sweep(
             variants=variants_over(over or ["blend=0,1,2,3,4"]),
         )
     )
-    with alone_in(output):
+    with alone_in(output), page_of(output, no_page):
         check_plan_replaced(plan, replace)
         with _stage_display() as progress:
             run_benchmark(plan, measured=False, progress=progress)

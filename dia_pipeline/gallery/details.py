@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dia_pipeline.errors import MALFORMED
 from dia_pipeline.figures.overview import WIDTH, boxes_of_levels
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.io.images import image_size
-from dia_pipeline.runs.pair import Pair
-from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import LEVELS, Settings, resolve
 from dia_pipeline.store.arrays import read_any_arrays
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.receipts import Receipt
-from dia_pipeline.store.times import Times
 
 FIELDS, OVERVIEW = "nnf.h5", "overview.png"
 
@@ -45,22 +39,6 @@ def fields_of(outcome: Outcome) -> tuple[str, Energies]:
         for level in LEVELS
     }
     return key, {level: means for level, means in levels.items() if means}
-
-
-def seconds_of(plan: Plan, outcome: Outcome, key: str, levels: Sequence[int]) -> float | None:
-    """What finding the fields of a key took; None if any of it was not noted."""
-    assert isinstance(outcome.of, Pair)
-    times = Times(plan.times(outcome.variant, outcome.of))
-    return times.of_fields([key], _keys_of_levels(plan, outcome, levels))
-
-
-def _keys_of_levels(plan: Plan, outcome: Outcome, levels: Sequence[int]) -> Iterator[str]:
-    """The keys by which the levels of a pair were made, as their receipts say."""
-    with suppress(ArtefactError, *MALFORMED):
-        batch = plan.batch_of[outcome.name]
-        for level in levels:
-            receipt = Receipt.read(plan.receipt(f"level{level}", outcome.variant, batch))
-            yield receipt.made[outcome.name]
 
 
 def crops_of_levels(outcome: Outcome, levels: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -131,7 +131,8 @@ class Studio:
 
     def _state(self, name: str) -> dict[str, Any]:
         plan, pair = self.project.plan, self.project.pair(name)
-        shapes, site = sizes(pair), Site(plan)
+        count = len(plan.config.pairs) + len(plan.sequences)
+        shapes, site = sizes(pair), Site(plan.results, count == 1)
         results = {
             variant: self._dated(plan.folder(variant, pair) / RESULT) for variant in plan.variants
         }
@@ -145,7 +146,7 @@ class Studio:
         }
         return {
             "name": name,
-            "gallery": self.address(site.shared / "pages" / f"{name}.html"),
+            "gallery": self.address(site.page(name)),
             "images": images,
             "results": results,
             "drafts": {variant: self._drafts(pair, variant) for variant in plan.variants},

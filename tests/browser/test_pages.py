@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
-from galleries import ODD, ODD_VARIANT, PLAIN, SIZE_A, SIZE_B
+from galleries import ODD, ODD_VARIANT, PLAIN, SIZE_A, SIZE_B, flow_of
 
 from dia_pipeline.alignment.parts import loneliness
 from dia_pipeline.figures.overview import round_trip
@@ -26,10 +26,8 @@ pytestmark = pytest.mark.slow
 
 
 def flow(folder, pair: str, name: str, variant: str = PLAIN) -> np.ndarray:
-    """A field as the file says, (H, W, 2), read without this package."""
-    data = (folder / "results" / variant / pair / f"{name}.flo").read_bytes()
-    width, height = np.frombuffer(data, "<i4", 2, 4)
-    return np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2)
+    """A field of a pair as `flow_of` reads it."""
+    return flow_of(folder / "results" / variant / pair / f"{name}.flo")
 
 
 def names(page) -> list[str]:
@@ -112,6 +110,9 @@ def test_cards_are_searched_filtered_and_sorted(window):
     page.get_by_label("Status").select_option("failed")
     assert names(page) == ["unlike", "broken"]
     page.get_by_label("Status").select_option("")
+    page.get_by_label("Kind").select_option("sequences")
+    assert names(page) == ["day"]
+    page.get_by_label("Kind").select_option("all")
     page.get_by_label("Sort").select_option("name")
     assert names(page) == sorted(PAGES[1:], key=lambda name: name.strip("<").lower())
     page.get_by_label("Sort").select_option("confidence")
