@@ -78,6 +78,7 @@ MADE = {
         *("labelled/b.png", "kept/guides.png", "weaker/guides.png", "pointed_film/video.mp4"),
         "several/sources.png",
     ],
+    "docs/gallery.md": ["one/index.html", "values/index.html", "gallery/pages/values.html"],
     "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
     "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "restyled", "keyed")],
 }

@@ -174,11 +174,13 @@ def compare_results(
     )
     from dia_pipeline.evaluation.tables import compare_two
     from dia_pipeline.gallery.comparison import write_comparison
+    from dia_pipeline.gallery.site import check_own
     from dia_pipeline.io.files import check_folder
 
     shared = in_both(first, second)
     names = labels(first, second)
     check_folder(output)
+    check_own(output)
     with waiting("measuring"):
         measures, failed = measure_both(shared, names)
     for pair, error in failed.items():

@@ -19,17 +19,15 @@ Energies = dict[int, dict[str, float]]
 """The mean energies of the matches of A, `energy_ab`, and of B', `energy_ba`, by level."""
 
 
-def fields_of(outcome: Outcome) -> tuple[str, Energies]:
-    """The key of the fields of a pair, and their mean energies by level, coarse to fine.
-
-    Both are empty where the results have no file of fields.
+def energies_of(outcome: Outcome) -> Energies:
+    """The mean energies of a pair by level, coarse to fine; none where it has no file of fields.
 
     Raises:
-        ArtefactError, OSError: it is damaged or cannot be read.
+        ArtefactError, OSError: the file is damaged or cannot be read.
     """
     if FIELDS not in outcome.outputs:
-        return "", {}
-    key, content = read_any_arrays(outcome.folder / FIELDS)
+        return {}
+    _, content = read_any_arrays(outcome.folder / FIELDS)
     levels = {
         level: {
             name: float(content.arrays[f"level{level}/{name}"].mean())
@@ -38,7 +36,7 @@ def fields_of(outcome: Outcome) -> tuple[str, Energies]:
         }
         for level in LEVELS
     }
-    return key, {level: means for level, means in levels.items() if means}
+    return {level: means for level, means in levels.items() if means}
 
 
 def crops_of_levels(outcome: Outcome, levels: Sequence[int]) -> dict[int, dict[str, Any]]:

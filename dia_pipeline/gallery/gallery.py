@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.gallery.cards import Card, Details, card_of
-from dia_pipeline.gallery.outcomes import NOTHING, Exhibit, exhibits_of
+from dia_pipeline.gallery.outcomes import NOTHING, Exhibit, exhibits_of, looked
 from dia_pipeline.gallery.pages import write_page, write_shared
 from dia_pipeline.gallery.pairs import pair_details, write_pair_page
 from dia_pipeline.gallery.sequences import sequence_details, write_sequence_page
@@ -85,9 +85,8 @@ def _show(folder: Path, exhibits: list[Exhibit]) -> Path:
 
 def _make(site: Site, exhibit: Exhibit) -> tuple[Path, Exhibit, list[Card]]:
     """The page of a pair or sequence, and its cards, one for every variant."""
-    outcomes = exhibit.look()
-    details, write = PAGES[outcomes[0].kind]
-    cards = [card_of(site, each, details) for each in outcomes]
+    details, write = PAGES[exhibit.outcomes[0].kind]
+    cards = [card_of(site, looked(each), details) for each in exhibit.outcomes]
     page = site.page(exhibit.name)
     write(site, page, exhibit, cards)
     return page, exhibit, cards

@@ -6,10 +6,9 @@ Here alone a plan is asked; the pages know exhibits and outcomes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -24,17 +23,12 @@ from dia_pipeline.runs.summary import failures_now
 from dia_pipeline.runs.sweeps import PAIR, labels_of, setting_of
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.provenance import read_results
-from dia_pipeline.store.receipts import Failure, Receipt
-from dia_pipeline.store.times import Times
+from dia_pipeline.store.receipts import Failure
 
 NOTHING = "nothing is made yet"
 
 PNG_END = b"IEND\xaeB`\x82"
 """The last bytes of every PNG file."""
-
-
-Seconds = Callable[[str, Iterable[int]], float | None]
-"""Gives what finding the fields of a key, of some levels, took; None if that was not noted."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,6 @@ class Outcome:
         name: what it is called.
         label: what the variant is called.
         directory: from which the paths of its images are seen.
-        seconds: see `Seconds`.
     """
 
     variant: str
@@ -61,7 +54,6 @@ class Outcome:
     name: str = ""
     label: str = ""
     directory: Path = Path()
-    seconds: Seconds = lambda key, levels: None
 
     @property
     def status(self) -> str:
@@ -152,12 +144,12 @@ class Exhibit:
 
     Attributes:
         over: the setting of which its variants are values; empty if they are not.
-        look: gives what there is of it now, in every variant; files are not read through.
+        outcomes: one for every variant, of which nothing but failures is known yet.
     """
 
     name: str
     over: str
-    look: Callable[[], list[Outcome]]
+    outcomes: tuple[Outcome, ...]
 
 
 def exhibits_of(plan: Plan, directory: Path = Path()) -> list[Exhibit]:
@@ -166,34 +158,30 @@ def exhibits_of(plan: Plan, directory: Path = Path()) -> list[Exhibit]:
     Args:
         directory: from which the pages will see its paths.
     """
-    failures, labels = failures_now(plan), labels_of(plan.config.variants)
+    failures, variants = failures_now(plan), plan.config.variants
     all_of_them: list[Pair | Sequence] = [*plan.config.pairs, *plan.sequences.values()]
-
-    def exhibit(of: Pair | Sequence) -> Exhibit:
-        unnamed = of.name == PAIR and len(all_of_them) == 1
-        name = plan.results.resolve().name if unnamed else of.name
-
-        def outcome(variant: str) -> Outcome:
-            empty = Outcome(
+    exhibits = []
+    for of in all_of_them:
+        swept = of.name == PAIR and len(all_of_them) == 1
+        name = plan.results.resolve().name if swept else of.name
+        outcomes = (
+            Outcome(
                 *(variant, of, plan.folder(variant, of)),
+                failure=failures.get(variant, {}).get(of.name),
                 name=name,
-                label=labels[variant],
+                label=label,
                 directory=directory,
-                seconds=partial(_seconds, plan, variant, of),
             )
-            return _looked(empty, failures.get(variant, {}).get(of.name))
-
-        return Exhibit(
-            name, setting_of(plan.config.variants), lambda: [outcome(each) for each in labels]
+            for variant, label in labels_of(variants).items()
         )
+        exhibits.append(Exhibit(name, setting_of(variants), tuple(outcomes)))
+    return exhibits
 
-    return [exhibit(of) for of in all_of_them]
 
-
-def _looked(outcome: Outcome, failure: Failure | None) -> Outcome:
-    """An outcome of which nothing is known, with what there is."""
-    if failure:
-        return replace(outcome, failure=failure)
+def looked(outcome: Outcome) -> Outcome:
+    """An outcome with what there is of it now; files are not read through."""
+    if outcome.failure:
+        return outcome
     try:
         provenance = read_results(outcome.folder)
     except ArtefactError as error:
@@ -203,22 +191,6 @@ def _looked(outcome: Outcome, failure: Failure | None) -> Outcome:
         if fault := _fault(outcome.folder / name):
             return replace(outcome, fault=str(ArtefactError(name, fault)))
     return replace(outcome, provenance=provenance)
-
-
-def _seconds(
-    plan: Plan, variant: str, of: Pair | Sequence, key: str, levels: Iterable[int]
-) -> float | None:
-    assert isinstance(of, Pair)
-    times = Times(plan.times(variant, of))
-    return times.of_fields([key], _keys_of_levels(plan, variant, of, levels))
-
-
-def _keys_of_levels(plan: Plan, variant: str, pair: Pair, levels: Iterable[int]) -> Iterator[str]:
-    """The keys by which the levels of a pair were made, as their receipts say."""
-    with suppress(ArtefactError, *MALFORMED):
-        for level in levels:
-            receipt = Receipt.read(plan.receipt(f"level{level}", variant, plan.batch_of[pair.name]))
-            yield receipt.made[pair.name]
 
 
 def _fault(path: Path) -> str | None:

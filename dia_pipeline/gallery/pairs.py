@@ -12,7 +12,7 @@ from dia_pipeline.errors import DiaError
 from dia_pipeline.gallery.cards import Card
 from dia_pipeline.gallery.details import (
     crops_of_levels,
-    fields_of,
+    energies_of,
     options_of,
     other_settings,
 )
@@ -49,13 +49,7 @@ def write_pair_page(site: Site, page: Path, exhibit: Exhibit, cards: list[Card])
     ]
     link = link_from(page)
     staged = [each for each in variants if each["stage"]]
-    stages = {
-        each["outcome"].variant: {
-            "label": each["outcome"].label,
-            **_linked(each["stage"], link),
-        }
-        for each in staged
-    }
+    stages = {each["outcome"].variant: _linked(each["stage"], link) for each in staged}
     hues = (255 * colour_wheel()).round().astype(int).tolist()
     write_page(
         page,
@@ -73,13 +67,11 @@ def write_pair_page(site: Site, page: Path, exhibit: Exhibit, cards: list[Card])
 def pair_details(site: Site, outcome: Outcome) -> dict[str, Any]:
     """What the page shows of the results of a pair in a variant."""
     settings = outcome.provenance["settings"]
-    key, energies = fields_of(outcome)
-    levels = tuple(energies)
+    energies = energies_of(outcome)
     return {
         "stage": _stage(site, outcome),
         "energies": energies,
-        "crops": crops_of_levels(outcome, levels),
-        "seconds": outcome.seconds(key, levels),
+        "crops": crops_of_levels(outcome, tuple(energies)),
         "settings": settings,
         "others": other_settings(settings),
         "files": [(FILES[name], outcome.folder / name) for name in FILES if _has(outcome, name)],
@@ -110,6 +102,7 @@ def _stage(site: Site, outcome: Outcome) -> dict[str, Any]:
     sides = {"a": ("a", "a_prime.png")} | ({"b": (roles[0], "b.png")} if single else {})
     alone = _alone(outcome) if single else {}
     stage: dict[str, Any] = {"matches": None, "both_ways": "flow_ba.flo" in outcome.outputs}
+    stage["label"] = outcome.label
     for side, (role, result) in sides.items():
         given = outcome.inputs[role]
         stage[side] = {"given": None, "small": None, "result": None, "size": given["size"]}

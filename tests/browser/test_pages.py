@@ -119,7 +119,7 @@ def test_cards_are_searched_filtered_and_sorted(window):
     sure = page.locator(SHOWN).evaluate_all("cards => cards.map(c => c.dataset.confidence)")
     known = [float(value) for value in sure if value]
     assert known == sorted(known) and len(known) > 3 and not any(sure[len(known) :])
-    page.get_by_label("Sort").select_option("as in the table")
+    page.get_by_label("Sort").select_option("as listed")
     assert names(page)[:2] == ["first", ODD]
 
 
@@ -321,7 +321,7 @@ def test_a_phone_need_not_scroll_sideways(window, name):
 def test_everything_is_reached_by_tab_and_the_focus_is_seen(window):
     page = window().open("first")
     reached = []
-    for _ in range(12):
+    for _ in range(13):
         page.keyboard.press("Tab")
         focus = page.evaluate(
             "() => { const e = document.activeElement;"
@@ -331,7 +331,7 @@ def test_everything_is_reached_by_tab_and_the_focus_is_seen(window):
         )
         reached.append(focus[0])
         assert focus[1] != "none", focus
-    assert reached[:4] == ["A", "variant", "layer", "zoom"]
+    assert reached[:5] == ["A", "variant", "beside", "layer", "zoom"]
     assert reached.count("frame") == 2
 
 
