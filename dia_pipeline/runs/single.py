@@ -122,4 +122,6 @@ def _pair_of(name: str, about: dict[str, Any]) -> Pair:
 
 def _sequence_of(name: str, about: dict[str, Any]) -> Sequence:
     frames = tuple(each["path"] for each in about["frames"])
-    return Sequence(**{**about["sequence"], "name": name, "frames": frames})
+    sequence = Sequence(**{**about["sequence"], "name": name, "frames": frames})
+    _ = sequence.chunks, sequence.stages  # an error here, where anything has another form
+    return sequence

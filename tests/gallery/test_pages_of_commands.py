@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from dia_pipeline import cli
 from dia_pipeline.gallery import pages
+from dia_pipeline.store.state import read_state, write_state
 
 QUICK = ["--quality", "draft", "--backbone", "vgg16", "--pose", "given"]
 SWEEP = ["--iterations", "1", "--over", "min_confidence=0,1"]
@@ -227,3 +228,13 @@ def test_a_small_image_stands_for_one_that_is_gone(folder):
     assert dia("gallery", "one").exit_code == 0
     stage = data("one/index.html")["variants"][""]
     assert stage["a"]["given"] == stage["a"]["small"] and stage["a"]["result"] == "a_prime.png"
+
+
+@pytest.mark.parametrize("foreign", [None, "", [], {}, -1, "x" * 9999])
+def test_what_anybody_may_have_written_of_a_sequence_is_one_line(folder, foreign):
+    about = read_state("lapse/provenance.json")
+    for name in about["sequence"]:
+        forged = {**about, "sequence": {**about["sequence"], name: foreign}}
+        write_state("lapse/provenance.json", forged)
+        told = dia("gallery", "lapse")
+        assert told.exit_code in (0, 2) and "Traceback" not in told.output, (name, told.exception)
