@@ -1,8 +1,11 @@
-"""A run of which some is made, some failed, some is damaged and some is not begun."""
+"""A run of which some is made, some failed, some is damaged and some is not begun; its pages."""
 
 from __future__ import annotations
 
+import json
+from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 from examples import draw_image, make_plan
@@ -75,3 +78,40 @@ def _day(a: str, folder: Path) -> Sequence:
     for number in (1, 2, 4):
         Image.fromarray((image * (1 - number / 10)).astype(np.uint8)).save(folder / f"{number}.png")
     return find_frames(Sequence("day", a, f"{folder}/%d.png", coherence="locked"))
+
+
+class Addresses(HTMLParser):
+    """All addresses in a page, also those in its data."""
+
+    @staticmethod
+    def path(address: str) -> str:
+        """The path that an address means, as seen from the page; a page names no others."""
+        path, _, _ = address.partition("#")
+        assert not path.startswith("/") and ":" not in path
+        return unquote(path)
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.found: list[str] = []
+        self._in_data = False
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        self._in_data = named.get("id") == "data"
+        self.found += [named[name] for name in ("href", "src", "poster") if named.get(name)]
+
+    def handle_data(self, data):
+        if self._in_data and data.strip():
+            stages = json.loads(data)["variants"].values()
+            sides = [stage[side] for stage in stages for side in ("a", "b") if side in stage]
+            self.found += [side[name] for side in sides for name in ("given", "small", "result")]
+            self.found += [stage["matches"] for stage in stages]
+            self._in_data = False
+
+
+def flow_of(path: Path) -> np.ndarray:
+    """A field as its file says, (H, W, 2), read without this package."""
+    data = path.read_bytes()
+    width, height = np.frombuffer(data, "<i4", 2, 4)
+    return np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2)

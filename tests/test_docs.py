@@ -82,6 +82,7 @@ MADE = {
         *("look.cube", "harbour.png", "clip_in_this_look.mp4"),
         *("A_labels.png", "face_of_B_prime.png", "places_in_A.csv"),
     ],
+    "docs/gallery.md": ["one/index.html", "values/index.html", "gallery/pages/values.html"],
     "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
     "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "slowly", "restyled", "keyed")],
 }

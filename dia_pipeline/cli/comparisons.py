@@ -22,6 +22,7 @@ from dia_pipeline.cli.options import (
     limit_threads,
     takes_settings,
 )
+from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.errors import describe
 
 if TYPE_CHECKING:
@@ -108,11 +109,15 @@ def sweep(
         ),
     ] = None,
     replace: Replace = False,
+    no_page: NoPage = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
-    """Process one pair with several values of settings, and show all of them in sweep.png."""
+    """Process one pair with several values of settings, and show all of them in sweep.png.
+
+    OUTPUT/index.html is a page on which any two lie under a slider.
+    """
     limit_threads(threads)
     from dia_pipeline.comparisons.benchmarks import run_benchmark
     from dia_pipeline.comparisons.sweep import draw, variants_over
@@ -140,7 +145,7 @@ def sweep(
             variants=variants_over(over or ["blend=0,1,2,3,4"]),
         )
     )
-    with alone_in(output):
+    with alone_in(output), page_of(output, no_page):
         check_plan_replaced(plan, replace)
         with _stage_display() as progress:
             run_benchmark(plan, measured=False, progress=progress)
@@ -169,11 +174,13 @@ def compare_results(
     )
     from dia_pipeline.evaluation.tables import compare_two
     from dia_pipeline.gallery.comparison import write_comparison
+    from dia_pipeline.gallery.site import check_own
     from dia_pipeline.io.files import check_folder
 
     shared = in_both(first, second)
     names = labels(first, second)
     check_folder(output)
+    check_own(output)
     with waiting("measuring"):
         measures, failed = measure_both(shared, names)
     for pair, error in failed.items():

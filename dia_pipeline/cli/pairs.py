@@ -19,6 +19,7 @@ from dia_pipeline.cli.options import (
     limit_threads,
     takes_settings,
 )
+from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
@@ -42,11 +43,15 @@ def run(
     ],
     output: Output,
     replace: Replace = False,
+    no_page: NoPage = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
-    """Process one pair: A' has the structure of A and the style of B', B the reverse."""
+    """Process one pair: A' has the structure of A and the style of B', B the reverse.
+
+    The results come with a page to look at them in a browser: OUTPUT/index.html.
+    """
     guides = guides_of(options)
     settings = resolve(options)
     limit_threads(threads)
@@ -58,18 +63,19 @@ def run(
     first, *others = map(str, b_prime)
     pair = Pair(output.name, str(a), first, guides=guides, references=tuple(others))
     b_primes = [path for path, _ in matched(pair, settings)]
-    if len(b_primes) > 1:
+    with page_of(output, no_page):
+        if len(b_primes) > 1:
+            with _step_display(pair.a, b_primes, settings) as progress:
+                run_references(pair, output, settings, device, progress, replace)
+            say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
+            return
         with _step_display(pair.a, b_primes, settings) as progress:
-            run_references(pair, output, settings, device, progress, replace)
-        say(f"The results: {output}/a_prime.png, {output}/sources.png and others")
-        return
-    with _step_display(pair.a, b_primes, settings) as progress:
-        pose = run_pair(pair.a, first, output, settings, device, progress, guides, replace)
-    for line in pose.lines:
-        say(line)
-    if pose.hopeless:
-        complain(f"The images have little in common: {REMEDY}.", None)
-    say(f"The results: {output}/a_prime.png, {output}/overview.png and others")
+            pose = run_pair(pair.a, first, output, settings, device, progress, guides, replace)
+        for line in pose.lines:
+            say(line)
+        if pose.hopeless:
+            complain(f"The images have little in common: {REMEDY}.", None)
+        say(f"The results: {output}/a_prime.png, {output}/overview.png and others")
 
 
 @app.command(rich_help_panel=PANEL)

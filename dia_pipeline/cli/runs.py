@@ -108,15 +108,17 @@ def _status_table(found: dict[str, Status]) -> Table:
 
 
 @app.command(rich_help_panel=PANEL)
-def gallery(results: Results = Path("results")):
+def gallery(
+    results: Annotated[
+        Path, typer.Argument(help="A folder of results, or one of several such folders.")
+    ] = Path("results"),
+):
     """Make pages to look at the results, of all that is there now: RESULTS/index.html."""
-    from dia_pipeline.gallery.gallery import make_gallery
-    from dia_pipeline.runs.begun import latest_plan
-    from dia_pipeline.runs.single import SinglePlan, state_of
+    from dia_pipeline.gallery.gallery import gallery_of
 
-    the_plan = SinglePlan.of(results) if state_of(results) else latest_plan(results)
-    with chdir(the_plan.directory):
-        say(f"The gallery: {make_gallery(the_plan)}")
+    for error in gallery_of(results):
+        complain(f"left out: {error}", None)
+    say(f"The gallery: {results}/index.html")
 
 
 @app.command(rich_help_panel=PANEL)
@@ -160,12 +162,11 @@ def clean(
     """Remove what can be made again: features, levels, variants that are no longer named."""
     from rich.filesize import decimal
 
-    from dia_pipeline.runs.begun import latest_plan
     from dia_pipeline.runs.cleaning import removable, remove
     from dia_pipeline.runs.lock import alone_in
-    from dia_pipeline.runs.single import SinglePlan, state_of
+    from dia_pipeline.runs.single import plan_in
 
-    the_plan = SinglePlan.of(results) if state_of(results) else latest_plan(results)
+    the_plan = plan_in(results)
     with nullcontext() if dry_run else alone_in(the_plan.results), chdir(the_plan.directory):
         found = removable(the_plan)
         if not found:

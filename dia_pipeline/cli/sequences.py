@@ -17,6 +17,7 @@ from dia_pipeline.cli.options import (
     one_of,
     takes_settings,
 )
+from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
 
@@ -63,13 +64,15 @@ def timelapse(
         list[int] | None, typer.Option(help="locked: match this frame, not the median.")
     ] = None,
     replace: Replace = False,
+    no_page: NoPage = False,
     device: Device = "auto",
     threads: Threads = None,
     **options: Any,
 ):
     """Relight an image by many references, or restyle a video: frame by frame, and as a video.
 
-    The same command takes up a run that was ended, and makes what is missing.
+    The same command takes up a run that was ended, and makes what is missing. OUTPUT/index.html is
+    a page to look at the results in a browser.
     """
     limit_threads(threads)
     from dia_pipeline.jobs.single import run_sequence
@@ -84,11 +87,12 @@ def timelapse(
         *("", a, b_prime, start, stop, stride, frame_rate, duration, coherence, keyframes),
         guides=guides,
     )
-    with estimate_bar() as progress:
-        gaps = run_sequence(find_frames(moving), output, settings, device, progress, replace)
-    say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
-    if gaps:
-        for frame, reason in gaps.items():
-            complain(f"frame {frame + 1} is missing: {reason}")
-        complain("The same command fills the gaps once these can be read.", None)
-        raise typer.Exit(1)
+    with page_of(output, no_page):
+        with estimate_bar() as progress:
+            gaps = run_sequence(find_frames(moving), output, settings, device, progress, replace)
+        say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
+        if gaps:
+            for frame, reason in gaps.items():
+                complain(f"frame {frame + 1} is missing: {reason}")
+            complain("The same command fills the gaps once these can be read.", None)
+            raise typer.Exit(1)

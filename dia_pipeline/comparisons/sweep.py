@@ -9,6 +9,7 @@ from typing import Any
 
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sweeps import variant_of, words_of
 from dia_pipeline.settings import options
 from dia_pipeline.settings.declarations import Setting, SettingsError, either
 from dia_pipeline.text import one_line, quoted
@@ -32,7 +33,7 @@ def variants_over(texts: Iterable[str]) -> dict[str, dict[str, Any]]:
             setting.check(value)
         values.setdefault(setting.name, {}).update(dict.fromkeys(given))
     chosen = (dict(zip(values, each, strict=True)) for each in product(*values.values()))
-    return {"-".join(f"{name}-{value}" for name, value in each.items()): each for each in chosen}
+    return {variant_of(each): each for each in chosen}
 
 
 def values_to_try(setting: Setting, value: Any) -> tuple:
@@ -64,8 +65,7 @@ def draw(plan: Plan, pair: Pair, variants: list[str]) -> Path:
         folder = plan.folder(variant, pair)
         b = folder / "b.png"
         of_b = read_image(b) if b.exists() else None
-        chosen = plan.config.variants[variant].items()
-        label = ", ".join(f"{name} {value}" for name, value in chosen)
+        label = words_of(plan.config.variants[variant])
         made[label] = (read_image(folder / "a_prime.png"), of_b)
     title = " and ".join(one_line(Path(path).name) for path in (pair.a, pair.b_prime))
     path = plan.results / "sweep.png"

@@ -15,8 +15,7 @@ from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import thumbnail
 from dia_pipeline.io.files import digest_file
-from dia_pipeline.runs.pair import Pair
-from dia_pipeline.store.folders import PROVENANCE
+from dia_pipeline.store.folders import PROVENANCE, check_file
 
 Details = Callable[[Site, Outcome], dict[str, Any]]
 """Reads what a page shows of results; it raises any kind of error where they are damaged."""
@@ -27,7 +26,7 @@ class Card:
     """An outcome with its thumbnails.
 
     Attributes:
-        result: of A', or of a frame in the middle of a sequence.
+        result: of A', or of a frame in the middle of a sequence; itself where no card is shown.
         given: of A and B', as many as can be read.
         details: what else the page shows of results.
     """
@@ -52,7 +51,11 @@ def card_of(site: Site, outcome: Outcome, details: Details) -> Card:
         return Card(outcome, None, given)
     name = _shown(outcome)
     try:
-        result = thumbnail(site.thumbnails, outcome.folder / name, outcome.outputs[name])
+        result, sha256 = outcome.folder / name, outcome.outputs[name]
+        if site.alone:
+            check_file(result, sha256)
+        else:
+            result = thumbnail(site.thumbnails, result, sha256)
         return Card(outcome, result, given, details(site, outcome))
     except (DiaError, OSError, *MALFORMED) as error:
         expected = isinstance(error, (DiaError, OSError))
@@ -62,7 +65,7 @@ def card_of(site: Site, outcome: Outcome, details: Details) -> Card:
 
 def _shown(outcome: Outcome) -> str:
     """The file of the results that stands for all."""
-    if isinstance(outcome.of, Pair):
+    if outcome.kind == "pair":
         return "a_prime.png"
     frames = sorted(name for name in outcome.outputs if name.startswith("frames/"))
     return frames[len(frames) // 2] if frames else ""
@@ -70,9 +73,10 @@ def _shown(outcome: Outcome) -> str:
 
 def _given(outcome: Outcome, thumbnails: Cache) -> Iterator[Path]:
     """The thumbnails of A and B', or of those of them that can be read."""
-    for path, sha256 in _inputs(outcome):
+    for each, sha256 in _inputs(outcome):
+        path = outcome.directory / each
         with suppress(DiaError, OSError):
-            yield thumbnail(thumbnails, Path(path), sha256 or digest_file(path))
+            yield thumbnail(thumbnails, path, sha256 or digest_file(path))
 
 
 def _inputs(outcome: Outcome) -> list[tuple[str, str]]:
@@ -80,6 +84,6 @@ def _inputs(outcome: Outcome) -> list[tuple[str, str]]:
     if outcome.inputs:
         first = list(outcome.inputs.values())[:2]
         return [(image["path"], image["sha256"]) for image in first]
-    if outcome.failure and isinstance(outcome.of, Pair):
+    if outcome.failure and outcome.kind == "pair":
         return [(outcome.of.a, ""), (outcome.of.b_prime, "")]
     return list(outcome.provenance.get("fixed", {}).items())[:1]

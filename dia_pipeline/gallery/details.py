@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dia_pipeline.errors import MALFORMED
 from dia_pipeline.figures.overview import WIDTH, boxes_of_levels
 from dia_pipeline.gallery.outcomes import Outcome
 from dia_pipeline.io.images import image_size
-from dia_pipeline.runs.pair import Pair
-from dia_pipeline.runs.plan import Plan
 from dia_pipeline.settings import LEVELS, Settings, resolve
 from dia_pipeline.store.arrays import read_any_arrays
 from dia_pipeline.store.artefacts import ArtefactError
-from dia_pipeline.store.receipts import Receipt
-from dia_pipeline.store.times import Times
 
 FIELDS, OVERVIEW = "nnf.h5", "overview.png"
 
@@ -25,17 +19,15 @@ Energies = dict[int, dict[str, float]]
 """The mean energies of the matches of A, `energy_ab`, and of B', `energy_ba`, by level."""
 
 
-def fields_of(outcome: Outcome) -> tuple[str, Energies]:
-    """The key of the fields of a pair, and their mean energies by level, coarse to fine.
-
-    Both are empty where the results have no file of fields.
+def energies_of(outcome: Outcome) -> Energies:
+    """The mean energies of a pair by level, coarse to fine; none where it has no file of fields.
 
     Raises:
-        ArtefactError, OSError: it is damaged or cannot be read.
+        ArtefactError, OSError: the file is damaged or cannot be read.
     """
     if FIELDS not in outcome.outputs:
-        return "", {}
-    key, content = read_any_arrays(outcome.folder / FIELDS)
+        return {}
+    _, content = read_any_arrays(outcome.folder / FIELDS)
     levels = {
         level: {
             name: float(content.arrays[f"level{level}/{name}"].mean())
@@ -44,23 +36,7 @@ def fields_of(outcome: Outcome) -> tuple[str, Energies]:
         }
         for level in LEVELS
     }
-    return key, {level: means for level, means in levels.items() if means}
-
-
-def seconds_of(plan: Plan, outcome: Outcome, key: str, levels: Sequence[int]) -> float | None:
-    """What finding the fields of a key took; None if any of it was not noted."""
-    assert isinstance(outcome.of, Pair)
-    times = Times(plan.times(outcome.variant, outcome.of))
-    return times.of_fields([key], _keys_of_levels(plan, outcome, levels))
-
-
-def _keys_of_levels(plan: Plan, outcome: Outcome, levels: Sequence[int]) -> Iterator[str]:
-    """The keys by which the levels of a pair were made, as their receipts say."""
-    with suppress(ArtefactError, *MALFORMED):
-        batch = plan.batch_of[outcome.name]
-        for level in levels:
-            receipt = Receipt.read(plan.receipt(f"level{level}", outcome.variant, batch))
-            yield receipt.made[outcome.name]
+    return {level: means for level, means in levels.items() if means}
 
 
 def crops_of_levels(outcome: Outcome, levels: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from dia_pipeline.figures.overview import typical_length
 from dia_pipeline.gallery.cache import Cache
-from dia_pipeline.io.flow import read_flo
+from dia_pipeline.io.flow import flo_size, read_flo
 from dia_pipeline.store.artefacts import digest
 from dia_pipeline.store.folders import check_file
 
@@ -47,30 +47,30 @@ def matches_of(cache: Cache, results: Path, outputs: dict[str, str]) -> Path | N
     files = {name: file for name, file in FLOWS.items() if file in outputs}
     if not files:
         return None
-    name = digest([outputs[file] for file in files.values()])[:32]
+    script = digest([outputs[file] for file in files.values()])[:32]
 
     def write(path: Path) -> None:
         for file in files.values():
             check_file(results / file, outputs[file])
-        flows = {name: read_flo(results / file) for name, file in files.items()}
-        content: dict[str, Any] = {"radius": round(typical_length(flows), 1)}
-        content |= {name: _packed(flow) for name, flow in flows.items()}
+        sizes = {name: flo_size(results / file) for name, file in files.items()}
+        steps = {name: -(-max(size) // SIDE) for name, size in sizes.items()}
+        thin = {name: read_flo(results / file, steps[name]) for name, file in files.items()}
+        content: dict[str, Any] = {"radius": round(typical_length(thin), 1)}
+        for name, flow in thin.items():
+            content[name] = {"step": steps[name], "size": sizes[name][::-1], **_packed(flow)}
         path.write_text(
-            f"receiveMatches({json.dumps(name)}, {json.dumps(content, allow_nan=False)});\n"
+            f"receiveMatches({json.dumps(script)}, {json.dumps(content, allow_nan=False)});\n"
         )
 
-    return cache.file(f"{name}.js", write)
+    return cache.file(f"{script}.js", write)
 
 
 def _packed(flow: np.ndarray) -> dict[str, Any]:
-    """Every `step`-th displacement of a field (H, W, 2), NaN where unknown."""
-    step = -(-max(flow.shape[:2]) // SIDE)
-    dx, dy = thin = np.moveaxis(flow[::step, ::step], -1, 0)
+    """The displacements of a field (H, W, 2), NaN where unknown."""
+    dx, dy = np.moveaxis(flow, -1, 0)
     known = (np.abs(dx) < -UNKNOWN) & (np.abs(dy) < -UNKNOWN)
-    planes = np.where(known, thin, UNKNOWN).astype("<i2")
+    planes = np.where(known, (dx, dy), UNKNOWN).astype("<i2")
     return {
-        "step": step,
-        "size": [flow.shape[1], flow.shape[0]],
-        "grid": [thin.shape[2], thin.shape[1]],
+        "grid": dx.shape[::-1],
         "deflated": base64.b64encode(zlib.compress(planes.tobytes(), 1)).decode(),
     }

@@ -1,12 +1,15 @@
-"""What there is of a pair or a sequence in a variant: results, a failure, or nothing yet."""
+"""What is shown: pairs and sequences, and what there is of each in every variant.
+
+Here alone a plan is asked; the pages know exhibits and outcomes.
+"""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from dia_pipeline.alignment.parts import verdict
@@ -16,6 +19,8 @@ from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
 from dia_pipeline.runs.sequence import Sequence
+from dia_pipeline.runs.summary import failures_now
+from dia_pipeline.runs.sweeps import PAIR, labels_of, setting_of
 from dia_pipeline.store.artefacts import ArtefactError
 from dia_pipeline.store.provenance import read_results
 from dia_pipeline.store.receipts import Failure
@@ -35,6 +40,9 @@ class Outcome:
         provenance: that of the results; empty where there are none.
         failure: why there are none, if that is known.
         fault: what is wrong with the folder otherwise.
+        name: what it is called.
+        label: what the variant is called.
+        directory: from which the paths of its images are seen.
     """
 
     variant: str
@@ -43,16 +51,19 @@ class Outcome:
     provenance: dict[str, Any] = field(default_factory=dict)
     failure: Failure | None = None
     fault: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.of.name
+    name: str = ""
+    label: str = ""
+    directory: Path = Path()
 
     @property
     def status(self) -> str:
         if self.failure:
             return "failed"
         return "not there" if self.fault else "made"
+
+    @property
+    def kind(self) -> str:
+        return "pair" if isinstance(self.of, Pair) else "sequence"
 
     @property
     def made(self) -> bool:
@@ -62,6 +73,19 @@ class Outcome:
     def inputs(self) -> dict[str, dict[str, Any]]:
         """The images of a pair that was made, by their roles: what `describe_image` says."""
         return self.provenance.get("inputs", {})
+
+    @property
+    def given(self) -> str:
+        """What its images are, in words."""
+        paths = [image["path"] for image in self.inputs.values()]
+        a, *others = (PurePath(path).name for path in paths or self._named)
+        return f"A is {a}, B' is {' and '.join(others)}"
+
+    @property
+    def _named(self) -> list[str]:
+        """The paths of its images as its row has them: a video may have several B'."""
+        several = self.of.b_prime.split(",") if self.kind == "sequence" else [self.of.b_prime]
+        return [self.of.a, *several]
 
     @property
     def guides(self) -> dict[str, str]:
@@ -114,23 +138,59 @@ class Outcome:
         return self.provenance.get("gaps", {})
 
 
-def outcome(
-    plan: Plan, variant: str, of: Pair | Sequence, failures: dict[str, dict[str, Failure]]
-) -> Outcome:
-    """What there is of a pair or sequence now; files are not read through."""
-    folder = plan.folder(variant, of)
-    failure = failures.get(variant, {}).get(of.name)
-    if failure:
-        return Outcome(variant, of, folder, failure=failure)
+@dataclass(frozen=True)
+class Exhibit:
+    """A pair or sequence that has a page.
+
+    Attributes:
+        over: the setting of which its variants are values; empty if they are not.
+        outcomes: one for every variant, of which nothing but failures is known yet.
+    """
+
+    name: str
+    over: str
+    outcomes: tuple[Outcome, ...]
+
+
+def exhibits_of(plan: Plan, directory: Path = Path()) -> list[Exhibit]:
+    """The pairs and sequences of a plan, in the order of its tables.
+
+    Args:
+        directory: from which the pages will see its paths.
+    """
+    failures, variants = failures_now(plan), plan.config.variants
+    all_of_them: list[Pair | Sequence] = [*plan.config.pairs, *plan.sequences.values()]
+    exhibits = []
+    for of in all_of_them:
+        swept = of.name == PAIR and len(all_of_them) == 1
+        name = plan.results.resolve().name if swept else of.name
+        outcomes = (
+            Outcome(
+                *(variant, of, plan.folder(variant, of)),
+                failure=failures.get(variant, {}).get(of.name),
+                name=name,
+                label=label,
+                directory=directory,
+            )
+            for variant, label in labels_of(variants).items()
+        )
+        exhibits.append(Exhibit(name, setting_of(variants), tuple(outcomes)))
+    return exhibits
+
+
+def looked(outcome: Outcome) -> Outcome:
+    """An outcome with what there is of it now; files are not read through."""
+    if outcome.failure:
+        return outcome
     try:
-        provenance = read_results(folder)
+        provenance = read_results(outcome.folder)
     except ArtefactError as error:
         missing = error.problem == ArtefactError.MISSING
-        return Outcome(variant, of, folder, fault=NOTHING if missing else str(error))
+        return replace(outcome, fault=NOTHING if missing else str(error))
     for name in provenance["outputs"]:
-        if fault := _fault(folder / name):
-            return Outcome(variant, of, folder, fault=str(ArtefactError(name, fault)))
-    return Outcome(variant, of, folder, provenance)
+        if fault := _fault(outcome.folder / name):
+            return replace(outcome, fault=str(ArtefactError(name, fault)))
+    return replace(outcome, provenance=provenance)
 
 
 def _fault(path: Path) -> str | None:

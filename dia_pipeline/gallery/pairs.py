@@ -12,13 +12,12 @@ from dia_pipeline.errors import DiaError
 from dia_pipeline.gallery.cards import Card
 from dia_pipeline.gallery.details import (
     crops_of_levels,
-    fields_of,
+    energies_of,
     options_of,
     other_settings,
-    seconds_of,
 )
 from dia_pipeline.gallery.fields import matches_of
-from dia_pipeline.gallery.outcomes import Outcome
+from dia_pipeline.gallery.outcomes import Exhibit, Outcome
 from dia_pipeline.gallery.pages import Link, link_from, write_page
 from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import shown, thumbnail
@@ -43,24 +42,24 @@ FILES = {
 """The files of the results that can be downloaded, and what they hold."""
 
 
-def write_pair_page(site: Site, page: Path, cards: list[Card]) -> None:
+def write_pair_page(site: Site, page: Path, exhibit: Exhibit, cards: list[Card]) -> None:
     """Write the page of a pair, whose cards are those of all variants."""
     variants = [
         {"outcome": card.outcome, "card": card, "stage": None, **card.details} for card in cards
     ]
     link = link_from(page)
-    stages = {
-        each["outcome"].variant: _linked(each["stage"], link) for each in variants if each["stage"]
-    }
+    staged = [each for each in variants if each["stage"]]
+    stages = {each["outcome"].variant: _linked(each["stage"], link) for each in staged}
     hues = (255 * colour_wheel()).round().astype(int).tolist()
     write_page(
         page,
         "pair.html",
         site.shared,
         site=site,
-        name=cards[0].outcome.name,
+        exhibit=exhibit,
         variants=variants,
-        first=next((each for each in variants if each["stage"]), variants[0]),
+        staged=staged,
+        first=(staged or variants)[0],
         data={"variants": stages, "hues": hues, "doubt": DOUBT},
     )
 
@@ -68,13 +67,11 @@ def write_pair_page(site: Site, page: Path, cards: list[Card]) -> None:
 def pair_details(site: Site, outcome: Outcome) -> dict[str, Any]:
     """What the page shows of the results of a pair in a variant."""
     settings = outcome.provenance["settings"]
-    key, energies = fields_of(outcome)
-    levels = tuple(energies) or site.plan.settings(outcome.variant, outcome.of).levels
+    energies = energies_of(outcome)
     return {
         "stage": _stage(site, outcome),
         "energies": energies,
-        "crops": crops_of_levels(outcome, levels),
-        "seconds": seconds_of(site.plan, outcome, key, levels),
+        "crops": crops_of_levels(outcome, tuple(energies)),
         "settings": settings,
         "others": other_settings(settings),
         "files": [(FILES[name], outcome.folder / name) for name in FILES if _has(outcome, name)],
@@ -105,11 +102,12 @@ def _stage(site: Site, outcome: Outcome) -> dict[str, Any]:
     sides = {"a": ("a", "a_prime.png")} | ({"b": (roles[0], "b.png")} if single else {})
     alone = _alone(outcome) if single else {}
     stage: dict[str, Any] = {"matches": None, "both_ways": "flow_ba.flo" in outcome.outputs}
+    stage["label"] = outcome.label
     for side, (role, result) in sides.items():
         given = outcome.inputs[role]
         stage[side] = {"given": None, "small": None, "result": None, "size": given["size"]}
         stage[side]["alone"] = alone.get(side)
-        image = Path(given["path"]), given["sha256"]
+        image = outcome.directory / given["path"], given["sha256"]
         with suppress(DiaError, OSError):
             stage[side]["small"] = thumbnail(site.thumbnails, *image)
             stage[side]["given"] = shown(site.thumbnails, *image)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dia_pipeline.gallery.cards import Card
 from dia_pipeline.gallery.details import other_settings
-from dia_pipeline.gallery.outcomes import Outcome
+from dia_pipeline.gallery.outcomes import Exhibit, Outcome
 from dia_pipeline.gallery.pages import write_page
 from dia_pipeline.gallery.site import Site
 
@@ -21,12 +21,11 @@ FILES = {
 """The files of the results that can be downloaded, and what they hold."""
 
 
-def write_sequence_page(site: Site, page: Path, cards: list[Card]) -> None:
+def write_sequence_page(site: Site, page: Path, exhibit: Exhibit, cards: list[Card]) -> None:
     """Write the page of a sequence, whose cards are those of all variants."""
     variants = [{"outcome": card.outcome, "card": card, **card.details} for card in cards]
     first = next((each for each in variants if each["outcome"].made), variants[0])
-    name = cards[0].outcome.name
-    values = {"site": site, "name": name, "variants": variants, "first": first}
+    values = {"site": site, "exhibit": exhibit, "variants": variants, "first": first}
     write_page(page, "sequence.html", site.shared, **values)
 
 
@@ -44,11 +43,11 @@ def sequence_details(site: Site, outcome: Outcome) -> dict[str, Any]:
 
 
 def _frames(outcome: Outcome) -> list[dict[str, Any]]:
-    """Every frame: the image that it is made of, and its own or why there is none."""
+    """Every frame: its image, or why there is none."""
     frames = []
-    for number, given in enumerate(outcome.provenance["frames"], 1):
+    for number in range(1, len(outcome.provenance["frames"]) + 1):
         name = f"frames/{number:04d}.png"
         made = outcome.folder / name if name in outcome.outputs else None
         gap = outcome.gaps.get(str(number), "")
-        frames.append({"number": number, "given": given["path"], "made": made, "gap": gap})
+        frames.append({"number": number, "made": made, "gap": gap})
     return frames

@@ -23,6 +23,9 @@ PROVENANCE = "provenance.json"
 PLANS = "plans"
 """The folder in a folder of results by which that is the one of a run of many pairs."""
 
+PAGE = "index.html"
+"""The file in a folder of results that shows them in a browser."""
+
 SAMPLE = 4096
 """Bytes of a file's beginning, middle and end by which it is told from another."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -79,8 +80,19 @@ def write_flo(path: str | Path, flow: np.ndarray) -> str:
     return write_file(path, header + values.tobytes())
 
 
-def read_flo(path: str | Path) -> np.ndarray:
-    """Read a Middlebury .flo file.
+def flo_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of a Middlebury .flo file.
+
+    Raises:
+        FlowError: the file is not in the format or not whole.
+        OSError: the file cannot be read.
+    """
+    with open_regular(path) as file:
+        return _size(file, path)
+
+
+def read_flo(path: str | Path, step: int = 1) -> np.ndarray:
+    """Read a Middlebury .flo file, or every `step`-th of its vectors along both axes.
 
     Returns:
         (H, W, 2) float32 (u, v) in pixels, NaN where unknown.
@@ -90,19 +102,26 @@ def read_flo(path: str | Path) -> np.ndarray:
         OSError: the file cannot be read.
     """
     with open_regular(path) as file:
-        start = file.read(_HEADER)
-        if not start.startswith(_MAGIC) or len(start) < _HEADER:
-            raise FlowError(path, "this is no Middlebury .flo file", "give one of that format")
-        width, height = (int(side) for side in np.frombuffer(start, "<i4", 2, len(_MAGIC)))
-        expected = _HEADER + width * height * 8
-        size = os.fstat(file.fileno()).st_size
-        if size != expected or min(width, height) < 1 or width * height > MAX_PIXELS:
-            problem = f"{size} bytes do not hold a flow of {width}x{height}"
-            raise FlowError(path, problem, "copy it again")
+        height, width = _size(file, path)
         data = file.read()
-    flow = np.frombuffer(data, "<f4").reshape(height, width, 2).astype(np.float32)
+    whole = np.frombuffer(data, "<f4").reshape(height, width, 2)
+    flow = whole[::step, ::step].astype(np.float32)
     flow[~(np.abs(flow) < _UNKNOWN).all(axis=-1)] = np.nan
     return flow
+
+
+def _size(file: BinaryIO, path: str | Path) -> tuple[int, int]:
+    """Height and width by the header, behind which the file is read on."""
+    start = file.read(_HEADER)
+    if not start.startswith(_MAGIC) or len(start) < _HEADER:
+        raise FlowError(path, "this is no Middlebury .flo file", "give one of that format")
+    width, height = (int(side) for side in np.frombuffer(start, "<i4", 2, len(_MAGIC)))
+    expected = _HEADER + width * height * 8
+    size = os.fstat(file.fileno()).st_size
+    if size != expected or min(width, height) < 1 or width * height > MAX_PIXELS:
+        problem = f"{size} bytes do not hold a flow of {width}x{height}"
+        raise FlowError(path, problem, "copy it again")
+    return height, width
 
 
 def colour_flow(flow: np.ndarray, max_radius: float | None = None) -> np.ndarray:

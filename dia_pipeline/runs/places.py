@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.io.files import PLANS
+from dia_pipeline.io.files import PAGE, PLANS
 from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.sequence import Sequence
@@ -95,7 +95,7 @@ class Places:
     @property
     def gallery(self) -> Path:
         """The first page of what was made, to look at."""
-        return self.results / "index.html"
+        return self.results / PAGE
 
     @property
     def summary(self) -> Path:

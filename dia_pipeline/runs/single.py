@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from dia_pipeline.errors import MALFORMED
+from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.io.files import PLANS, PROVENANCE
+from dia_pipeline.runs.begun import latest_plan
 from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.lock import LOCK, is_held
 from dia_pipeline.runs.pair import Pair
@@ -38,6 +40,43 @@ def single_faults(folder: Path) -> Iterator[str]:
         yield from map(str, output_faults(each, read_provenance(each)))
 
 
+def plan_in(folder: Path) -> Plan:
+    """The plan of what one command made in a folder, or of the run that was begun there last.
+
+    Raises:
+        PlanError: there is none that can be read.
+    """
+    return SinglePlan.of(folder) if state_of(folder) else latest_plan(folder)
+
+
+def plans_in(folder: Path) -> tuple[list[Plan], list[DiaError]]:
+    """The plan of a folder of results; of another, those of each folder in it with a single result.
+
+    Returns:
+        The plans by the names of the folders, and why others in it are left out.
+
+    Raises:
+        PlanError: there is none that can be read.
+    """
+    plans: list[Plan] = []
+    errors: list[DiaError] = []
+    whole = (folder / PLANS).exists() or state_of(folder) in ("finished", "being made")
+    for each in () if whole else sorted(folder.glob("*/")):
+        if state_of(each) or (each / PLANS).exists():
+            try:
+                plans.append(_small_plan_in(each))
+            except DiaError as error:
+                errors.append(error)
+    return (plans, errors) if plans else ([plan_in(folder)], [])
+
+
+def _small_plan_in(folder: Path) -> Plan:
+    plan = plan_in(folder)
+    if len(plan.config.pairs) + len(plan.config.sequences) > 1:
+        raise PlanError(folder, "it holds a run of many", "`dia gallery` shows it by itself")
+    return plan
+
+
 class SinglePlan(Plan):
     """A plan of one pair or sequence, whose folder is that of the results."""
 
@@ -45,16 +84,18 @@ class SinglePlan(Plan):
     def of(cls, folder: Path) -> Plan:
         """The plan of what a folder holds.
 
+        Its paths are seen from where its images are: here, or a folder above that of the results.
+
         Raises:
             PlanError: the folder holds no results that are finished.
         """
+        folder = folder.absolute()
         name, about = folder.resolve().name, read_provenance(folder)
         with suppress(*MALFORMED):
-            if "sequence" in about:
-                sequences = (_sequence_of(name, about),)
-                return cls(Config(sequences=sequences, results=str(folder), variants={"": {}}))
-            pairs = (_pair_of(name, about),)
-            return cls(Config(pairs, results=str(folder), variants={"": {}}))
+            of = _sequence_of(name, about) if "sequence" in about else _pair_of(name, about)
+            table = {"pairs": (of,)} if isinstance(of, Pair) else {"sequences": (of,)}
+            config = Config(**table, results=str(folder), variants={"": {}})
+            return cls(config, _directory(folder, of))
         raise PlanError(folder, "it holds no finished results", "run the same command again")
 
     def _names(self) -> Iterator[str]:
@@ -65,6 +106,15 @@ class SinglePlan(Plan):
         return self.results
 
 
+def _directory(folder: Path, of: Pair | Sequence) -> Path:
+    """From where there is A or B': the working directory, or one above the results."""
+    given = Path(of.a), Path(of.b_prime)
+    for each in (Path.cwd(), *folder.parents):
+        if any(os.path.exists(each / path) for path in given):
+            return each
+    return Path.cwd()
+
+
 def _pair_of(name: str, about: dict[str, Any]) -> Pair:
     a, b_prime, *others = (each["path"] for each in about["inputs"].values())
     return Pair(name, a, b_prime, references=tuple(others))
@@ -72,4 +122,6 @@ def _pair_of(name: str, about: dict[str, Any]) -> Pair:
 
 def _sequence_of(name: str, about: dict[str, Any]) -> Sequence:
     frames = tuple(each["path"] for each in about["frames"])
-    return Sequence(**{**about["sequence"], "name": name, "frames": frames})
+    sequence = Sequence(**{**about["sequence"], "name": name, "frames": frames})
+    _ = sequence.chunks, sequence.stages  # an error here, where anything has another form
+    return sequence

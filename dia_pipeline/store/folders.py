@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dia_pipeline.errors import MALFORMED
-from dia_pipeline.io.files import PROVENANCE, digest_file
+from dia_pipeline.io.files import PAGE, PROVENANCE, digest_file
 from dia_pipeline.settings import LEVELS
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Recipe, digest
 from dia_pipeline.store.state import read_state, write_state
@@ -32,7 +32,7 @@ RESULTS = frozenset(
 sequence."""
 
 OWN = RESULTS.union(
-    (".lock", "index.html", "gallery"),
+    (".lock", PAGE, "gallery"),
     ("features", "references", "fields", "frames", "prepared", "source"),
 )
 """The files and folders that are made in the folder of a pair or sequence."""

@@ -27,7 +27,8 @@ def state_of(project: Project, scratch: Scratch, name: str) -> dict[str, Any]:
         StudioError, ConfigError, OSError: what is there cannot be read.
     """
     plan, pair = project.plan, project.pair(name)
-    shapes, site = sizes(pair), Site(plan)
+    count = len(plan.config.pairs) + len(plan.sequences)
+    shapes, site = sizes(pair), Site(plan.results, count == 1)
     images = {
         image: {
             "size": shape[::-1],
@@ -39,7 +40,7 @@ def state_of(project: Project, scratch: Scratch, name: str) -> dict[str, Any]:
     results = {each: plan.folder(each, pair) / RESULT for each in plan.variants}
     return {
         "name": name,
-        "gallery": address(site.shared / "pages" / f"{name}.html"),
+        "gallery": address(site.page(name)),
         "images": images,
         "results": {each: _dated(address(path), path) for each, path in results.items()},
         "drafts": {each: _drafts(scratch, pair, each) for each in plan.variants},

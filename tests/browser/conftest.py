@@ -64,11 +64,12 @@ class Watched:
 
 
 @pytest.fixture
-def window(browser, folder):
+def window(browser, request):
     """Opens windows, at whose end nothing has gone wrong and all that was asked for are files."""
     opened = []
 
-    def open_window(folder=folder, **options) -> Watched:
+    def open_window(folder=None, **options) -> Watched:
+        folder = folder or request.getfixturevalue("folder")
         opened.append(Watched(browser, folder, **options))
         return opened[-1]
 

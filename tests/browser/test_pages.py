@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
-from galleries import ODD, ODD_VARIANT, PLAIN, SIZE_A, SIZE_B
+from galleries import ODD, ODD_VARIANT, PLAIN, SIZE_A, SIZE_B, flow_of
 
 from dia_pipeline.alignment.parts import loneliness
 from dia_pipeline.figures.overview import round_trip
@@ -26,10 +26,8 @@ pytestmark = pytest.mark.slow
 
 
 def flow(folder, pair: str, name: str, variant: str = PLAIN) -> np.ndarray:
-    """A field as the file says, (H, W, 2), read without this package."""
-    data = (folder / "results" / variant / pair / f"{name}.flo").read_bytes()
-    width, height = np.frombuffer(data, "<i4", 2, 4)
-    return np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2)
+    """A field of a pair as `flow_of` reads it."""
+    return flow_of(folder / "results" / variant / pair / f"{name}.flo")
 
 
 def names(page) -> list[str]:
@@ -112,13 +110,16 @@ def test_cards_are_searched_filtered_and_sorted(window):
     page.get_by_label("Status").select_option("failed")
     assert names(page) == ["unlike", "broken"]
     page.get_by_label("Status").select_option("")
+    page.get_by_label("Kind").select_option("sequences")
+    assert names(page) == ["day"]
+    page.get_by_label("Kind").select_option("all")
     page.get_by_label("Sort").select_option("name")
     assert names(page) == sorted(PAGES[1:], key=lambda name: name.strip("<").lower())
     page.get_by_label("Sort").select_option("confidence")
     sure = page.locator(SHOWN).evaluate_all("cards => cards.map(c => c.dataset.confidence)")
     known = [float(value) for value in sure if value]
     assert known == sorted(known) and len(known) > 3 and not any(sure[len(known) :])
-    page.get_by_label("Sort").select_option("as in the table")
+    page.get_by_label("Sort").select_option("as listed")
     assert names(page)[:2] == ["first", ODD]
 
 
@@ -320,7 +321,7 @@ def test_a_phone_need_not_scroll_sideways(window, name):
 def test_everything_is_reached_by_tab_and_the_focus_is_seen(window):
     page = window().open("first")
     reached = []
-    for _ in range(12):
+    for _ in range(13):
         page.keyboard.press("Tab")
         focus = page.evaluate(
             "() => { const e = document.activeElement;"
@@ -330,7 +331,7 @@ def test_everything_is_reached_by_tab_and_the_focus_is_seen(window):
         )
         reached.append(focus[0])
         assert focus[1] != "none", focus
-    assert reached[:4] == ["A", "variant", "layer", "zoom"]
+    assert reached[:5] == ["A", "variant", "beside", "layer", "zoom"]
     assert reached.count("frame") == 2
 
 

@@ -104,11 +104,14 @@ def test_the_same_command_again_makes_nothing_and_mends_what_is_damaged(images):
     folder = Path("out")
     command = ("run", *images, "-o", str(folder), *DRAFT)
     assert dia(*command).exit_code == 0
-    made = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    def files():
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+    made = files()
     assert dia(*command).exit_code == 0
-    assert made == {
-        path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()
-    }
+    assert made == files()
     (folder / "b.png").write_bytes(b"damaged")
     assert dia(*command).exit_code == 0
     assert (folder / "b.png").read_bytes() == made["b.png"][0]
@@ -363,7 +366,7 @@ def test_one_pair_is_searched_as_the_paper_publishes(images):
     given = [("--" + name.replace("_", "-"), str(value)) for name, value in PUBLISHED.items()]
     runs = {"default": [], "published": chain(*given), "fields": ["--task", "correspondence"]}
     for folder, options in runs.items():
-        result = dia("run", *images, "-o", folder, *DRAFT, *options)
+        result = dia("run", *images, "-o", folder, "--no-page", *DRAFT, *options)
         assert result.exit_code == 0, result.output
     default, published, fields = (
         {path.name: path.read_bytes() for path in Path(folder).iterdir()} for folder in runs
@@ -583,7 +586,7 @@ def test_too_little_memory_is_one_clear_line(tmp_path):
 
 def test_the_number_of_threads_changes_no_byte_of_the_results(images):
     command = [str(Path(sys.executable).with_name("dia")), "run", *images]
-    options = [*POSED, "--deconvolution", "2"]
+    options = [*POSED, "--deconvolution", "2", "--no-page"]
     for threads in ("1", "2"):
         subprocess.run([*command, "-o", threads, *options, "--threads", threads], check=True)
     one, two = (

@@ -10,7 +10,7 @@ function words(text) {
 }
 
 function applyFilter() {
-  const { search, status, variant } = Object.fromEntries(new FormData(form));
+  const { search, status, kind, variant } = Object.fromEntries(new FormData(form));
   const wanted = words(search);
   let count = 0;
   for (const card of cards) {
@@ -19,6 +19,7 @@ function applyFilter() {
     const fits =
       wanted.every((word) => known.includes(word)) &&
       (!status || status === of.status || status === of.verdict) &&
+      (!kind || kind === of.kind) &&
       (!variant || variant === of.variant);
     card.hidden = !fits;
     count += fits;

@@ -5,6 +5,7 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const RED = [220, 30, 30];
 const OTHER = { a: "b", b: "a" };
 const LABEL = { a: "A", b: "B'" };
+const RESULT = { a: "A'", b: "B" };
 
 const stage = document.getElementById("stage");
 const views = {};
@@ -110,6 +111,7 @@ function followKeys(side, event) {
 
 async function showLayer() {
   stage.dataset.layer = layer;
+  setBeside();
   for (const name of ["matches", "trust", "alone"]) {
     document.getElementById(`legend-${name}`).hidden = layer !== name;
   }
@@ -206,8 +208,9 @@ function drawWheel(canvas) {
   context.putImageData(image, 0, 0);
 }
 
-// Variants and zoom.
+// Variants, what lies beside them, and zoom.
 
+const beside = document.getElementById("beside"); // where there are several variants
 const zoom = document.getElementById("zoom");
 
 function setImage(image, address, standIn) {
@@ -230,9 +233,8 @@ function setVariant(name) {
     view.hidden = !of;
     if (!of) continue;
     view.querySelector(".sheet").style.setProperty("--aspect", of.size[0] / of.size[1]);
-    setImage(view.querySelector(".given"), of.given, of.small);
     setImage(view.querySelector(".result"), of.result, null);
-    for (const part of view.querySelectorAll("figcaption input, figcaption span + input + span")) {
+    for (const part of view.querySelectorAll("figcaption input, .after")) {
       part.hidden = !of.result;
     }
     setCut(view);
@@ -254,6 +256,23 @@ function setVariant(name) {
   }
   showLayer();
   if (probe) moveProbe(probe.side, probe.x, probe.y);
+}
+
+// Under the slider lies the image that is given, or the result of another variant.
+function setBeside() {
+  if (beside) beside.disabled = layer !== "images";
+  const other = layer === "images" && beside?.value ? DATA.variants[beside.value] : null;
+  for (const [side, view] of Object.entries(views)) {
+    const of = current[side];
+    if (!of) continue;
+    const result = of.result && other?.[side]?.result;
+    setImage(view.querySelector(".given"), result || of.given, result ? null : of.small);
+    const before = result ? `${RESULT[side]}, ${other.label}` : LABEL[side];
+    const after = result ? `${RESULT[side]}, ${current.label}` : RESULT[side];
+    view.querySelector(".before").textContent = before;
+    view.querySelector(".after").textContent = after;
+    view.querySelector("input").ariaLabel = `How much of ${before} is shown before ${after}`;
+  }
 }
 
 function setCut(view) {
@@ -290,6 +309,7 @@ if (stage) {
       showLayer();
     });
   }
+  beside?.addEventListener("change", setBeside);
   zoom.addEventListener("change", setZoom);
   document.addEventListener("variant", ({ detail }) => setVariant(detail));
 }

@@ -19,9 +19,9 @@ async function addLinks() {
       card.querySelector(".meta").append(linkTo(name, () => encodeURIComponent(variant)));
     }
   }
-  const heading = document.querySelector("nav + h1");
-  if (heading && names.has(heading.textContent)) {
-    heading.after(linkTo(heading.textContent, () => location.hash.slice(1)));
+  const heading = document.querySelector("h1[data-name]");
+  if (heading && names.has(heading.dataset.name)) {
+    heading.after(linkTo(heading.dataset.name, () => location.hash.slice(1)));
   }
 }
 
