@@ -83,6 +83,7 @@ def test_a_pair_without_a_common_pose_stays(against_cat, other):
     assert pose.matrix == AS_GIVEN and not (pose.found and pose.found.better)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["motorcycle", "hopper", "astronaut"])
 @pytest.mark.parametrize("view", ["instance", "reflection"])
 def test_another_instance_is_mirrored_only_where_it_is(tmp_path, network, name, view):

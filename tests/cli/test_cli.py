@@ -584,6 +584,7 @@ def test_too_little_memory_is_one_clear_line(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_byte_of_the_results(images):
     command = [str(Path(sys.executable).with_name("dia")), "run", *images]
     options = [*POSED, "--deconvolution", "2", "--no-page"]

@@ -74,7 +74,7 @@ def test_a_benchmark_is_scored_and_taken_up_again(tss):
     ("options", "settings", "task"),
     [
         ((), None, "correspondence"),
-        (("--task", "transfer"), None, "transfer"),
+        pytest.param(("--task", "transfer"), None, "transfer", marks=pytest.mark.slow),
         ((), {}, "correspondence"),
         ((), {"task": "transfer"}, "transfer"),
         (("--task", "correspondence"), {"task": "transfer"}, "correspondence"),

@@ -153,6 +153,7 @@ def test_more_depth_reaches_the_result(halves, network):
     assert made.dtype == np.float32 and (made % 1).any()
 
 
+@pytest.mark.slow
 def test_parts_that_stand_otherwise_are_found_in_several_poses(halves, tmp_path, monkeypatch):
     """The right half of B' stands on its head: both halves of A' come out right, and the field."""
     monkeypatch.chdir(tmp_path)
@@ -183,6 +184,7 @@ def run_alone(pair, folder, settings):
     run_pair(pair.a, pair.b_prime, folder, settings)
 
 
+@pytest.mark.slow
 def test_several_poses_are_a_setting_of_the_workflow_too(halves, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     a, b_primes = halves

@@ -97,7 +97,7 @@ def test_where_they_may_not_all_is_worked_in_turn(monkeypatch):
     assert worked == [main_thread()] * 3
 
 
-@pytest.mark.parametrize("checkpoint", ["pair", "level"])
+@pytest.mark.parametrize("checkpoint", ["pair", pytest.param("level", marks=pytest.mark.slow)])
 def test_pairs_worked_at_once_give_the_same_bytes(checkpoint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sizes = [(24, 32), (40, 28), (20, 50), (33, 33), (48, 24)]

@@ -31,7 +31,9 @@ from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.settings import resolve
 from dia_pipeline.store.folders import OWN
 
-SETTINGS = resolve({"quality": "draft", "backbone": "vgg16", "precision": "float32"})
+SETTINGS = resolve(
+    {"quality": "draft", "backbone": "vgg16", "precision": "float32", "pose": "given"}
+)
 SIZE = (51, 77)  # odd, for the video
 COUNT = 6
 
