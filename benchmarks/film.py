@@ -2,13 +2,13 @@
 
 Five small films whose colours are known (`dia_pipeline.samples.films`) are turned grey and coloured
 of the first frame of every scene. A figure is the peak signal-to-noise ratio to the truth, in
-decibels: the mean over the frames. The grey film itself is the control.
+decibels: the mean over the frames. The grey film itself is the control. The same command takes up
+a run that was ended.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -44,6 +44,7 @@ SHOWN = 4
 
 def main(
     film: Annotated[list[str] | None, typer.Option(help="Of the films, only these.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o")] = Path("results/film"),
     coherence: str = "propagated",
     sheets: Annotated[Path | None, typer.Option(help="Folder of contact sheets.")] = None,
     device: str = "auto",
@@ -53,12 +54,11 @@ def main(
     rows = []
     for name in track(film or FILMS, console=Console(stderr=True)):
         truth = FILMS[name].make()
+        moving = write_film(output / name, truth, FILMS[name].scenes, coherence)
         made = {"grey": [turned_grey(frame) for frame in truth]}
-        with TemporaryDirectory() as folder:
-            moving = write_film(Path(folder), truth, FILMS[name].scenes, coherence)
-            for way, options in WAYS.items():
-                settings = resolve({"quality": "draft", **options})
-                made[way] = coloured(moving, Path(folder, "out"), settings, device)
+        for way, options in WAYS.items():
+            settings = resolve({"quality": "draft", **options})
+            made[way] = coloured(moving, output / name / settings.seen, settings, device)
         rows.append({"film": name, **figures(truth, made)})
         if sheets:
             write_sheet(sheets / f"{name}.png", {"truth": truth, **made})

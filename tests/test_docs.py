@@ -79,7 +79,9 @@ MADE = {
         "several/sources.png",
     ],
     "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
-    "docs/timelapse.md": [f"{name}/video.mp4" for name in ("relit", "restyled", "keyed")],
+    "docs/timelapse.md": [
+        f"{name}/video.mp4" for name in ("relit", "restyled", "keyed", "coloured", "scenes")
+    ],
 }
 """What is there when the commands of a page were run."""
 

@@ -44,10 +44,10 @@ SHADE = 3.0
 DARK = 4.0
 """Grey levels that are added to it, so that little is made of differences in the dark."""
 
-SURE = 8.0
-"""Grey levels by which the best patch differs, beside what most do, where it is half sure."""
+SURE = 12.0
+"""Grey levels by which the best patch differs where it is half sure."""
 
-SPREAD = 1e-3
+SPREAD = 1e-2
 """How far chroma is spread; see `smoothing.smooth`."""
 
 DEEP = 257
@@ -98,7 +98,7 @@ def look_around(luma: np.ndarray, other: np.ndarray, chroma: Planes) -> tuple[Pl
         total[..., 2] += weight * _moved(other, there)
         total[..., 3] += weight
     total /= total[..., 3:]
-    sure = 1 / (1 + (best / (SURE**2 + usual)) ** 2)
+    sure = 1 / (1 + (best / SURE**2) ** 2)
     shades = [_blurred(each, SHADE * step) + DARK for each in (luma, total[..., 2])]
     return total[..., :2] * (shades[0] / shades[1]).clip(0.5, 2)[..., None], sure
 
