@@ -27,13 +27,8 @@ from dia_pipeline.settings import Settings, resolve
 
 from .records import Record, report
 
-WAYS: dict[str, dict[str, Any]] = {
-    "photo_to_photo": {"preset": "photo-to-photo"},
-    "everything": {"preset": "photo-to-photo", "take": "everything"},
-    "chroma": {"preset": "photo-to-photo", "take": "chroma"},
-    "colour_film": {"preset": "colour-film"},
-}
-"""The settings that are compared; the first three have the same matches."""
+WAYS = {"photo_to_photo": "photo-to-photo", "colour_film": "colour-film"}
+"""The presets that are compared."""
 
 MOST = 60.0
 """Decibels that are told of a frame at most; the truth itself would have infinitely many."""
@@ -56,9 +51,9 @@ def main(
         truth = FILMS[name].make()
         moving = write_film(output / name, truth, FILMS[name].scenes, coherence)
         made = {"grey": [turned_grey(frame) for frame in truth]}
-        for way, options in WAYS.items():
-            settings = resolve({"quality": "draft", **options})
-            made[way] = coloured(moving, output / name / settings.seen, settings, device)
+        for way, preset in WAYS.items():
+            settings = resolve({"preset": preset, "quality": "draft"})
+            made[way] = coloured(moving, output / name / preset, settings, device)
         rows.append({"film": name, **figures(truth, made)})
         if sheets:
             write_sheet(sheets / f"{name}.png", {"truth": truth, **made})
@@ -77,8 +72,8 @@ def write_film(folder: Path, film: Film, scenes: tuple[int, ...], coherence: str
 
 
 def coloured(moving: Sequence, folder: Path, settings: Settings, device: str) -> Film:
-    """The frames that are made of a film; matches that are there already serve again."""
-    run_sequence(moving, folder, settings, device, replace=True)
+    """The frames that are made of a film."""
+    run_sequence(moving, folder, settings, device)
     return [read_image(path) for path in sorted((folder / "frames").glob("*.png"))]
 
 
