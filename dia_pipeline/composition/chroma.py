@@ -50,6 +50,9 @@ SURE = 12.0
 SPREAD = 1e-2
 """How far chroma is spread; see `smoothing.smooth`."""
 
+BAND = 2**18
+"""Pixels whose colours are made at a time, so that large images need little more memory."""
+
 DEEP = 257
 """Steps of 16 bits in a grey level."""
 
@@ -139,6 +142,15 @@ def _blurred(plane: np.ndarray, spread: float) -> np.ndarray:
 
 def with_chroma(own: np.ndarray, chroma: Planes) -> np.ndarray:
     """The image of the luma of `own` (H, W, 3) with a chroma, as far as there are such colours."""
+    result = np.empty_like(own)
+    rows = max(1, BAND // own.shape[1])
+    for top in range(0, len(own), rows):
+        band = slice(top, top + rows)
+        result[band] = _with_chroma(own[band], chroma[band])
+    return result
+
+
+def _with_chroma(own: np.ndarray, chroma: Planes) -> np.ndarray:
     unit = 1 if own.dtype == np.uint8 else DEEP
     luma = np.rint(own @ LUMA * unit)
     red, blue = np.moveaxis(chroma * float(unit), -1, 0)
