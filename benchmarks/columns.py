@@ -42,6 +42,7 @@ UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "mb": (", MB", sized),
     "gb": (", GB", sized),
     "tflop": (", TFLOP", sized),
+    "db": (", dB", sized),
     "share": ("", percent),
     "grey": (", of 255", sized),
     "accuracy": ("", fraction),

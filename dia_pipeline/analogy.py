@@ -21,7 +21,7 @@ from dia_pipeline.machine.memory import check_full_size
 from dia_pipeline.matchers import find_matcher
 from dia_pipeline.matchers.matcher import Match
 from dia_pipeline.networks.network import Network
-from dia_pipeline.networks.sizes import working_image
+from dia_pipeline.networks.sizes import seen, working_image
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.result import Analogy
 from dia_pipeline.settings import FEATURE_MATCHERS, LEVELS, Settings
@@ -65,7 +65,7 @@ def analogy(
 
 def features_of(image: np.ndarray, network: Network, settings: Settings) -> Pyramid:
     """The features of an image (H, W, 3) uint8 at the working size."""
-    working = working_image(image, settings.ratio, settings.max_side)
+    working = working_image(seen(image, settings), settings.ratio, settings.max_side)
     return extract(working, network, settings.feature_dtype)
 
 
@@ -152,7 +152,7 @@ def match_images(
     settings = alignment.settings
     check_full_size(alignment.size.full, alignment.b_prime.shape[:2], settings)
     a, b_prime = (
-        working_image(image, settings.ratio, settings.max_side)
+        working_image(seen(image, settings), settings.ratio, settings.max_side)
         for image in (alignment.a, alignment.drawn)
     )
     a_prime = None if a_prime is None else resize_image(a_prime, a.shape[:2])

@@ -76,6 +76,11 @@ def mirror_targets(nnf: np.ndarray, width: int) -> np.ndarray:
     return np.stack([nnf[..., 0], width - 1 - nnf[..., 1]], axis=-1)
 
 
+def turned_grey(image: np.ndarray) -> np.ndarray:
+    """The image (H, W, 3) uint8 in black and white."""
+    return np.rint(image @ LUMA).astype(np.uint8)[..., None].repeat(3, axis=-1)
+
+
 def to_bytes(values: np.ndarray) -> np.ndarray:
     """Values from 0 to 1 as uint8."""
     return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

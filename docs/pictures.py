@@ -30,13 +30,15 @@ from dia_pipeline.comparisons.benchmarks import run_benchmark
 from dia_pipeline.composition.lut import apply_table, fit_table
 from dia_pipeline.figures.panels import row_of
 from dia_pipeline.gallery.gallery import make_gallery
-from dia_pipeline.io.images import read_image
-from dia_pipeline.jobs.single import run_pair, run_references
-from dia_pipeline.pixels import as_levels, resize_image, shrunk
+from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.jobs.single import run_pair, run_references, run_sequence
+from dia_pipeline.pixels import as_levels, resize_image, shrunk, turned_grey
 from dia_pipeline.runs.config import Config
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
+from dia_pipeline.runs.sequence import Sequence, find_frames
 from dia_pipeline.samples.demo import cat, demo_pairs, portrait, temple
+from dia_pipeline.samples.films import FILMS
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night, painted
 from dia_pipeline.settings import resolve
@@ -165,6 +167,22 @@ def references() -> None:
         made = [read_image(Path(folder, "out", f"{name}.png")) for name in ("a_prime", "sources")]
     shown = {"A": a, "B' 1": parts[0], "B' 2": parts[1], "A'": made[0], "sources": made[1]}
     save("control_references", shown)
+
+
+def colour_film() -> None:
+    """A film in grey, coloured of its first frame: some frames, and what is made of them."""
+    film = FILMS["zoom"].make()[::3]
+    with TemporaryDirectory() as folder:
+        for number, frame in enumerate(film):
+            write_image(Path(folder, f"grey/{number}.png"), turned_grey(frame))
+        write_image(Path(folder, "key.png"), film[0])
+        moving = Sequence("", f"{folder}/grey", f"{folder}/key.png", coherence="propagated")
+        run_sequence(find_frames(moving), Path(folder, "out"), resolve({"preset": "colour-film"}))
+        made = [read_image(path) for path in sorted(Path(folder, "out/frames").iterdir())]
+    given = {"B'": film[0]} | {f"A, frame {n}": turned_grey(film[n]) for n in (1, 2, 3)}
+    coloured = {"A', frame 0": made[0]} | {f"A', frame {n}": made[n] for n in (1, 2, 3)}
+    rows = [np.asarray(row_of(list(panels.items()))) for panels in (given, coloured)]
+    write("colour_film", np.concatenate(rows))
 
 
 def composition() -> None:
@@ -337,7 +355,7 @@ def write(name: str, image: np.ndarray) -> None:
 PICTURES = {
     each.__name__: each
     for each in (
-        *(blend, quality, ratio, task, gallery, studio),
+        *(blend, quality, ratio, task, gallery, studio, colour_film),
         *(pose, guidance, regions, elsewhere, references),
         *(composition, people, overview, notebook),
     )

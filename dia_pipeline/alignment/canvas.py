@@ -27,7 +27,7 @@ from dia_pipeline.affine import (
 from dia_pipeline.algorithm.features import Pyramid, extract
 from dia_pipeline.alignment.warp import draw
 from dia_pipeline.networks.network import Network
-from dia_pipeline.networks.sizes import MIN_SIDE, Size
+from dia_pipeline.networks.sizes import MIN_SIDE, Size, seen
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.settings import Settings
 
@@ -104,7 +104,7 @@ class Canvas:
 
     def features(self, b_prime: np.ndarray, network: Network, settings: Settings) -> Pyramid:
         """The features of B' (h, w, 3) uint8 on the canvas; outside of B' they are zero."""
-        image = resize_image(self.draw(b_prime), self.size.working)
+        image = resize_image(self.draw(seen(b_prime, settings)), self.size.working)
         pyramid = extract(image, network, settings.feature_dtype)
         if _exchanges(self.pose):
             return pyramid

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from dia_pipeline.alignment.guidance import Guidance
 from dia_pipeline.alignment.reach import edge_costs
-from dia_pipeline.composition.refinement import factorise, laplacian
+from dia_pipeline.composition.smoothing import factorise, laplacian
 from dia_pipeline.pixels import as_levels, resize_plane, resize_share, shrunk
 
 SIDE = 640

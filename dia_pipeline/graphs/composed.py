@@ -53,9 +53,7 @@ class ComposedSequence(PosedSequence):
         for name, chunk in self.sequence.chunks.items():
             link: Link | None = None
             before = chunk.start
-            for frame in range(chunk.start, chunk.end):
-                if frame in self.gaps:
-                    continue
+            for frame in self._frames_of(chunk):
                 if not self._goes_on(before, frame):
                     link = None
                 earlier: dict[str, Input] = {}
@@ -64,6 +62,15 @@ class ComposedSequence(PosedSequence):
                 link = Link(self._match_frame(name, chunk, frame, earlier), link)
                 fields[name, frame], before = link, frame
         return fields
+
+    def _frames_of(self, chunk: Chunk) -> list[int]:
+        """The frames that a chunk matches: of those that it shares, the ones before a cut."""
+        frames = range(chunk.start, chunk.end)
+        return [n for n in frames if n not in self.gaps and self._reaches(chunk, n)]
+
+    def _reaches(self, chunk: Chunk, frame: int) -> bool:
+        """Whether a frame is a chunk's own, or one after these with no cut between."""
+        return frame < chunk.stop or frame in self.scene_of(chunk.stop - 1)
 
     def _goes_on(self, before: int, frame: int) -> bool:
         """Whether a frame depends on the one before: the two are of the same scene."""
@@ -223,8 +230,15 @@ class ComposedSequence(PosedSequence):
                 self.b_prime(self.sequence.chunks[name], frame),
                 self._fields[name, frame],
             )
-            for name, weight in self.sequence.weights(frame).items()
+            for name, weight in self._weights(frame).items()
         ]
+
+    def _weights(self, frame: int) -> dict[str, float]:
+        """The chunks whose matches make a frame; across a cut nothing is blended."""
+        weights = self.sequence.weights(frame)
+        chunks = self.sequence.chunks
+        reaching = [name for name in weights if self._reaches(chunks[name], frame)]
+        return weights if len(reaching) == len(weights) else dict.fromkeys(reaching, 1.0)
 
     def _lock_weights(self, frame: int) -> dict[str, float]:
         """The locks by which a frame is made: those of the keyframes around it."""

@@ -45,7 +45,7 @@ COMPOSITION = 1e-6
 """Seconds a pixel of an image that is put together."""
 
 TAKING = 3e-6
-"""Seconds a pixel of an image of which the colours or the texture alone are taken."""
+"""Seconds a pixel of an image of which not everything is taken."""
 
 PRIOR = 2.0
 """So many seconds of work count what is expected beside what is measured."""

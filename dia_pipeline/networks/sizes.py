@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dia_pipeline.pixels import resize_image
+from dia_pipeline.pixels import resize_image, turned_grey
 from dia_pipeline.settings import Settings
 
 MIN_SIDE = 16
@@ -38,6 +38,11 @@ class Size(NamedTuple):
     def cell(self, level: int) -> tuple[float, float]:
         """How many pixels of the full image a position of a level covers, (y, x)."""
         return tuple(2 ** (level - 1) * f / w for f, w in zip(self.full, self.working, strict=True))
+
+
+def seen(image: np.ndarray, settings: Settings) -> np.ndarray:
+    """What is matched of an image (H, W, 3) uint8."""
+    return turned_grey(image) if settings.seen == "lightness" else image
 
 
 def working_image(image: np.ndarray, ratio: float, max_side: int) -> np.ndarray:

@@ -82,6 +82,13 @@ class Settings:
         least=0,
         most=1,
     )
+    seen: str = _setting(
+        "colours",
+        "what the network sees of the images that are matched: their colours, or their lightness "
+        "alone, for an A in black and white",
+        Step.FEATURES,
+        choices=("colours", "lightness"),
+    )
     alphas: tuple[float, float, float, float] = _setting(
         SHORTHANDS["blend"].values[3]["alphas"],
         "weights of A's own features at levels 4, 3, 2, 1",
@@ -176,10 +183,10 @@ class Settings:
     take: str = _setting(
         "everything",
         "what of B' is taken: everything; its colours alone, so that A keeps its details (photo to "
-        "photo); or its texture alone, so that A keeps its colours. A' and B with everything are "
-        "written too",
+        "photo); its chroma alone, so that A keeps its lightness to the last digit; or its texture "
+        "alone, so that A keeps its colours. A' and B with everything are written too",
         Step.RESULTS,
-        choices=("everything", "colours", "texture"),
+        choices=("everything", "colours", "chroma", "texture"),
         usual=True,
     )
     depth: str | int = _setting(

@@ -20,12 +20,20 @@ SHORTHANDS = {
             "preset",
             "photo-to-style",
             "kind of the pair, as the paper's authors recommend it: sets blend and ratio, "
-            "and take for the last",
+            "photo-to-photo also take; colour-film, for an A in black and white, also take, seen "
+            "and quality",
             {
                 "photo-to-style": {"blend": 3, "ratio": 1.0},
                 "style-to-style": {"blend": 3, "ratio": 1.0},
                 "style-to-photo": {"blend": 2, "ratio": 0.5},
                 "photo-to-photo": {"blend": 3, "ratio": 1.0, "take": "colours"},
+                "colour-film": {
+                    "blend": 3,
+                    "ratio": 1.0,
+                    "take": "chroma",
+                    "seen": "lightness",
+                    "quality": "draft",
+                },
             },
         ),
         _shorthand(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dia_pipeline.composition import refinement
-from dia_pipeline.composition.refinement import smooth, take
+from dia_pipeline.composition import smoothing
+from dia_pipeline.composition.refinement import take
+from dia_pipeline.composition.smoothing import smooth
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
 
@@ -101,7 +102,7 @@ def test_images_too_large_to_factorise_come_close_to_the_exact_solution(monkeypa
     change = night(own) / 255 - own / 255
     guide = (own / 255) @ (0.299, 0.587, 0.114)
     exact = smooth(change, guide)
-    monkeypatch.setattr(refinement, "MAX_DIRECT", 10_000)
+    monkeypatch.setattr(smoothing, "MAX_DIRECT", 10_000)
     error = np.abs(smooth(change, guide) - exact) * 255
     assert error.mean() < 0.5
     assert error.max() < 6

@@ -261,6 +261,7 @@ WRONG = {
     "depth": 12,
     "take": "detail",
     "pose": "upside-down",
+    "seen": "lines",
     "alphas": [1, 1, 1, 1.1],
     "ratio": 0,
     "max_side": 15,

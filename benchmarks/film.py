@@ -1,0 +1,107 @@
+"""How well films are coloured of keyframes: `python -m benchmarks.film`.
+
+Five small films whose colours are known (`dia_pipeline.samples.films`) are turned grey and coloured
+of the first frame of every scene. A figure is the peak signal-to-noise ratio to the truth, in
+decibels: the mean over the frames. The grey film itself is the control. The same command takes up
+a run that was ended.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from dia_pipeline.figures.panels import row_of, stacked
+from dia_pipeline.io.images import read_image, write_image
+from dia_pipeline.jobs.single import run_sequence
+from dia_pipeline.pixels import turned_grey
+from dia_pipeline.runs.sequence import Sequence, find_frames
+from dia_pipeline.samples.films import FILMS, Film
+from dia_pipeline.settings import Settings, resolve
+
+from .records import Record, report
+
+WAYS = {"photo_to_photo": "photo-to-photo", "colour_film": "colour-film"}
+"""The presets that are compared."""
+
+MOST = 60.0
+"""Decibels that are told of a frame at most; the truth itself would have infinitely many."""
+
+SHOWN = 4
+"""Frames of every film on a contact sheet."""
+
+
+def main(
+    film: Annotated[list[str] | None, typer.Option(help="Of the films, only these.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o")] = Path("results/film"),
+    coherence: str = "propagated",
+    sheets: Annotated[Path | None, typer.Option(help="Folder of contact sheets.")] = None,
+    device: str = "auto",
+    record: Record = None,
+) -> None:
+    """Show the figures by film, and their means."""
+    rows = []
+    for name in track(film or FILMS, console=Console(stderr=True)):
+        truth = FILMS[name].make()
+        moving = write_film(output / name, truth, FILMS[name].scenes, coherence)
+        made = {"grey": [turned_grey(frame) for frame in truth]}
+        for way, preset in WAYS.items():
+            settings = resolve({"preset": preset, "quality": "draft"})
+            made[way] = coloured(moving, output / name / preset, settings, device)
+        rows.append({"film": name, **figures(truth, made)})
+        if sheets:
+            write_sheet(sheets / f"{name}.png", {"truth": truth, **made})
+    means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "film"}
+    report([*rows, {"film": "mean", **means}], record)
+
+
+def write_film(folder: Path, film: Film, scenes: tuple[int, ...], coherence: str) -> Sequence:
+    """Write a film in grey, and the first frames of its scenes in colour, into a folder."""
+    for number, frame in enumerate(film):
+        write_image(folder / f"grey/{number:04d}.png", turned_grey(frame))
+    for scene in scenes:
+        write_image(folder / f"{scene}.png", film[scene])
+    keyframes = ",".join(f"{scene}={folder}/{scene}.png" for scene in scenes)
+    return find_frames(Sequence("", str(folder / "grey"), keyframes, coherence=coherence))
+
+
+def coloured(moving: Sequence, folder: Path, settings: Settings, device: str) -> Film:
+    """The frames that are made of a film."""
+    run_sequence(moving, folder, settings, device)
+    return [read_image(path) for path in sorted((folder / "frames").glob("*.png"))]
+
+
+def figures(truth: Film, made: dict[str, Film]) -> dict[str, Any]:
+    """The mean of every way, and the last frame of the new one, farthest from its keyframe."""
+    found = {
+        way: [decibels(*both) for both in zip(truth, film, strict=True)]
+        for way, film in made.items()
+    }
+    means = {f"{way}_db": float(np.mean(each)) for way, each in found.items()}
+    return {**means, "last_frame_db": found["colour_film"][-1]}
+
+
+def decibels(truth: np.ndarray, made: np.ndarray) -> float:
+    """The peak signal-to-noise ratio of an image (H, W, 3) uint8; at most MOST."""
+    error = np.mean((truth.astype(float) - made) ** 2)
+    return float(10 * np.log10(255**2 / error)) if error > 255**2 / 10 ** (MOST / 10) else MOST
+
+
+def write_sheet(path: Path, films: dict[str, Film]) -> None:
+    """Some frames of every way below each other."""
+    rows = [
+        row_of([(way, film[n]) for n in np.linspace(0, len(film) - 1, SHOWN).astype(int)])
+        for way, film in films.items()
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(stacked(path.stem, rows)).save(path)
+
+
+if __name__ == "__main__":
+    typer.run(main)
