@@ -26,6 +26,7 @@ CPU = torch.device("cpu")
 WORKED = """
 import sys
 from pathlib import Path
+from threading import Event, Thread
 import numpy as np
 import torch
 from dia_pipeline.analogy import analogy
@@ -37,14 +38,26 @@ from dia_pipeline.networks.weights import find_weights
 network = Network(find_weights("vgg16"), "cpu")
 results, back = differentiable(network, 0, 2)(torch.zeros(8, 8, 3))  # compiled before
 back(results)
-peaks = []
+
+def taken():
+    # Pages of files, such as those of libraries, come and go as the system likes.
+    status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["RssAnon"].split()[0]) * 1024
+
+def watch(done, seen):
+    while not done.wait(0.002):
+        seen.append(taken())
+
 for side, deconvolution in ((32, 0), (int(sys.argv[1]), int(sys.argv[2]))):
     a, b_prime = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
     settings = resolve({"deconvolution": deconvolution, "iterations": 1})
+    done, seen = Event(), [taken()]
+    watching = Thread(target=watch, args=(done, seen))
+    watching.start()
     analogy(a, b_prime, network, settings)
-    status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    peaks.append(int(status["VmHWM"].split()[0]) * 1024)
-print(peaks[1] - peaks[0])
+    done.set()
+    watching.join()
+print(max(seen) - seen[0])
 """
 
 
