@@ -332,11 +332,11 @@ def test_a_setting_is_changed_tried_undone_and_kept_as_the_workflow_keeps(opened
     assert cell(server, "blend") == "0"
     work(page, "Try values of take", "The drafts are there.")
     tiles = page.locator(".tile")
-    expect(tiles).to_have_text(["everything", "colours", "texture"])
-    tiles.nth(2).click()
+    expect(tiles).to_have_text(["everything", "colours", "chroma", "texture"])
+    tiles.nth(3).click()
     expect(page.get_by_label("take", exact=True)).to_have_value("texture")
     assert cell(server, "take") == "texture"
-    assert (shown(page) == picture(page, tiles.nth(2).get_by_role("img"))).all()
+    assert (shown(page) == picture(page, tiles.nth(3).get_by_role("img"))).all()
     work(page, "Keep this", "It is kept.")
     assert (shown(page) == expected(server, blend=0, take="texture")).all()
     expect(page.locator("#tried")).to_be_hidden()

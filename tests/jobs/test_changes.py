@@ -199,7 +199,17 @@ def openings_of_measures(plan: Plan, name: str) -> int:
 
 
 def test_an_image_is_opened_for_its_size_its_digest_and_its_pixels(images):
-    command = ["run", *images, "-o", "out", "--quality", "draft", "--backbone", "vgg16"]
+    command = [
+        "run",
+        *images,
+        "-o",
+        "out",
+        "--quality",
+        "draft",
+        "--backbone",
+        "vgg16",
+        "--no-page",
+    ]
     counts = []
     with opening("a.png", counts.append):
         assert CliRunner().invoke(cli.app, command).exit_code == 0

@@ -62,9 +62,9 @@ def test_the_first_error_ends_it_and_nothing_more_is_begun():
         if item == 1:
             failed.set()
             raise JobError("", "the device is at fault")
-        if item == 2:
+        if item > 1:
             assert failed.wait(60)
-            time.sleep(0.2)
+            time.sleep(0.2)  # in which a busy machine too ends it
 
     with pytest.raises(JobError, match="the device is at fault"):
         work_abreast(work, range(100), 2, lambda: CPU)

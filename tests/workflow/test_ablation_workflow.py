@@ -162,6 +162,6 @@ def test_the_report_shows_the_comparison(compared):
 def test_another_file_can_be_named(compared):
     Path("config/ablation.yaml").rename("other.yaml")
     assert snakemake("--config", "ablation=other.yaml", "--dry-run").returncode == 0
-    Path("other.yaml").write_text("variants: {x: {see: 1}}\nsynthetic: {}\n")
+    Path("other.yaml").write_text("variants: {x: {seeed: 1}}\nsynthetic: {}\n")
     said = snakemake("--config", "ablation=other.yaml").stdout
-    assert "other.yaml, variants.x.see: there is no such field; did you mean 'seed'?" in said
+    assert "other.yaml, variants.x.seeed: there is no such field; did you mean 'seed'?" in said
