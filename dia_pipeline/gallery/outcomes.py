@@ -159,10 +159,9 @@ def exhibits_of(plan: Plan, directory: Path = Path()) -> list[Exhibit]:
         directory: from which the pages will see its paths.
     """
     failures, variants = failures_now(plan), plan.config.variants
-    all_of_them: list[Pair | Sequence] = [*plan.config.pairs, *plan.sequences.values()]
     exhibits = []
-    for of in all_of_them:
-        swept = of.name == PAIR and len(all_of_them) == 1
+    for of in plan.rows:
+        swept = of.name == PAIR and len(plan.rows) == 1
         name = plan.results.resolve().name if swept else of.name
         outcomes = (
             Outcome(

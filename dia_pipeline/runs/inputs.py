@@ -36,6 +36,11 @@ class Inputs(Places):
         """The sequences by name."""
         return {sequence.name: sequence for sequence in self.config.sequences}
 
+    @property
+    def rows(self) -> list[Pair | Sequence]:
+        """The pairs and the sequences, in the order of their tables."""
+        return [*self.config.pairs, *self.config.sequences]
+
     def images(self, batch: str) -> list[str]:
         """The images of a batch and what guides their matches, each once."""
         paths = (

@@ -72,7 +72,7 @@ def plans_in(folder: Path) -> tuple[list[Plan], list[DiaError]]:
 
 def _small_plan_in(folder: Path) -> Plan:
     plan = plan_in(folder)
-    if len(plan.config.pairs) + len(plan.config.sequences) > 1:
+    if len(plan.rows) > 1:
         raise PlanError(folder, "it holds a run of many", "`dia gallery` shows it by itself")
     return plan
 

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dia_pipeline.errors import MALFORMED
 from dia_pipeline.io.cells import TableError, read_cells, write_cells
-from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.plan import Plan
-from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.store.folders import read_provenance
 from dia_pipeline.store.receipts import Failure, Receipt, failed_before
 from dia_pipeline.store.state import write_state
@@ -93,8 +91,7 @@ def poses(plan: Plan) -> dict[str, dict[str, Pose]]:
     """How the images of pairs and sequences match, by variant and name, where that is known."""
     found: dict[str, dict[str, Pose]] = {}
     for variant in plan.variants:
-        everything: list[Pair | Sequence] = [*plan.config.pairs, *plan.sequences.values()]
-        for of in everything:
+        for of in plan.rows:
             with suppress(*MALFORMED):
                 pose = _pose(read_provenance(plan.folder(variant, of))["pose"])
                 if pose.confidence is not None and 0 <= pose.confidence <= 1:

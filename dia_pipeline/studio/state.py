@@ -27,8 +27,7 @@ def state_of(project: Project, scratch: Scratch, name: str) -> dict[str, Any]:
         StudioError, ConfigError, OSError: what is there cannot be read.
     """
     plan, pair = project.plan, project.pair(name)
-    count = len(plan.config.pairs) + len(plan.sequences)
-    shapes, site = sizes(pair), Site(plan.results, count == 1)
+    shapes, site = sizes(pair), Site(plan.results, len(plan.rows) == 1)
     images = {
         image: {
             "size": shape[::-1],

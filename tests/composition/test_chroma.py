@@ -10,7 +10,6 @@ from PIL import Image
 from dia_pipeline.composition import smoothing
 from dia_pipeline.composition.chroma import DEEP, look_around, with_chroma
 from dia_pipeline.composition.refinement import take
-from dia_pipeline.composition.smoothing import smooth
 from dia_pipeline.pixels import LUMA, turned_grey
 from dia_pipeline.samples.photographs import photograph
 
@@ -116,24 +115,6 @@ def test_the_number_of_threads_does_not_show(cat):
     finally:
         cv2.setNumThreads(before)
     np.testing.assert_array_equal(*made)
-
-
-def test_what_is_not_sure_counts_less_in_smoothing():
-    """The dense normal equations with weights."""
-    random = np.random.default_rng(0)
-    guide, image, sure = (random.random(shape) for shape in ((4, 5), (4, 5, 2), (4, 5)))
-    system = np.diag(sure.ravel())
-    for y in range(4):
-        for x in range(5):
-            for v, u in ((y + 1, x), (y, x + 1)):
-                if v < 4 and u < 5:
-                    i, j = y * 5 + x, v * 5 + u
-                    link = 0.01 / (abs(guide[y, x] - guide[v, u]) + 1e-4)
-                    system[[i, j], [i, j]] += link
-                    system[[i, j], [j, i]] -= link
-    right = (sure[..., None] * image).reshape(20, 2)
-    expected = np.linalg.solve(system, right).reshape(image.shape)
-    np.testing.assert_allclose(smooth(image, guide, 0.01, sure), expected, atol=1e-9)
 
 
 def test_large_images_come_close_to_the_exact_solution(cat, monkeypatch):
