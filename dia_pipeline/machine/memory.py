@@ -49,7 +49,7 @@ in `memory.stat` of what is cached and given back at need."""
 COMPOSITION = 115
 """Bytes a pixel of a full-size image while it is put together."""
 
-REFINEMENT = 240
+REFINEMENT = 230
 """The same if not everything of the reference is taken."""
 
 
