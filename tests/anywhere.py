@@ -26,7 +26,13 @@ import dia_pipeline
 if "torch-first" in sys.argv:
     import_module("torch")
 
-OPTIONS = {"quality": "draft", "backbone": "vgg16", "precision": "float32", "iterations": 1}
+OPTIONS = {
+    "quality": "draft",
+    "backbone": "vgg16",
+    "precision": "float32",
+    "iterations": 1,
+    "pose": "given",
+}
 
 
 def images() -> tuple[np.ndarray, np.ndarray]:

@@ -1,17 +1,19 @@
-"""Runs that die at each call of the writing layer in turn, and are taken up again.
+"""Runs that die at calls of the writing layer, and are taken up again.
 
-    python tests/crash.py pairs|sequence FOLDER [PART OF]
+    python tests/crash.py pairs|sequence FOLDER
 
 Each death is in a child of this process, which has done the work once, so that nothing is left to
-load or compile; it must have a single thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). At a call of
-fsync a child dies twice: once with half of the file written. Prints how often it died, or what
-went wrong. Processes that share the deaths take every OF-th each, from PART (1, ...) on.
+load or compile; it must have a single thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). A file is half
+written where it would be flushed; where it would be renamed it is whole. Of the calls of a kind,
+which are those of one function for files whose names differ in digits, the last one is deadly: by
+then the most is there to be lost. Prints how often it died, or what went wrong.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -58,37 +60,40 @@ RUNS = {"pairs": run_pairs, "sequence": run_day}
 
 
 class Deadly:
-    """Counts the calls of the writing layer, and dies at one of them."""
+    """Notes the kinds of all calls of the writing layer, and dies at one of these."""
 
     def __init__(self, death: int):
-        self.calls, self.death = 0, death
+        self.kinds: list[str] = []
+        self.death = death
         for name in ("replace", "unlink"):
             setattr(os, name, partial(self._call, getattr(os, name)))
         self._fsync, os.fsync = os.fsync, self._flush
 
     def _call(self, function: Callable, *arguments, **options):
-        self._count()
+        self._note(f"{function.__name__} {arguments[-1]}")
         return function(*arguments, **options)
 
     def _flush(self, handle) -> None:
         number = handle if isinstance(handle, int) else handle.fileno()
         name = os.readlink(f"/proc/self/fd/{number}")
         if os.path.isfile(name):
-            self._count(lambda: os.truncate(name, os.path.getsize(name) // 2))
-        self._count()
+            half = os.path.getsize(name) // 2
+            self._note(f"half of {name}", lambda: os.truncate(name, half))
+        else:
+            self._note(f"flush {name}")
         self._fsync(handle)
 
-    def _count(self, last: Callable = lambda: None) -> None:
-        self.calls += 1
-        if self.calls == self.death:
+    def _note(self, call: str, last: Callable = lambda: None) -> None:
+        self.kinds.append(re.sub(r"[0-9a-f]{16,}|[0-9]+", "#", call))
+        if len(self.kinds) == self.death:
             last()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def in_child(work: Callable[[], None], folder: Path, death: int) -> tuple[int, int]:
-    """How a child ended that did the work in a folder, and after how many calls."""
+def in_child(work: Callable[[], None], folder: Path, death: int) -> tuple[int, list[str]]:
+    """How a child ended that did the work in a folder, and the kinds of its calls."""
     folder.mkdir(parents=True, exist_ok=True)
-    reading, writing = os.pipe()
+    kinds = folder.with_suffix(".kinds")
     child = os.fork()
     if not child:
         os.chdir(folder)
@@ -97,14 +102,11 @@ def in_child(work: Callable[[], None], folder: Path, death: int) -> tuple[int, i
             work()
             status = 0
         finally:
-            os.write(writing, str(deadly.calls).encode())
+            kinds.write_text("\n".join(deadly.kinds))
             sys.stderr.flush()
             os._exit(status)
-    os.close(writing)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    calls = int(os.read(reading, 20) or 0)
-    os.close(reading)
-    return status, calls
+    return status, kinds.read_text().splitlines() if status == 0 else []
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -116,7 +118,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def main(name: str, folder: Path, part: int = 1, of: int = 1) -> None:
+def main(name: str, folder: Path) -> None:
     torch.set_num_threads(1)
     images = folder.resolve() / "images"
     write_pairs(images, 2)
@@ -128,22 +130,22 @@ def main(name: str, folder: Path, part: int = 1, of: int = 1) -> None:
     (folder / "loading").mkdir()
     with contextlib.chdir(folder / "loading"):
         work()
-    status, calls = in_child(work, folder / "clean", 0)
-    assert status == 0 and calls > 20, (status, calls)
+    status, kinds = in_child(work, folder / "clean", 0)
+    deaths = {kind: number for number, kind in enumerate(kinds, 1)}
+    assert status == 0 and len(deaths) > 20, (status, kinds)
     expected = content(folder / "clean")
-    deaths = range(part, calls + 1, of)
-    for death in deaths:
+    for kind, death in deaths.items():
         place = folder / f"death{death}"
         status, _ = in_child(work, place, death)
-        assert status == -signal.SIGKILL, f"death {death}: status {status}"
+        assert status == -signal.SIGKILL, f"{kind}: status {status}"
         status, _ = in_child(work, place, 0)
-        assert status == 0, f"death {death}: the same command fails"
+        assert status == 0, f"{kind}: the same command fails"
         found = content(place)
         differing = {each for each in found | expected if found.get(each) != expected.get(each)}
-        assert not differing, f"death {death}: {sorted(differing)}"
+        assert not differing, f"{kind}: {sorted(differing)}"
         shutil.rmtree(place)
-    print(f"{len(deaths)} deaths of {calls}")
+    print(f"{len(deaths)} deaths of {len(kinds)} calls")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))
+    main(sys.argv[1], Path(sys.argv[2]))
