@@ -81,7 +81,7 @@ def test_features_go_when_no_finer_level_needs_them_and_the_fields_stay_the_same
 
 def test_an_image_with_itself_is_left_as_it_is(network, cat):
     a = window(cat)
-    result = analogy(a, a, network, resolve({"quality": "draft"}))
+    result = analogy(a, a, network, resolve(DRAFT))
     np.testing.assert_array_equal(result.nnf_ab, GRID)
     np.testing.assert_array_equal(result.nnf_ba, GRID)
     np.testing.assert_array_equal(result.a_prime, a)
@@ -91,7 +91,7 @@ def test_an_image_with_itself_is_left_as_it_is(network, cat):
 @pytest.mark.parametrize(("task", "share"), [("transfer", 0.88), ("correspondence", 0.92)])
 def test_a_shift_is_recovered(network, cat, task, share):
     """Within 2 px (measured: 90.2 and 93.7 %)."""
-    settings = resolve({"quality": "draft", "task": task})
+    settings = resolve({**DRAFT, "task": task})
     result = analogy(window(cat), window(cat, 13, 32), network, settings)
     assert share_within(result.nnf_ab, np.add(GRID, (7, -12)), 2) >= share
 
@@ -101,7 +101,7 @@ def test_a_scale_is_recovered(network, cat, task):
     """80 % of the pixels within 2 px (measured: 82.2 and 82.6 %)."""
     centre = np.array((HEIGHT - 1, WIDTH - 1)) / 2
     scaled = sampled(cat, (GRID - centre) / 1.1 + centre + 20)
-    settings = resolve({"quality": "draft", "task": task})
+    settings = resolve({**DRAFT, "task": task})
     result = analogy(window(cat), scaled, network, settings)
     assert share_within(result.nnf_ab, (GRID - centre) * 1.1 + centre, 2) >= 0.8
 
@@ -118,7 +118,7 @@ def test_a_scale_is_recovered(network, cat, task):
 def test_a_smooth_warp_is_recovered_also_under_a_change_of_style(network, cat, task, style, share):
     """Within 2 px (measured: 90.2 % by day and 85.7 % by night; 89.6 and 87.6 %)."""
     bent, displacement = warped(window(cat), amount=6, seed=1)
-    settings = resolve({"quality": "draft", "task": task})
+    settings = resolve({**DRAFT, "task": task})
     result = analogy(window(cat), style(bent), network, settings)
     assert share_within(result.nnf_ba, GRID + displacement, 2) >= share
 
@@ -156,7 +156,7 @@ def test_thumbnails_work(network, cat):
 
 def test_large_images_are_worked_at_max_side(network, cat):
     large = resize_image(cat, (800, 1200))
-    result = analogy(large, night(cat), network, resolve({"quality": "draft", "max_side": 96}))
+    result = analogy(large, night(cat), network, resolve({**DRAFT, "max_side": 96}))
     assert result.a_prime.shape == large.shape
     assert result.levels[1].nnf_ab.shape == (64, 96, 2)
 

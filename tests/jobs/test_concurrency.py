@@ -100,7 +100,7 @@ def test_where_they_may_not_all_is_worked_in_turn(monkeypatch):
 @pytest.mark.parametrize("checkpoint", ["pair", pytest.param("level", marks=pytest.mark.slow)])
 def test_pairs_worked_at_once_give_the_same_bytes(checkpoint, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sizes = [(24, 32), (40, 28), (20, 50), (33, 33), (48, 24)]
+    sizes = [(24, 32), (40, 28), (20, 50), (33, 33)]
     b_primes = [draw_image(Path(f"b{n}.png"), 9 + n, sizes[-n]) for n in (1, 2)]
     pairs = [
         Pair(f"pair{n}", draw_image(Path(f"a{n}.png"), n, size), b_primes[n % 2])
@@ -108,14 +108,14 @@ def test_pairs_worked_at_once_give_the_same_bytes(checkpoint, tmp_path, monkeypa
     ]
     Path("none.png").write_bytes(b"no image")
     pairs.insert(2, Pair("damaged", "none.png", b_primes[0]))
-    settings = {"quality": "standard", "deconvolution": 3, "precision": "float32"}
+    settings = {"deconvolution": 1}
     found = []
     for at_once in (1, 3):
         if at_once > 1:
             monkeypatch.setattr(Networks, "gpu", CPU)
         folder = Path(f"results{at_once}")
         plan = make_plan(
-            folder, tuple(pairs), settings=settings, pairs_per_job=6, checkpoint=checkpoint
+            folder, tuple(pairs), settings=settings, pairs_per_job=5, checkpoint=checkpoint
         )
         receipts = [
             run_batch(plan, stage, "hierarchical", "0001", at_once)
