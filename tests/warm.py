@@ -57,8 +57,9 @@ def programs() -> Path:
             env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
         )
     _held.append(server)
+    python = Path(sys.executable).resolve()  # whose path is short and has no spaces
     for name in ("dia", "snakemake"):
-        (place / name).write_text(PROGRAM.format(python=sys.executable, place=place))
+        (place / name).write_text(PROGRAM.format(python=python, place=place))
         (place / name).chmod(0o755)
     (place / "first.sh").write_text(f"PATH={place}:$PATH\n")
     return place
