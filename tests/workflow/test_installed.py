@@ -96,8 +96,7 @@ def test_a_project_runs_to_its_end_and_is_reported(installed, tmp_path):
     project = tmp_path / "my project"
     path = project / "config" / "config.yaml"
     config = yaml.safe_load(path.read_text())
-    small = {"settings": DRAFT, "checkpoint": "pair", "pairs_per_job": 2}
-    path.write_text(yaml.safe_dump(config | small))
+    path.write_text(yaml.safe_dump({**config, "settings": DRAFT, "checkpoint": "pair"}))
 
     def snakemake(*arguments: str) -> str:
         return call(installed / "python", "-m", "snakemake", *arguments, folder=project)
@@ -105,6 +104,7 @@ def test_a_project_runs_to_its_end_and_is_reported(installed, tmp_path):
     snakemake("--cores", "2")
     results = project / "results" / "hierarchical"
     assert {path.parent.name for path in results.glob("*/a_prime.png")} == {"photo-1", "photo-2"}
+    assert "Nothing to be done" in snakemake("--cores", "2")
     assert "Nothing to be done" in snakemake("--profile", "slurm")
     assert "ablation_compare" in snakemake("ablation", "--cores", "2", "--dry-run")
 
