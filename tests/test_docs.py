@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import films
 import numpy as np
 import pytest
+import warm
 from examples import draw_image
-from films import film
 from formats import unlisted
 from PIL import Image
 from scipy import ndimage
@@ -96,6 +95,10 @@ def named(pages: list[Path]) -> list[str]:
     return [str(page.relative_to(ROOT)) for page in pages]
 
 
+SIZE = (24, 32)
+"""Height and width of the images that the pages name."""
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of what a user's checkout holds, with what the pages name: images and a table,
@@ -105,29 +108,31 @@ def checkout(tmp_path_factory):
     for name in ("workflow", "config"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
-    a = draw_image(folder / "A.jpg", 1, (48, 64))
-    draw_image(folder / "B_prime.jpg", 2, (48, 64))
+    a = draw_image(folder / "A.jpg", 1, SIZE)
+    draw_image(folder / "B_prime.jpg", 2, SIZE)
     with (folder / "config" / "pairs.tsv").open("a") as table:
         table.write("first\tA.jpg\tB_prime.jpg\t\t0.5\n")
     (folder / "photos").mkdir()
-    draw_image(folder / "photos" / "harbour.jpg", 3, (48, 64))
-    draw_image(folder / "painting.jpg", 4, (48, 64))
+    draw_image(folder / "photos" / "harbour.jpg", 3, SIZE)
+    draw_image(folder / "painting.jpg", 4, SIZE)
     (folder / "references").mkdir()
-    for number in range(3):
-        draw_image(folder / "references" / f"{number}.png", number, (48, 64))
+    for number in range(2):
+        draw_image(folder / "references" / f"{number}.png", number, SIZE)
     for name in ("A", "B_prime"):
-        Image.new("RGB", (64, 48), "red").save(folder / f"{name}_labels.png")
+        Image.new("RGB", SIZE[::-1], "red").save(folder / f"{name}_labels.png")
     for name in ("face", "weaker"):
-        Image.new("L", (64, 48), 100).save(folder / f"{name}.png")
+        Image.new("L", SIZE[::-1], 100).save(folder / f"{name}.png")
     (folder / "points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n13,15,6,14\n")
     (folder / "places.csv").write_text("x,y\n13,15\n")
-    film(folder / "clip.mp4", frames=6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(films, "SIZE", SIZE)
+        films.film(folder / "clip.mp4", frames=5)
     of_tss = folder / "TSS_CVPR2016" / "JODS" / "cat"
     of_tss.mkdir(parents=True)
     for number in (1, 2):
         shutil.copy(a, of_tss / f"image{number}.png")
-        write_flo(of_tss / f"flow{number}.flo", np.zeros((48, 64, 2)))
-        Image.new("L", (64, 48), "white").save(of_tss / f"mask{number}.png")
+        write_flo(of_tss / f"flow{number}.flo", np.zeros((*SIZE, 2)))
+        Image.new("L", SIZE[::-1], "white").save(of_tss / f"mask{number}.png")
     (of_tss / "flip_gt.txt").write_text("0\n")
     return folder
 
@@ -242,7 +247,7 @@ def blocks_of_commands(page: Path) -> list[list[str]]:
 @pytest.mark.parametrize("page", named([page for page in PAGES if blocks_of_commands(page)]))
 def test_the_commands_of_a_page_run(checkout, page):
     """In their order: later ones look at what earlier ones made. A block begins in the checkout."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = warm.environment()
     for block in blocks_of_commands(ROOT / page):
         folder = checkout
         for command in block:
@@ -255,7 +260,7 @@ def test_the_commands_of_a_page_run(checkout, page):
                 folder = folder / command.removeprefix("cd ")
                 continue
             result = subprocess.run(
-                command.split(), cwd=folder, env={**os.environ, "PATH": path}, capture_output=True
+                command.split(), cwd=folder, env=environment, capture_output=True
             )
             assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     assert all((checkout / path).exists() for path in MADE.get(page, []))
@@ -296,7 +301,7 @@ def test_the_python_of_a_page_runs(checkout, monkeypatch, page):
     (example,) = blocks(ROOT / page, "python")
     names: dict = {}
     exec(example, names)
-    assert "result" not in names or names["result"].a_prime.shape == (48, 64, 3)
+    assert "result" not in names or names["result"].a_prime.shape == (*SIZE, 3)
 
 
 def test_every_page_with_python_is_run():

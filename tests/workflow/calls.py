@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import NamedTuple
+
+import warm
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path("results")
@@ -22,35 +20,9 @@ class Called(NamedTuple):
 
 
 def snakemake(*options: str) -> Called:
-    """Run Snakemake on two cores, as `snakemake` does.
-
-    It runs in a child of this process, which has imported it: most calls take longer to import it
-    than to do the rest.
-    """
-    from snakemake import cli
-
-    shell = import_module("snakemake.shell")  # the package has a class of that name
-
-    with TemporaryFile() as said:
-        child = os.fork()
-        if not child:
-            status: object = 1
-            try:
-                for stream in (1, 2):
-                    os.dup2(said.fileno(), stream)
-                sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-                shell.STDOUT = sys.stdout  # that of the time when it was imported
-                sys.argv = ["snakemake", "--cores", "2", *options]
-                cli.main(sys.argv[1:])
-            except SystemExit as left:
-                status = left.code
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(int(bool(status)))
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        said.seek(0)
-        return Called(status, said.read().decode())
+    """Run Snakemake on two cores; it and its jobs are warm."""
+    ended = warm.call("snakemake", "--cores", "2", *options)
+    return Called(ended.returncode, ended.stdout)
 
 
 def run_whole(*options: str) -> str:

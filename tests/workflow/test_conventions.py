@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from examples import write_pairs
 
@@ -28,8 +27,7 @@ def linted(tmp_path, monkeypatch):
     for name, more in (("config", {"sequences": "config/sequences.tsv"}), ("ablation", {})):
         config = {"pairs": "config/pairs.tsv", "synthetic": {}, "results": f"results/{name}"}
         Path(f"config/{name}.yaml").write_text(yaml.safe_dump(config | more))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    return subprocess.run([*command, "--lint"], capture_output=True, text=True).stderr
+    return warm.call("snakemake", "--snakefile", str(ROOT / "Snakefile"), "--lint").stdout
 
 
 def test_the_linter_finds_nothing_but_the_logs_that_are_left_out_on_purpose(linted):

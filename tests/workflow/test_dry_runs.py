@@ -11,11 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from calls import RESULTS, ROOT, run_whole, snakemake, tree, would_write
 from examples import DRAFT, artefacts, write_pairs
-
-DIA = str(Path(sys.executable).parent / "dia")
 
 DRY = (
     ("--dry-run",),
@@ -117,11 +116,11 @@ def test_nothing_is_written_or_removed_before_a_run_begins(finished):
 def test_a_dry_run_does_not_change_what_is_shown(finished):
     change_seed()
     assert len(would_write()) == 5  # of each stage two, and the summary
-    status = json.loads(subprocess.check_output([DIA, "status", "--json"]))
+    status = json.loads(warm.call("dia", "status", "--json").stdout)
     assert (status["hierarchical"]["done"], status["hierarchical"]["remaining"]) == (2, 0)
-    assert subprocess.run([DIA, "verify"]).returncode == 0
+    assert warm.call("dia", "verify").returncode == 0
     pages = tree()
-    assert subprocess.run([DIA, "gallery"]).returncode == 0
+    assert warm.call("dia", "gallery").returncode == 0
     assert tree().keys() == pages.keys()
 
 
@@ -146,7 +145,7 @@ def test_what_is_damaged_is_planned_and_made_again(finished):
     said = run_whole()
     for path in harmed:
         assert f"{path}: the file is damaged and is made again" in said
-    assert subprocess.run([DIA, "verify"]).returncode == 0
+    assert warm.call("dia", "verify").returncode == 0
     assert artefacts(RESULTS / "hierarchical") == made
     assert "Nothing to be done" in run_whole()
 
@@ -158,6 +157,7 @@ def test_jobs_keep_the_plan_of_their_run(folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env=warm.environment(),
     )
     while not (RESULTS / "begun.json").exists() and process.poll() is None:
         time.sleep(0.02)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from examples import DRAFT, write_pairs
 
@@ -30,10 +28,7 @@ def checkout(tmp_path, monkeypatch):
 
 
 def snakemake(*arguments: str) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["snakemake", *arguments], env={**os.environ, "PATH": path}, capture_output=True, text=True
-    ).stdout
+    return warm.call("snakemake", *arguments).stdout
 
 
 def test_a_job_asks_for_one_gpu_however_many_variants_it_works(checkout):

@@ -1,4 +1,7 @@
-"""The same command goes on, however the one before ended: as a person types it, in a terminal."""
+"""The same command goes on, however the one before ended: as a person types it, in a terminal.
+
+What comes after that end, to look at what is left, is warm.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
+from calls import RESULTS, ROOT, run_whole, snakemake
 from examples import DRAFT, artefacts, write_pairs
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "snakemake", "--cores", "2"]
-RESULTS = Path("results")
 
 pytestmark = pytest.mark.slow
 
@@ -83,10 +86,11 @@ def expected(tmp_path_factory):
 class Terminal:
     """Snakemake in the foreground of a terminal of its own."""
 
-    def __init__(self):
+    def __init__(self, environment: dict[str, str] | None = None):
         self.keyboard, terminal = pty.openpty()
         self.process = subprocess.Popen(
             COMMAND,
+            env=environment,
             stdin=terminal,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -132,30 +136,24 @@ def test_the_same_command_goes_on(checkout, expected, end):
     terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
     terminal.end(ENDS[end])
     assert not (RESULTS / "summary.json").exists() or end == "SIGTERM"
-    again = subprocess.run(COMMAND, capture_output=True, text=True)
-    assert again.returncode == 0, again.stdout + again.stderr
+    run_whole()
     assert artefacts(RESULTS / "hierarchical") == expected
 
 
-def test_two_runs_at_once_are_refused_in_words(checkout):
-    terminal = Terminal()
+def test_beside_a_run_a_dry_run_may_look_on_and_another_run_is_refused_in_words(checkout):
+    terminal = Terminal(warm.environment())
     terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
-    terminal.process.send_signal(signal.SIGSTOP)  # else it may end before the second looks
-    second = subprocess.run(COMMAND, capture_output=True, text=True)
+    terminal.process.send_signal(signal.SIGSTOP)  # else it may end before the others look
+    run_whole("--dry-run")
+    status, said = snakemake()
     terminal.process.send_signal(signal.SIGCONT)
-    assert second.returncode != 0
-    assert "another run is at work" in second.stdout + second.stderr
+    assert status != 0 and "another run is at work" in said
     assert terminal.process.wait(600) == 0
     assert (RESULTS / "summary.json").exists()
 
 
 def test_an_older_file_in_the_place_of_an_input_is_noticed(finished):
     """As `cp -p` leaves it: neither the file nor its folder says that it is new."""
-
-    def run() -> str:
-        result = subprocess.run(COMMAND, capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout + result.stderr
 
     def digest() -> str:
         provenance = json.loads((RESULTS / "hierarchical/pair1/provenance.json").read_text())
@@ -165,16 +163,9 @@ def test_an_older_file_in_the_place_of_an_input_is_noticed(finished):
     shutil.copy("images/a2.png", "older.png")
     os.utime("older.png", (10**9, 10**9))
     shutil.copy2("older.png", "images/a1.png")
-    run()
+    run_whole()
     assert digest() != before
-    assert "Nothing to be done" in run()
-
-
-def test_a_dry_run_may_look_on(checkout):
-    terminal = Terminal()
-    terminal.wait_for(RESULTS / "hierarchical/pair1/nnf.h5")
-    assert subprocess.run([*COMMAND, "-n"], capture_output=True).returncode == 0
-    assert terminal.process.wait(600) == 0
+    assert "Nothing to be done" in run_whole()
 
 
 @pytest.mark.parametrize("name", ["plan", "receipt", "weights", "provenance"])
@@ -187,9 +178,8 @@ def test_files_of_state_that_are_damaged_are_made_again(finished, expected, name
     }
     for path in RESULTS.glob(places[name]):
         path.write_text("[]" if name == "provenance" else path.read_text()[:40])
-    verified = [str(Path(sys.executable).parent / "dia"), "verify"]
-    first = subprocess.run(verified, capture_output=True, text=True)
-    assert first.returncode in (1, 2) and "Traceback" not in first.stderr
-    assert subprocess.run(COMMAND, capture_output=True).returncode == 0
+    first = warm.call("dia", "verify")
+    assert first.returncode in (1, 2) and "Traceback" not in first.stdout
+    run_whole()
     assert artefacts(RESULTS / "hierarchical") == expected
-    assert subprocess.run(verified, capture_output=True).returncode == 0
+    assert warm.call("dia", "verify").returncode == 0

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 from calls import RESULTS, ROOT, run_whole, snakemake, tree, would_write
 from examples import DRAFT, artefacts, draw_image, write_pairs
 
 FIRST = "results/hierarchical/pair1/a_prime.png"
-DIA = str(Path(sys.executable).parent / "dia")
 
 pytestmark = pytest.mark.slow
 
@@ -95,7 +93,7 @@ def test_a_result_is_made_once(made):
     before = tree()
     assert "Nothing to be done" in run_whole(FIRST)
     assert tree() == before
-    assert subprocess.run([DIA, "status"]).returncode == 0
+    assert warm.call("dia", "status").returncode == 0
     assert not any("level" in name or "pair1" in name for name in would_write("pair3"))
 
 
@@ -160,7 +158,7 @@ def test_a_run_goes_on_from_what_was_asked_for(made):
     """To the same bytes as a run that was asked for everything at once."""
     run_whole()
     whole = artefacts(RESULTS / "hierarchical")
-    assert subprocess.run([DIA, "verify"]).returncode == 0
+    assert warm.call("dia", "verify").returncode == 0
     shutil.rmtree(RESULTS)
     run_whole()
     assert artefacts(RESULTS / "hierarchical") == whole

@@ -17,6 +17,7 @@ from string import ascii_lowercase
 
 import calls
 import pytest
+import warm
 import yaml
 from calls import ROOT, Called
 from examples import DRAFT, PUBLISHED, artefacts, draw_image, times, write_pairs
@@ -190,9 +191,8 @@ def test_a_killed_run_is_taken_up_again_with_the_same_bytes(finished, tmp_path, 
     shutil.copytree(folder / "images", "images")
     write_config(pairs[:1])
     command = [sys.executable, "-m", "snakemake", *GIVEN, "--cores", "2"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=warm.environment(), start_new_session=True, **said)
     begun = RESULTS / "hierarchical" / "pair1" / "level4.h5"
     deadline = time.monotonic() + 600
     while not begun.exists() and time.monotonic() < deadline:
@@ -238,8 +238,7 @@ def test_a_pair_that_fails_is_listed_with_its_remedy(finished, tmp_path, monkeyp
     assert (variant, pair, stage) == ("hierarchical", "pair2", "pair")
     assert "no image" in reason and remedy == "save it as PNG or JPEG"
     assert "FAILED" in Path(log).read_text()
-    status = subprocess.run(["dia", "status", "--json"], capture_output=True, text=True)
-    found = json.loads(status.stdout)["hierarchical"]
+    found = json.loads(warm.call("dia", "status", "--json").stdout)["hierarchical"]
     assert (found["done"], found["failed"], found["remaining"]) == (1, 1, 0)
 
 
@@ -256,7 +255,7 @@ def test_a_batch_of_both_kinds_of_matchers_goes_through_the_stages_of_both(tmp_p
     made = RESULTS / "hierarchical" / "pair2"
     assert artefacts(made) == artefacts(Path("alone"))
     (made / "nnf.h5").unlink()
-    assert subprocess.run(["dia", "verify"], stdout=subprocess.DEVNULL).returncode == 1
+    assert warm.call("dia", "verify").returncode == 1
     assert would_run() == {(stage, "0001") for stage in ("pair", "aggregate")}
     draw_image(Path(second.a), 5)
     assert would_run() == both
