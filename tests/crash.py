@@ -3,10 +3,10 @@
     python tests/crash.py pairs|sequence FOLDER
 
 Each death is in a child of this process, which has done the work once, so that nothing is left to
-load or compile; it must have a single thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). A file is half
-written where it would be flushed; where it would be renamed it is whole. Of the calls of a kind,
-which are those of one function for files whose names differ in digits, the last one is deadly: by
-then the most is there to be lost. Prints how often it died, or what went wrong.
+load or compile; it must have a single thread (OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1). A file is
+half written where it would be flushed; where it would be renamed it is whole. Of the calls of a
+kind, which are those of one function for files whose names differ in digits, the last one is
+deadly: by then the most is there to be lost. Prints how often it died, or what went wrong.
 """
 
 from __future__ import annotations
