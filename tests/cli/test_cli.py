@@ -432,6 +432,7 @@ def test_where_results_cannot_go_is_told_before_the_work(images, output):
         ("run", *images, "-o", output, *DRAFT),
         ("timelapse", images[0], ".", "-o", output, *DRAFT[:4]),
         ("evaluate", ".", "--layout", "tss", "-o", output),
+        ("score", ".", "-o", output),
     ):
         result = dia(*command)
         assert result.exit_code == 2
