@@ -32,7 +32,7 @@ from dia_pipeline.evaluation.tables import (
     write_scores,
     write_unanswered,
 )
-from dia_pipeline.io.files import write_file
+from dia_pipeline.io.files import PLANS, write_file
 from dia_pipeline.io.images import read_image
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.pair import Pair
@@ -76,7 +76,10 @@ def read_pairs(dataset: Path, layout: str | None, split: str, output: Path) -> l
 
     Raises:
         ConfigError, LayoutError: the data set cannot be used.
+        ScoreError: there are results of a run in the folder, whose tables have the same names.
     """
+    if (output / PLANS).exists():
+        raise ScoreError(output, "it holds the results of a run", "name another folder")
     if dataset.is_file():
         return list(load_config({"pairs": str(dataset), "results": str(output)}).pairs)
     rows = read_layout(dataset, layout, output / "derived", split)

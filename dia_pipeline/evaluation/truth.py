@@ -166,7 +166,7 @@ def write_keypoints(
     content = {"a": [list(point) for point in a], "b_prime": [list(point) for point in b_prime]}
     if box_b_prime is not None:
         content["box_b_prime"] = list(box_b_prime)
-    with replace_file(path) as temporary:
+    with replace_file(path, flush=False) as temporary:
         temporary.write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
 
 

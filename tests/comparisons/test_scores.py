@@ -23,7 +23,8 @@ ALPHAS = {1: 0.01, 5: 0.05, 10: 0.1, 15: 0.15}
 
 
 def dia(*words):
-    return CliRunner().invoke(app, ["score", *map(str, words), "-o", "out"])
+    output = () if "-o" in words else ("-o", "out")
+    return CliRunner().invoke(app, ["score", *words, *output])
 
 
 def draw(path, height, width):
@@ -358,12 +359,14 @@ def test_names_of_methods_are_those_of_their_folders(tss):
         (["TSS", "good", "./good"], "good: this method is given twice"),
         (["TSS", "identity"], "identity: the control has this name"),
         (["empty"], "empty: this is no benchmark that is known"),
+        (["TSS", "-o", "run"], "run: it holds the results of a run"),
         (["TSS", "--layout", "spair-71k"], "Layout/large/test.txt"),
         (["TSS", "gaps", "--unanswered", "left-out"], "there is no point to count"),
     ],
 )
 def test_what_cannot_be_scored_is_told(tss, words, expected):
     Path("empty").mkdir()
+    Path("run/plans").mkdir(parents=True)
     for name in ("good", "identity"):
         save(name, noisy(tss, 1))
     save("gaps", {pair: np.full(flow.shape, np.nan) for pair, (flow, _, _) in tss.items()})
