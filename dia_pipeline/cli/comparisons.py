@@ -225,20 +225,29 @@ def score(
         Literal["wrong", "left-out"],
         typer.Option(help="What a point counts for which a method has no answer."),
     ] = "wrong",
+    of: Annotated[
+        Literal["fields", "pictures"],
+        typer.Option(help="What is scored: fields or points; or pictures A', PAIR.png."),
+    ] = "fields",
 ):
-    """Score fields or points of anybody's on a data set, beside those that stay where they are.
+    """Score fields, points or pictures of anybody's on a data set, beside controls.
 
-    Without a method it lists the pairs and scores the control alone.
+    Without a method it lists the pairs and scores the controls alone.
     """
-    from dia_pipeline.comparisons.scores import methods_in, read_pairs, score_methods, write_all
+    from dia_pipeline.comparisons import scores as of_methods
     from dia_pipeline.io.files import check_folder
 
     check_folder(output)
-    pairs = read_pairs(dataset, layout, split, output)
-    found = methods_in(methods or [], pairs)
+    pairs = of_methods.read_pairs(dataset, layout, split, output)
+    pictures = of == "pictures"
+    suffixes = of_methods.PICTURES if pictures else tuple(of_methods.READERS)
+    found = of_methods.methods_in(methods or [], pairs, suffixes)
     with waiting("scoring"):
-        scores = score_methods(pairs, found, unanswered == "left-out")
-        tables = write_all(output, scores, pairs)
+        if pictures:
+            scores = of_methods.score_pictures(pairs, found)
+        else:
+            scores = of_methods.score_methods(pairs, found, unanswered == "left-out")
+        tables = of_methods.write_all(output, scores, pairs)
     for table in tables:
         say(table.caption)
         console.print(_shown(table))

@@ -14,6 +14,7 @@ import numpy as np
 from dia_pipeline.comparisons.benchmarks import write_pairs
 from dia_pipeline.errors import DiaError, describe
 from dia_pipeline.evaluation.answers import READERS, find_answer
+from dia_pipeline.evaluation.evaluation import measure_picture
 from dia_pipeline.evaluation.layouts import read_layout
 from dia_pipeline.evaluation.scoring import (
     Question,
@@ -27,19 +28,26 @@ from dia_pipeline.evaluation.tables import (
     Table,
     latex,
     markdown,
+    picture_tables,
     score_tables,
     write_csv,
     write_scores,
     write_unanswered,
 )
+from dia_pipeline.evaluation.truth import read_truth
 from dia_pipeline.io.files import PLANS, write_file
 from dia_pipeline.io.images import read_image
+from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.store.made import FLOWS, Made
 
-CONTROL = "identity"
-"""The method that every table has: each point stays, in a B' scaled to the size of A."""
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+"""The suffixes of pictures; of several the first counts."""
+
+CONTROLS = ("identity", "copy")
+"""The methods that need no other: each point stays, in a B' scaled to the size of A, or A' is A;
+and of pictures, A' is that B'."""
 
 
 class ScoreError(DiaError):
@@ -63,12 +71,17 @@ class Scores:
 
     Attributes:
         unanswered: what methods do not answer.
-        failed: pairs that are scored for no method, because of what is known of them.
+        failed: pairs that are scored for no method, and why.
     """
 
     measures: Measures
     unanswered: list[Unanswered]
     failed: dict[str, str]
+
+    def add(self, method: str, pair: Pair, found: Mapping[str, float]) -> None:
+        """Add measures of a pair."""
+        for measure, value in found.items():
+            self.measures.setdefault(measure, {}).setdefault(method, {})[pair.name] = value
 
 
 def read_pairs(dataset: Path, layout: str | None, split: str, output: Path) -> list[Pair]:
@@ -87,8 +100,13 @@ def read_pairs(dataset: Path, layout: str | None, split: str, output: Path) -> l
     return [Pair.of_row(row) for row in rows]
 
 
-def methods_in(folders: Sequence[Path], pairs: Sequence[Pair]) -> dict[str, Path]:
+def methods_in(
+    folders: Sequence[Path], pairs: Sequence[Pair], suffixes: Sequence[str] = tuple(READERS)
+) -> dict[str, Path]:
     """The folders of methods by name: their own, or where two have the same, what differs.
+
+    Args:
+        suffixes: of the files that answer, the usual one first.
 
     Raises:
         ScoreError: one is no folder, answers no pair, or has the name of the control.
@@ -101,23 +119,23 @@ def methods_in(folders: Sequence[Path], pairs: Sequence[Pair]) -> dict[str, Path
         if real.count(path) > 1:
             raise ScoreError(folder, "this method is given twice", "give it once")
         name = os.path.relpath(path, common) if path.name in shared else path.name
-        if name == CONTROL:
-            raise ScoreError(folder, "the control has this name", "name the folder otherwise")
-        _check_answers(folder, pairs)
+        if name in CONTROLS:
+            raise ScoreError(folder, "a control has this name", "name the folder otherwise")
+        _check_answers(folder, pairs, suffixes)
         found[name] = folder
     return found
 
 
-def _check_answers(folder: Path, pairs: Sequence[Pair]) -> None:
+def _check_answers(folder: Path, pairs: Sequence[Pair], suffixes: Sequence[str]) -> None:
     if not folder.is_dir():
         raise ScoreError(folder, "there is no such folder", "name the folder of a method")
-    known = {f"{pair.name}{suffix}" for pair in pairs for suffix in ("", *READERS)}
+    known = {f"{pair.name}{suffix}" for pair in pairs for suffix in ("", *suffixes)}
     if not any(each.name in known for each in folder.iterdir()):
         raise ScoreError(
             folder,
             "nothing in it has the name of a pair",
-            f"the first would be {pairs[0].name}.flo; of this program's results name those of a "
-            "variant",
+            f"the first would be {pairs[0].name}{suffixes[0]}; of this program's results name "
+            "those of a variant",
         )
 
 
@@ -147,11 +165,10 @@ def score_methods(
             name: _distances(name, folder, pair.name, question, scores.unanswered)
             for name, folder in methods.items()
         }
-        apart[CONTROL] = identity_distances(question)
+        apart[CONTROLS[0]] = identity_distances(question)
         counted = np.isfinite([*apart.values()]).all(axis=0) | (not left_out)
         for name, each in apart.items():
-            for measure, value in (score(each[counted], question) if counted.any() else {}).items():
-                scores.measures.setdefault(measure, {}).setdefault(name, {})[pair.name] = value
+            scores.add(name, pair, score(each[counted], question) if counted.any() else {})
     if not scores.measures:
         reasons = [*scores.failed.values()] or ["some method is without an answer everywhere"]
         raise ScoreError("", f"there is no point to count: {reasons[0]}")
@@ -194,11 +211,60 @@ def _answer(folder: Path, pair: str) -> Path | None:
     return Made(results).file(FLOWS["a"]) if results.is_dir() else find_answer(folder, pair)
 
 
+def score_pictures(pairs: Iterable[Pair], methods: Mapping[str, Path]) -> Scores:
+    """Measure the A' of each method, and of the controls, for the pairs that all methods have.
+
+    Raises:
+        ScoreError: there is none.
+    """
+    from dia_pipeline.algorithm.nnf import identity  # torch takes a while to load
+
+    scores = Scores({}, [], {})
+    for pair in pairs:
+        try:
+            a, b_prime = read_image(pair.a), read_image(pair.b_prime)
+            sizes = {"a": a.shape[:2], "b_prime": b_prime.shape[:2]}
+            true = read_truth({"a": pair.a, "a_prime": pair.a_prime}, sizes).a_prime
+            made = {name: _picture(folder, pair.name, sizes) for name, folder in methods.items()}
+        except (DiaError, OSError) as error:
+            scores.failed[pair.name] = describe(error)
+            continue
+        controls = (a, resize_image(b_prime, sizes["a"]))
+        unmoved = identity(sizes["a"], sizes["b_prime"]).numpy()
+        made |= {name: (each, unmoved) for name, each in zip(CONTROLS, controls, strict=True)}
+        for name, (picture, nnf) in made.items():
+            scores.add(name, pair, measure_picture(a, b_prime, picture, nnf, true))
+    if not scores.measures:
+        raise ScoreError("", f"no pair can be scored: {next(iter(scores.failed.values()))}")
+    return scores
+
+
+def _picture(
+    folder: Path, pair: str, sizes: Mapping[str, tuple[int, ...]]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The A' of a method, of the size of A, and the field it was made by, if that is known."""
+    results = folder / pair
+    nnf = None
+    if results.is_dir():
+        made = Made(results)
+        path = made.file("a_prime.png")
+        nnf = made.field("a") if FLOWS["a"] in made.provenance["outputs"] else None
+    else:
+        paths = (folder / f"{pair}{suffix}" for suffix in PICTURES)
+        path = next((path for path in paths if path.is_file()), folder / f"{pair}{PICTURES[0]}")
+    picture = read_image(path)
+    if picture.shape[:2] != sizes["a"]:
+        (height, width), (h, w) = sizes["a"], picture.shape[:2]
+        raise ScoreError(path, f"it is {w}x{h}, but A is {width}x{height}", "give it as large as A")
+    return picture, nnf
+
+
 def write_all(output: Path, scores: Scores, pairs: Iterable[Pair]) -> list[Table]:
     """Write tables and figures in full; return the tables of means."""
-    base = next(iter(scores.measures["points"]))
+    base = next(iter(next(iter(scores.measures.values()))))
     kinds = {pair.name: pair.truth.get("kinds", []) for pair in pairs}
-    means, rest = score_tables(scores.measures, base, kinds)
+    tables = score_tables if "points" in scores.measures else picture_tables
+    means, rest = tables(scores.measures, base, kinds)
     write_scores(output / "scores.csv", scores.measures)
     write_csv(output / "measures.csv", scores.measures)
     write_unanswered(output / "unanswered.csv", map(astuple, scores.unanswered))

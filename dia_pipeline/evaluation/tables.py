@@ -186,6 +186,23 @@ def score_tables(
     return _of_methods(means), _of_methods(rest)
 
 
+def picture_tables(
+    measures: Measures, base: str, kinds: Mapping[str, list[str]]
+) -> tuple[list[Table], list[Table]]:
+    """As `score_tables`, of pictures A'."""
+    columns = [each for each in (*IMAGES, *WITHOUT_TRUTH) if each.measure in measures]
+    judged = [column for column in columns if column.better]
+    bases = dict.fromkeys(measures["structure"], base)
+    caption = "A': means over pairs and their 95 % intervals."
+    means = [_means("pictures", caption, measures, columns)]
+    rest = [
+        _differences(measures, base, bases, judged, "pictures-"),
+        *(_by_kind(measures[each.measure], each, kinds) for each in judged),
+    ]
+    rest = [table for table in rest if table.rows and table.headings]
+    return _of_methods(means), _of_methods(rest)
+
+
 def _score_means(of: str, per: str, measures: Measures, pairs: Iterable[str]) -> Table:
     """Means over pairs, or over the points of all pairs, of PCK by one side."""
     pairs = list(pairs)
@@ -210,16 +227,20 @@ def _of_methods(tables: Iterable[Table]) -> list[Table]:
 
 
 def write_scores(path: Path, measures: Measures) -> None:
-    """Write the means in full: method, measure, per what, value, its interval, pairs, points."""
+    """Write the means in full: method, measure, per what, value, its interval, pairs, points.
+
+    Without the measure `points` there are none, and means are per image alone.
+    """
+    points = measures.get("points", {})
     rows = []
-    for measure, methods in measures.items():
-        for (method, by_pair), per in product(methods.items(), ("image", "point")):
-            of = measures["points"][method]
+    kinds = ("image", "point") if points else ("image",)
+    for measure, per in product(measures.keys() - {"points"}, kinds):
+        for method, by_pair in measures[measure].items():
+            of = points.get(method, {})
             one = _estimate(Column(measure, "", pooled=per == "point"), by_pair, of)
-            points = int(sum(of[pair] for pair in by_pair))
-            if measure != "points":
-                numbers = map(repr, (one.mean, one.low, one.high, one.count, points))
-                rows.append((for_spreadsheet(method), measure, per, *numbers))
+            count = int(sum(of[pair] for pair in by_pair)) if of else ""
+            numbers = *map(repr, (one.mean, one.low, one.high, one.count)), str(count)
+            rows.append((for_spreadsheet(method), measure, per, *numbers))
     heading = ("method", "measure", "per", "value", "low", "high", "pairs", "points")
     _write_rows(path, [heading, *sorted(rows)])
 

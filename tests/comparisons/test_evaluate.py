@@ -78,6 +78,14 @@ def test_a_benchmark_is_scored_and_taken_up_again(tss):
         pair = "hierarchical", f"JODS-cat_{direction}"
         assert found[*pair, name] == pytest.approx(measured[*pair, measure])
 
+    command = ["score", "TSS", "out/hierarchical", "-o", "drawn", "--of", "pictures"]
+    drawn = CliRunner().invoke(app, command)
+    assert drawn.exit_code == 0, drawn.output
+    found = values_of("drawn")
+    for direction, measure in product(truth, ("structure", "seams", "colour_distance")):
+        each = "hierarchical", f"JODS-cat_{direction}", measure
+        assert found[each] == pytest.approx(measured[each])
+
     before = times(Path("out/hierarchical"))
     assert evaluate("--variants", "variants.yaml").exit_code == 0
     assert times(Path("out/hierarchical")) == before

@@ -12,12 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 from scipy.io import savemat
+from skimage.metrics import structural_similarity
 from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
 from dia_pipeline.evaluation.truth import write_keypoints
 from dia_pipeline.io.flow import read_flo, write_flo
+from dia_pipeline.io.images import write_image
+from dia_pipeline.pixels import LUMA, resize_image
 
 ALPHAS = {1: 0.01, 5: 0.05, 10: 0.1, 15: 0.15}
 
@@ -357,7 +361,7 @@ def test_names_of_methods_are_those_of_their_folders(tss):
         (["TSS", "nowhere"], "nowhere: there is no such folder"),
         (["TSS", "empty"], "the first would be FG3DCar-car_12.flo"),
         (["TSS", "good", "./good"], "good: this method is given twice"),
-        (["TSS", "identity"], "identity: the control has this name"),
+        (["TSS", "identity"], "identity: a control has this name"),
         (["empty"], "empty: this is no benchmark that is known"),
         (["TSS", "-o", "run"], "run: it holds the results of a run"),
         (["TSS", "--layout", "spair-71k"], "Layout/large/test.txt"),
@@ -412,3 +416,68 @@ def test_files_that_are_no_answer_are_told(tmp_path, monkeypatch, name, content,
     [row] = scores("unanswered.csv")
     assert expected in row["reason"] and row["points"] == "2"
     assert value("method", "pck_image_15") == value("method", "answered") == 0
+
+
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """A table of two pairs of which one has a reference, and the pictures of all by name."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(5)
+    lines = ["name\ta\tb_prime\ta_prime\tkinds"]
+    pictures = {}
+    for name, reference in (("one", "true.png"), ("two", "")):
+        for part, shape in (("a", (40, 50)), ("b_prime", (30, 60)), ("made", (40, 50))):
+            smooth = ndimage.gaussian_filter(random.random((*shape, 3)) * 255, (2, 2, 0))
+            stretched = (smooth - smooth.min()) / np.ptp(smooth) * 255
+            pictures[name, part] = np.uint8(stretched)
+            write_image(f"{name}_{part}.png", pictures[name, part])
+        lines.append(f"{name}\t{name}_a.png\t{name}_b_prime.png\t{reference}\t{name}s")
+    pictures["one", "true"] = resize_image(pictures["one", "made"], (80, 100))
+    write_image("true.png", pictures["one", "true"])
+    Path("pairs.tsv").write_text("\n".join(lines) + "\n")
+    Path("method").mkdir()
+    for name in ("one", "two"):
+        write_image(f"method/{name}.png", pictures[name, "made"])
+    return pictures
+
+
+def grey(image):
+    return image.astype(float) @ LUMA
+
+
+def test_pictures_of_anybody_score_beside_a_and_b_prime_themselves(drawn):
+    """Against another implementation of SSIM, and the reference where there is one."""
+    result = dia("pairs.tsv", "method", "--of", "pictures")
+    assert result.exit_code == 0, result.output
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    for method, part in (("method", "made"), ("copy", "b_prime"), ("identity", "a")):
+        each = []
+        for name in ("one", "two"):
+            a = drawn[name, "a"]
+            shown = resize_image(drawn[name, part], a.shape[:2])
+            each.append(structural_similarity(grey(a), grey(shown), data_range=255, **window))
+        assert value(method, "ssim") == pytest.approx(np.mean(each), abs=1e-9)
+    assert value("identity", "structure") == 1 > value("method", "structure")
+    assert value("copy", "colour_distance") < value("method", "colour_distance")
+    apart = [resize_image(drawn["one", part], (64, 64)).astype(float) for part in ("true", "made")]
+    difference = np.abs(apart[0] - apart[1]).mean() / 255
+    assert value("method", "difference") == pytest.approx(difference, abs=1e-9)
+    assert value("method", "difference") < value("identity", "difference")
+    counts = {(row["method"], row["measure"]): row["pairs"] for row in scores()}
+    assert counts["copy", "difference"] == "1" and counts["copy", "ssim"] == "2"
+    assert {method for method, measure in counts if measure == "seams"} == {"identity", "copy"}
+    table = Path("out/table.md").read_text()
+    assert "| identity |" in table and "| copy |" in table and "Differences from method" in table
+
+
+def test_a_pair_of_which_a_method_has_no_picture_is_scored_for_none(drawn):
+    write_image("method/two.png", drawn["two", "b_prime"])
+    result = dia("pairs.tsv", "method", "--of", "pictures")
+    assert result.exit_code == 1
+    assert "method/two.png: it is 60x30, but A is 50x40" in result.stderr
+    assert {row["pair"] for row in scores("measures.csv")} == {"one"}
+    Path("method/two.png").unlink()
+    assert "method/two.png" in dia("pairs.tsv", "method", "--of", "pictures").stderr
+    Path("method/one.png").rename("method/other.png")
+    result = dia("pairs.tsv", "method", "--of", "pictures")
+    assert result.exit_code == 2 and "the first would be one.png" in result.stderr
