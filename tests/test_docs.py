@@ -74,7 +74,7 @@ MADE = {
     ],
     "docs/install.md": ["proj/Snakefile"],
     "docs/ablation.md": ["tss/table.md"],
-    "docs/bench.md": ["bench/pairs.tsv", "bench/scores.csv", "looks/table.tex"],
+    "docs/bench.md": ["bench/pairs.tsv", "bench/scores.csv", "looks/table.tex", "films/table.md"],
     "docs/control.md": [
         *("labelled/b.png", "kept/guides.png", "weaker/guides.png", "pointed_film/video.mp4"),
         "several/sources.png",
@@ -130,6 +130,9 @@ def checkout(tmp_path_factory):
         write_flo(of_tss / f"flow{number}.flo", np.zeros((48, 64, 2)))
         Image.new("L", (64, 48), "white").save(of_tss / f"mask{number}.png")
     (of_tss / "flip_gt.txt").write_text("0\n")
+    (folder / "films.tsv").write_text("name\ta\tb_prime\nclip\tclip.mp4\tB_prime.jpg\n")
+    (folder / "restylers").mkdir()
+    shutil.copy(folder / "clip.mp4", folder / "restylers")
     (folder / "flows").mkdir()
     np.save(folder / "flows" / "JODS-cat_12.npy", np.ones((48, 64, 2)))
     return folder

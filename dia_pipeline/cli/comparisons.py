@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -226,28 +227,38 @@ def score(
         typer.Option(help="What a point counts for which a method has no answer."),
     ] = "wrong",
     of: Annotated[
-        Literal["fields", "pictures"],
-        typer.Option(help="What is scored: fields or points; or pictures A', PAIR.png."),
+        Literal["fields", "pictures", "videos"],
+        typer.Option(help="What is scored: fields or points; or A', as PAIR.png or PAIR.mp4."),
     ] = "fields",
 ):
-    """Score fields, points or pictures of anybody's on a data set, beside controls.
+    """Score fields, points, pictures or videos of anybody's on a data set, beside controls.
 
     Without a method it lists the pairs and scores the controls alone.
     """
-    from dia_pipeline.comparisons import scores as of_methods
-    from dia_pipeline.io.files import check_folder
+    from dia_pipeline.comparisons.scores import check_free, methods_in, write_all
 
-    check_folder(output)
-    pairs = of_methods.read_pairs(dataset, layout, split, output)
-    pictures = of == "pictures"
-    suffixes = of_methods.PICTURES if pictures else tuple(of_methods.READERS)
-    found = of_methods.methods_in(methods or [], pairs, suffixes)
+    check_free(output)
+    suffixes: tuple[str, ...]
+    if of == "videos":
+        from dia_pipeline.comparisons.videos import VIDEOS, read_sequences, score_videos
+
+        sequences = read_sequences(dataset, output)
+        kinds: dict[str, list[str]] = {sequence.name: [] for sequence in sequences}
+        suffixes, measure = VIDEOS, partial(score_videos, sequences)
+    else:
+        from dia_pipeline.comparisons.fields import read_pairs, score_fields
+        from dia_pipeline.comparisons.pictures import PICTURES, score_pictures
+        from dia_pipeline.evaluation.answers import READERS
+
+        pairs = read_pairs(dataset, layout, split, output)
+        kinds = {pair.name: pair.truth.get("kinds", []) for pair in pairs}
+        suffixes, measure = tuple(READERS), partial(score_fields, pairs, unanswered == "left-out")
+        if of == "pictures":
+            suffixes, measure = PICTURES, partial(score_pictures, pairs)
+    found = methods_in(methods or [], list(kinds), suffixes)
     with waiting("scoring"):
-        if pictures:
-            scores = of_methods.score_pictures(pairs, found)
-        else:
-            scores = of_methods.score_methods(pairs, found, unanswered == "left-out")
-        tables = of_methods.write_all(output, scores, pairs)
+        scores = measure(found)
+        tables = write_all(output, scores, kinds)
     for table in tables:
         say(table.caption)
         console.print(_shown(table))

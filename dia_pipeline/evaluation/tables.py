@@ -91,6 +91,13 @@ WITHOUT_TRUTH = (
 )
 
 
+OF_VIDEOS = (
+    Column("flicker", "flicker, grey levels", -1),
+    Column("change", "change, grey levels", 0),
+)
+"""How a video changes from frame to frame."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A number, its interval or other note, and whether it stands out."""
@@ -189,8 +196,9 @@ def score_tables(
 def picture_tables(
     measures: Measures, base: str, kinds: Mapping[str, list[str]]
 ) -> tuple[list[Table], list[Table]]:
-    """As `score_tables`, of pictures A'."""
-    columns = [each for each in (*IMAGES, *WITHOUT_TRUTH) if each.measure in measures]
+    """As `score_tables`, of pictures and videos A'."""
+    every = (*IMAGES, *WITHOUT_TRUTH, *OF_VIDEOS)
+    columns = [column for column in every if column.measure in measures]
     judged = [column for column in columns if column.better]
     bases = dict.fromkeys(measures["structure"], base)
     caption = "A': means over pairs and their 95 % intervals."

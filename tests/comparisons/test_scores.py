@@ -365,7 +365,7 @@ def test_names_of_methods_are_those_of_their_folders(tss):
         (["empty"], "empty: this is no benchmark that is known"),
         (["TSS", "-o", "run"], "run: it holds the results of a run"),
         (["TSS", "--layout", "spair-71k"], "Layout/large/test.txt"),
-        (["TSS", "gaps", "--unanswered", "left-out"], "there is no point to count"),
+        (["TSS", "gaps", "--unanswered", "left-out"], "nothing can be scored: some method"),
     ],
 )
 def test_what_cannot_be_scored_is_told(tss, words, expected):
