@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,12 @@ def score_fields(pairs: Iterable[Pair], left_out: bool, methods: Mapping[str, Pa
         ScoreError: there is no point to count at all.
     """
     scores = Scores({}, [], {})
+    size_of = cache(lambda path: read_image(path).shape[:2])  # many pairs may share an image
     for pair in pairs:
         try:
-            question = _question(pair)
+            files = {"a": pair.a, "b_prime": pair.b_prime}
+            sizes = {name: size_of(path) for name, path in files.items()}
+            question = question_of({**pair.truth, **files}, sizes)
         except (DiaError, OSError) as error:
             scores.failed[pair.name] = describe(error)
             continue
@@ -68,18 +71,6 @@ def score_fields(pairs: Iterable[Pair], left_out: bool, methods: Mapping[str, Pa
         for name, each in apart.items():
             scores.add(name, pair.name, score(each[counted], question) if counted.any() else {})
     return scores.checked()
-
-
-def _question(pair: Pair) -> Question | None:
-    files = {"a": pair.a, "b_prime": pair.b_prime}
-    sizes = {name: _size(path) for name, path in files.items()}
-    return question_of({**pair.truth, **files}, sizes)
-
-
-@lru_cache(maxsize=10_000)
-def _size(path: str) -> tuple[int, ...]:
-    """Height and width of an image, which many pairs may share."""
-    return read_image(path).shape[:2]
 
 
 def _distances(

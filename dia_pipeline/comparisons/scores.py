@@ -23,8 +23,8 @@ from dia_pipeline.evaluation.tables import (
 from dia_pipeline.io.files import PLANS, check_folder, write_file
 
 CONTROLS = ("identity", "copy")
-"""The methods that need no other: each point stays, in a B' scaled to the size of A, or A' is A;
-and of pictures, A' is that B'."""
+"""What every table has beside the methods. `identity` leaves each point where it is, in a B' scaled
+to the size of A; of pictures its A' is A. Of these alone, `copy` takes that B' for A'."""
 
 
 class ScoreError(DiaError):
@@ -94,8 +94,11 @@ def methods_in(
         suffixes: of the files that answer, the usual one first.
 
     Raises:
-        ScoreError: one is no folder, answers no pair, or has the name of the control.
+        ScoreError: one is no folder, answers no pair, or has the name of a control; or there are
+            no pairs.
     """
+    if not pairs:
+        raise ScoreError("", "there is nothing in the data set", "give a table with a row at least")
     real = [folder.resolve() for folder in folders]
     common = os.path.commonpath(real) if real else ""
     shared = {name for name, count in Counter(path.name for path in real).items() if count > 1}

@@ -362,6 +362,7 @@ def test_names_of_methods_are_those_of_their_folders(tss):
         (["TSS", "empty"], "the first would be FG3DCar-car_12.flo"),
         (["TSS", "good", "./good"], "good: this method is given twice"),
         (["TSS", "identity"], "identity: a control has this name"),
+        (["empty.tsv", "good"], "there is nothing in the data set"),
         (["empty"], "empty: this is no benchmark that is known"),
         (["TSS", "-o", "run"], "run: it holds the results of a run"),
         (["TSS", "--layout", "spair-71k"], "Layout/large/test.txt"),
@@ -370,6 +371,7 @@ def test_names_of_methods_are_those_of_their_folders(tss):
 )
 def test_what_cannot_be_scored_is_told(tss, words, expected):
     Path("empty").mkdir()
+    Path("empty.tsv").write_text("name\ta\tb_prime\n")
     Path("run/plans").mkdir(parents=True)
     for name in ("good", "identity"):
         save(name, noisy(tss, 1))
