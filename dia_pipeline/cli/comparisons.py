@@ -291,7 +291,7 @@ def _shown(table: Comparison) -> Table:
     shown = Table(box=SIMPLE_HEAD, collapse_padding=True)
     shown.add_column(table.of, no_wrap=True)
     for heading in table.headings:
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", overflow="fold")
     for variant, cells in table.rows.items():
         shown.add_row(variant, *(Text(cell.text, "bold" * cell.bold) for cell in cells))
     return shown

@@ -353,8 +353,8 @@ def _differences(
             rows[variant].append(
                 _cell(one, column.digits + 1, bool(one and one.excludes_zero), "+")
             )
-            won = f"{found.larger} : {found.smaller}" if found else ""
-            rows[variant].append(Cell(won))
+            won = (found.larger, found.smaller)[:: column.better] if found else ()
+            rows[variant].append(Cell(" : ".join(map(str, won))))
     headings = [text for column in columns for text in (column.heading, "better : worse")]
     return Table(f"{label}differences-from-{base}", caption, headings, rows)
 

@@ -538,7 +538,7 @@ def test_a_shell_completes_the_commands(tmp_path):
     assert "_DIA_COMPLETE=complete_bash" in (tmp_path / ".bash_completions/dia.sh").read_text()
     asked = {"_DIA_COMPLETE": "complete_bash", "COMP_WORDS": "dia s", "COMP_CWORD": "1"}
     told = subprocess.run([command], env={**home, **asked}, capture_output=True, text=True)
-    assert set(told.stdout.split()) == {"status", "studio", "sweep"}
+    assert set(told.stdout.split()) == {"score", "status", "studio", "sweep"}
 
 
 def test_a_project_is_begun_and_what_comes_next_is_told(images, monkeypatch):

@@ -156,6 +156,9 @@ def test_fields_of_anybody_score_as_they_do_by_hand(tss):
     table = Path("out/table.md").read_text()
     assert table.count("| method | FG3DCar | JODS | unflipped | flipped |") == len(ALPHAS)
     assert "Differences from one, pair by pair" in table and "| identity |" in table
+    # Less error is better, and the second has more everywhere.
+    errors = table.partition("| method | end-point error, px | better : worse |")[2]
+    assert re.search(r"^\| two \| .* \| 0 : 4 \|$", errors, re.MULTILINE)
     assert "PCK of image, per image" in result.output and "PCK of image, per point" in result.output
 
 
