@@ -73,6 +73,7 @@ MADE = {
     ],
     "docs/install.md": ["proj/Snakefile"],
     "docs/ablation.md": ["tss/table.md"],
+    "docs/bench.md": ["bench/pairs.tsv", "bench/scores.csv", "looks/table.tex", "films/table.md"],
     "docs/control.md": [
         *("labelled/b.png", "kept/guides.png", "weaker/guides.png", "pointed_film/video.mp4"),
         "several/sources.png",
@@ -134,6 +135,11 @@ def checkout(tmp_path_factory):
         write_flo(of_tss / f"flow{number}.flo", np.zeros((*SIZE, 2)))
         Image.new("L", SIZE[::-1], "white").save(of_tss / f"mask{number}.png")
     (of_tss / "flip_gt.txt").write_text("0\n")
+    (folder / "films.tsv").write_text("name\ta\tb_prime\nclip\tclip.mp4\tB_prime.jpg\n")
+    (folder / "restylers").mkdir()
+    shutil.copy(folder / "clip.mp4", folder / "restylers")
+    (folder / "flows").mkdir()
+    np.save(folder / "flows" / "JODS-cat_12.npy", np.ones((48, 64, 2)))
     return folder
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 
 from dia_pipeline.comparisons.benchmarks import read_variants
 from dia_pipeline.errors import DiaError
+from dia_pipeline.evaluation.answers import read_answer
 from dia_pipeline.evaluation.truth import read_keypoints, read_mask, write_keypoints
 from dia_pipeline.io.flow import read_flo, write_flo
 from dia_pipeline.io.images import read_picture
@@ -102,6 +103,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "film.mkv": read_whole_video,
     "film.ts": read_whole_video,
     "flow.flo": read_flo,
+    **{f"answer.{suffix}": read_answer for suffix in ("npy", "npz", "csv", "json")},
     "keypoints.json": lambda path: read_keypoints(path, (30, 30), (30, 30)),
     "pairs.tsv": read_table,
     "sequences.tsv": read_sequences,
@@ -148,6 +150,10 @@ def valid(tmp_path_factory):
     add_sounds(mute, folder / "film.mkv", ("flac", 48000, "stereo"), ("ac3", 48000, "5.1"))
     add_sounds(mute, folder / "film.ts", ("aac", 48000, "stereo"))
     write_flo(folder / "flow.flo", np.ones((5, 7, 2), np.float32))
+    np.save(folder / "answer.npy", np.ones((5, 7, 2)))
+    np.savez_compressed(folder / "answer.npz", np.ones((5, 7, 2)))
+    (folder / "answer.csv").write_text("x,y\n1,2.5\nnan,nan\n")
+    (folder / "answer.json").write_text('{"b_prime": [[1, 2.5], null]}')
     write_keypoints(folder / "keypoints.json", [[1, 2], [3, 4]], [[5, 6], [7, 8]], [0, 0, 9, 9])
     a = folder / "image.png"
     (folder / "pairs.tsv").write_text(f"name\ta\tb_prime\tblend\none\t{a}\t{a}\t2\n")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -39,17 +40,24 @@ MAX_NAMED = 12
 """So many doubtful and hopeless pairs are named at most."""
 
 
+Layout = Annotated[
+    str | None,
+    typer.Option(help="tss, spair-71k, pf-pascal or pf-willow; by default what the folder holds."),
+]
+Split = Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")]
+
+
 @app.command(rich_help_panel="Comparisons")
 @takes_settings("task", "quality", "max_side", task="correspondence")
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="The benchmark, as unpacked.")],
-    layout: Annotated[str, typer.Option(help="tss, spair-71k, pf-pascal or pf-willow.")],
     output: Output,
+    layout: Layout = None,
     variants: Annotated[
         Path | None,
         typer.Option(help="File with settings and variants, such as config/ablation.yaml."),
     ] = None,
-    split: Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")] = "test",
+    split: Split = "test",
     replace: Replace = False,
     device: Device = "auto",
     threads: Threads = None,
@@ -198,6 +206,75 @@ def compare_results(
         raise typer.Exit(1)
 
 
+@app.command(rich_help_panel="Comparisons")
+def score(
+    dataset: Annotated[
+        Path, typer.Argument(help="A benchmark, as unpacked, or a table of pairs and their truth.")
+    ],
+    output: Output,
+    methods: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="METHOD...",
+            help="For each method a folder with PAIR.flo, .npy, .npz, .csv or .json; or with "
+            "results of this program.",
+        ),
+    ] = None,
+    layout: Layout = None,
+    split: Split = "test",
+    unanswered: Annotated[
+        Literal["wrong", "left-out"],
+        typer.Option(help="What a point counts for which a method has no answer."),
+    ] = "wrong",
+    of: Annotated[
+        Literal["fields", "pictures", "videos"],
+        typer.Option(help="What is scored: fields or points; or A', as PAIR.png or PAIR.mp4."),
+    ] = "fields",
+):
+    """Score fields, points, pictures or videos of anybody's on a data set, beside controls.
+
+    Without a method it lists the pairs and scores the controls alone.
+    """
+    from dia_pipeline.comparisons.scores import check_free, methods_in, write_all
+
+    check_free(output)
+    suffixes: tuple[str, ...]
+    if of == "videos":
+        from dia_pipeline.comparisons.videos import VIDEOS, read_sequences, score_videos
+
+        sequences = read_sequences(dataset, output)
+        kinds: dict[str, list[str]] = {sequence.name: [] for sequence in sequences}
+        suffixes, measure = VIDEOS, partial(score_videos, sequences)
+    else:
+        from dia_pipeline.comparisons.fields import read_pairs, score_fields
+        from dia_pipeline.comparisons.pictures import PICTURES, score_pictures
+        from dia_pipeline.evaluation.answers import READERS
+
+        pairs = read_pairs(dataset, layout, split, output)
+        kinds = {pair.name: pair.truth.get("kinds", []) for pair in pairs}
+        suffixes, measure = tuple(READERS), partial(score_fields, pairs, unanswered == "left-out")
+        if of == "pictures":
+            suffixes, measure = PICTURES, partial(score_pictures, pairs)
+    found = methods_in(methods or [], list(kinds), suffixes)
+    with waiting("scoring"):
+        scores = measure(found)
+        tables = write_all(output, scores, kinds)
+    for table in tables:
+        say(table.caption)
+        console.print(_shown(table))
+    worst = sorted(scores.unanswered, key=lambda each: -each.points / each.of)
+    for each in worst[:MAX_NAMED]:
+        missing = f"no answer to {each.points:,} of {each.of:,} points"
+        complain(f"{each.method}, {each.pair}: {missing}: {each.reason}", None)
+    if more := len(worst[MAX_NAMED:]):
+        complain(f"And {more} more, in {output}/unanswered.csv.", None)
+    for pair, reason in scores.failed.items():
+        complain(f"{pair} is not scored: {reason}")
+    say(f"With intervals, differences and kinds of pairs: {output}/table.md and beside it")
+    if scores.failed:
+        raise typer.Exit(1)
+
+
 def compare(plan: Plan) -> None:
     """Compare the variants by their measures: tables, plots, and figures of the pairs."""
     from dia_pipeline.comparisons.ablation import compare_variants
@@ -211,9 +288,10 @@ def compare(plan: Plan) -> None:
 
 
 def _shown(table: Comparison) -> Table:
-    shown = Table(table.of, box=SIMPLE_HEAD, collapse_padding=True)
+    shown = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    shown.add_column(table.of, no_wrap=True)
     for heading in table.headings:
-        shown.add_column(heading, justify="right")
+        shown.add_column(heading, justify="right", overflow="fold")
     for variant, cells in table.rows.items():
         shown.add_row(variant, *(Text(cell.text, "bold" * cell.bold) for cell in cells))
     return shown

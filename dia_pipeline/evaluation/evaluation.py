@@ -126,21 +126,43 @@ def _with_keypoints(
     }
 
 
+def measure_picture(
+    a: np.ndarray,
+    b_prime: np.ndarray,
+    a_prime: np.ndarray,
+    nnf_ab: np.ndarray | None = None,
+    true: np.ndarray | None = None,
+) -> dict[str, float]:
+    """What can be measured of an A' that anything may have made.
+
+    Args:
+        a, b_prime, a_prime: (H, W, 3) uint8 RGB, A' of the size of A.
+        nnf_ab: (H, W, 2) int (y, x), the field by which it was made, if that is known.
+        true: (H, W, 3) uint8, what it should look like, at any size.
+
+    Returns:
+        As `measure_pair`.
+    """
+    found = {**_of_image(a, b_prime, a_prime, nnf_ab), **_with_true_image(a_prime, true)}
+    return {name: value for name, value in found.items() if isfinite(value)}
+
+
 def _of_image(
     source: np.ndarray,
     reference: np.ndarray,
     made: np.ndarray,
-    nnf: np.ndarray,
+    nnf: np.ndarray | None,
     suffix: str = "",
 ) -> dict[str, float]:
     """What can be said of A', or of B, by the images as they were matched."""
     found = {
         "ssim": measures.ssim(made, source),
         "structure": measures.structure(made, source),
-        "seams": measures.seams(source, reference, made, nnf),
-        "sharpness": measures.sharpness(reference, made, nnf),
         "colour_distance": measures.colour_distance(made, reference),
     }
+    if nnf is not None:
+        found["seams"] = measures.seams(source, reference, made, nnf)
+        found["sharpness"] = measures.sharpness(reference, made, nnf)
     return {f"{name}{suffix}": value for name, value in found.items()}
 
 

@@ -1,7 +1,8 @@
 """Benchmarks as they are published: their folders read as rows of the table of pairs.
 
 Rows are directed, from A to B'. Keypoints, which benchmarks hold in formats of their own, are
-written as `truth` reads them to a folder that the caller names.
+written as `truth` reads them to a folder that the caller names. A point that is not known in both
+images is left out, and its pair kept.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 from scipy.io import loadmat
 
 from dia_pipeline.errors import MALFORMED, DiaError
-from dia_pipeline.evaluation.truth import write_keypoints
+from dia_pipeline.evaluation.truth import known_points, write_keypoints
+from dia_pipeline.settings.declarations import either
 from dia_pipeline.text import quoted, shortened
 
 Row = dict[str, Any]
@@ -34,13 +37,13 @@ class LayoutError(DiaError):
 
 
 def read_layout(
-    folder: str | Path, layout: str, derived: str | Path, split: str = "test"
+    folder: str | Path, layout: str | None, derived: str | Path, split: str = "test"
 ) -> list[Row]:
     """The pairs of a benchmark.
 
     Args:
         folder: the benchmark as unpacked.
-        layout: one of LAYOUTS.
+        layout: one of LAYOUTS; None for the one of which a file is there.
         derived: the folder for keypoints.
         split: the part of the benchmark, as it names it, where it has parts.
 
@@ -51,6 +54,7 @@ def read_layout(
     Raises:
         LayoutError: there is no such layout, or the folder does not hold it.
     """
+    layout = layout or _layout_of(Path(folder))
     if layout not in LAYOUTS:
         problem = f"there is no layout {quoted(layout)}"
         raise LayoutError("", problem, f"known are {', '.join(LAYOUTS)}")
@@ -89,7 +93,7 @@ def read_tss(folder: Path, derived: Path, split: str) -> Iterator[Row]:
                 "mask_a": str(masks[source]),
                 "mask_b_prime": str(masks[target]),
                 "mirrored": mirrored,
-                "kinds": [pair.parent.name],
+                "kinds": [pair.parent.name, "flipped" if mirrored else "unflipped"],
             }
 
 
@@ -160,22 +164,39 @@ LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
 }
 """The benchmarks that can be read."""
 
+SIGNS = {
+    "tss": "*/*/flip_gt.txt",
+    "spair-71k": "Layout/large",
+    "pf-pascal": "JPEGImages",
+    "pf-willow": "test_pairs.csv",
+}
+"""What only the benchmark has, or none of those before it."""
+
+
+def _layout_of(folder: Path) -> str:
+    """The layout of a folder by what is in it."""
+    for layout, sign in SIGNS.items():
+        if next(folder.glob(sign), None):
+            return layout
+    raise LayoutError(
+        folder,
+        f"this is no benchmark that is known: there is no {either(SIGNS.values())} in it",
+        "name the folder that was unpacked, or a table of pairs",
+    )
+
 
 def _keypoint_row(
     name: str, kind: str, images: list[Path], points: Any, box: list[float] | None, derived: Path
 ) -> Row:
     """The row of a pair with keypoints [x, y] in both images, which are written."""
-    keypoints = derived / f"{name}.json"
-    of_a, of_b_prime = points
-    write_keypoints(keypoints, of_a, of_b_prime, box)
     a, b_prime = map(_file, images)
-    return {
-        "name": name,
-        "a": str(a),
-        "b_prime": str(b_prime),
-        "keypoints": str(keypoints),
-        "kinds": [kind],
-    }
+    row: Row = {"name": name, "a": str(a), "b_prime": str(b_prime), "kinds": [kind]}
+    of_a, of_b_prime = known_points(*points)
+    if of_a:
+        keypoints = derived / f"{name}.json"
+        write_keypoints(keypoints, of_a, of_b_prime, box)
+        row["keypoints"] = str(keypoints)
+    return row
 
 
 def _lines(*lists: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -186,9 +207,13 @@ def _lines(*lists: Path) -> Iterator[tuple[int, dict[str, str]]]:
             yield number, {key.strip(): value for key, value in line.items() if key}
 
 
-def _from_one(xs: list[str], ys: list[str]) -> list[list[float]]:
-    """Points [x, y] whose coordinates were counted from 1."""
-    return [[float(x) - 1, float(y) - 1] for x, y in zip(xs, ys, strict=True)]
+def _from_one(xs: list[str], ys: list[str]) -> list[list[float] | None]:
+    """Points [x, y] whose coordinates were counted from 1, None where they are not known."""
+    points = [
+        [float("nan" if number == "" else number) - 1 for number in point]
+        for point in zip(xs, ys, strict=True)
+    ]
+    return [None if isnan(x) or isnan(y) else [x, y] for x, y in points]
 
 
 def _voc_box(path: Path) -> list[float] | None:

@@ -58,6 +58,15 @@ def flow_accuracy(
     return _mean(errors <= threshold / 100 * max(target_shape))
 
 
+def carried(flow: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Where a flow carries points (N, 2) float (y, x): (N, 2) float64, NaN where it is unknown.
+
+    A point is carried by the flow of its nearest pixel and keeps its place in it.
+    """
+    nearest = np.clip(np.rint(points), 0, np.array(flow.shape[:2]) - 1).astype(int)
+    return points + flow[tuple(nearest.T)][:, ::-1].astype(float)
+
+
 def pck(
     nnf: np.ndarray, points: np.ndarray, target_points: np.ndarray, alpha: float, side: float
 ) -> float:
@@ -66,14 +75,12 @@ def pck(
     Yang and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", 2013.
 
     Args:
-        points, target_points: (N, 2) float (y, x) in the source and in the target. A point is
-            carried by the match of its nearest pixel and keeps its place in it.
+        points, target_points: (N, 2) float (y, x) in the source and in the target; see `carried`.
         side: longest side in pixels of the target image (PCK by image) or of the object's box
             in it (PCK by box).
     """
-    nearest = np.clip(np.rint(points), 0, np.array(nnf.shape[:2]) - 1).astype(int)
-    carried = nnf[tuple(nearest.T)] + points - nearest
-    return _mean(np.hypot(*(carried - target_points).T) <= alpha * side)
+    apart = carried(flow_from_nnf(nnf), points) - target_points
+    return _mean(np.hypot(*apart.T) <= alpha * side)
 
 
 def round_trips(nnf: np.ndarray, back: np.ndarray) -> np.ndarray:

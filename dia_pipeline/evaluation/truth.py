@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,8 @@ def read_truth(row: dict[str, Any], sizes: dict[str, tuple[int, ...]] | None = N
             `flow_ab` and `flow_ba` are .flo files of the size of A and of B'; of `mask_a` and
             `mask_b_prime` any colour but black is foreground; `keypoints` is a JSON file with the
             lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
-            [left, top, right, bottom]; `a_prime` and `b` are images of any size, with the aspect
-            of A and of B'.
+            [left, top, right, bottom]: a point that is null in one counts in neither; `a_prime`
+            and `b` are images of any size, with the aspect of A and of B'.
         sizes: height and width of `a` and `b_prime`, whose files are read if it is not given.
 
     Raises:
@@ -123,7 +123,8 @@ def read_keypoints(
     """
     try:
         content = json.loads(read_file(path).decode())
-        a, b_prime = (np.array(content[name], float) for name in ("a", "b_prime"))
+        given = known_points(content["a"], content["b_prime"])
+        a, b_prime = (np.array(points, float) for points in given)
         corners = np.array(content.get("box_b_prime", b_prime), float).reshape(-1, 2)
     except (OSError, *MALFORMED) as error:
         raise TruthError(
@@ -141,6 +142,20 @@ def read_keypoints(
     return Keypoints(a[:, ::-1], b_prime[:, ::-1], box)
 
 
+def known_points(a: Sequence[Any], b_prime: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """The points of two lists that neither has as null, or as [null, null].
+
+    Raises:
+        ValueError: one list is longer.
+    """
+    both = [
+        each
+        for each in zip(a, b_prime, strict=True)
+        if all(point is not None and tuple(point) != (None, None) for point in each)
+    ]
+    return [point for point, _ in both], [point for _, point in both]
+
+
 def write_keypoints(
     path: str | Path,
     a: Iterable[Iterable[float]],
@@ -151,7 +166,7 @@ def write_keypoints(
     content = {"a": [list(point) for point in a], "b_prime": [list(point) for point in b_prime]}
     if box_b_prime is not None:
         content["box_b_prime"] = list(box_b_prime)
-    with replace_file(path) as temporary:
+    with replace_file(path, flush=False) as temporary:
         temporary.write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -105,9 +105,13 @@ def read_flo(path: str | Path, step: int = 1) -> np.ndarray:
         height, width = _size(file, path)
         data = file.read()
     whole = np.frombuffer(data, "<f4").reshape(height, width, 2)
-    flow = whole[::step, ::step].astype(np.float32)
-    flow[~(np.abs(flow) < _UNKNOWN).all(axis=-1)] = np.nan
-    return flow
+    return with_unknown(whole[::step, ::step].astype(np.float32))
+
+
+def with_unknown(flow: np.ndarray) -> np.ndarray:
+    """A flow (H, W, 2) float, or points, with both components NaN where one says it is unknown."""
+    known = (np.abs(flow) < _UNKNOWN).all(axis=-1, keepdims=True)
+    return np.where(known, flow, np.asarray(np.nan, flow.dtype))
 
 
 def _size(file: BinaryIO, path: str | Path) -> tuple[int, int]:

@@ -35,8 +35,19 @@ def warping_error(
     Returns:
         Mean absolute difference in grey levels; 0 where nothing is visible in both frames.
     """
+    return unexplained(frame, before, *motion_of(content, content_before))
+
+
+def motion_of(content: np.ndarray, content_before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The flow (H, W, 2) to the frame before, and where forward and backward flow agree, (H, W)."""
     flow = flow_between(content, content_before)
-    known = trusted(flow, flow_between(content_before, content))
+    return flow, trusted(flow, flow_between(content_before, content))
+
+
+def unexplained(
+    frame: np.ndarray, before: np.ndarray, flow: np.ndarray, known: np.ndarray
+) -> float:
+    """The `warping_error` by a motion that is known: see `motion_of`."""
     carried = sample(before.astype(np.float32), grid(flow.shape[:2]) + flow)
     difference = np.abs(frame - carried)[known]
     return float(difference.mean()) if difference.size else 0.0

@@ -432,6 +432,7 @@ def test_where_results_cannot_go_is_told_before_the_work(images, output):
         ("run", *images, "-o", output, *DRAFT),
         ("timelapse", images[0], ".", "-o", output, *DRAFT[:4]),
         ("evaluate", ".", "--layout", "tss", "-o", output),
+        ("score", ".", "-o", output),
     ):
         result = dia(*command)
         assert result.exit_code == 2
@@ -537,7 +538,7 @@ def test_a_shell_completes_the_commands(tmp_path):
     assert "_DIA_COMPLETE=complete_bash" in (tmp_path / ".bash_completions/dia.sh").read_text()
     asked = {"_DIA_COMPLETE": "complete_bash", "COMP_WORDS": "dia s", "COMP_CWORD": "1"}
     told = subprocess.run([command], env={**home, **asked}, capture_output=True, text=True)
-    assert set(told.stdout.split()) == {"status", "studio", "sweep"}
+    assert set(told.stdout.split()) == {"score", "status", "studio", "sweep"}
 
 
 def test_a_project_is_begun_and_what_comes_next_is_told(images, monkeypatch):

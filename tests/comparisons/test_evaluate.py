@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -47,23 +48,43 @@ def evaluate(*options: str):
     return CliRunner().invoke(app, command)
 
 
+def values_of(folder: str) -> dict[tuple[str, str, str], float]:
+    """What was measured, by variant, pair and measure."""
+    with open(f"{folder}/measures.csv", newline="") as file:
+        rows = csv.DictReader(file)
+        return {(row["variant"], row["pair"], row["measure"]): float(row["value"]) for row in rows}
+
+
 def test_a_benchmark_is_scored_and_taken_up_again(tss):
     result = evaluate("--variants", "variants.yaml")
     assert result.exit_code == 0, result.output
     truth = {"12": ("flow_ab", "mask_a"), "21": ("flow_ba", "mask_b_prime")}
-    with open("out/measures.csv", newline="") as file:
-        errors = {
-            row["pair"][-2:]: float(row["value"])
-            for row in csv.DictReader(file)
-            if (row["variant"], row["measure"]) == ("identity", "end_point_error")
-        }
+    measured = values_of("out")
     for direction, (flow, mask) in truth.items():
         foreground = np.asarray(Image.open(tss[mask])) > 0
         lengths = np.hypot(*read_flo(tss[flow])[foreground].T)
-        assert errors[direction] == pytest.approx(np.nanmean(lengths), rel=1e-5)
+        error = measured["identity", f"JODS-cat_{direction}", "end_point_error"]
+        assert error == pytest.approx(np.nanmean(lengths), rel=1e-5)
     assert Path("out/table.md").read_text().count("| hierarchical | 2 |") == 3
     pairs = load_config({"pairs": "out/pairs.tsv"}).pairs
     assert pairs[0].truth["flow_ab"] == "TSS/JODS/cat/flow1.flo"
+
+    # Results of this program are a method like any other, and score as they were measured.
+    scored = CliRunner().invoke(app, ["score", "TSS", "out/hierarchical", "-o", "scored"])
+    assert scored.exit_code == 0, scored.output
+    found = values_of("scored")
+    names = {"accuracy_5": "pck_image_5", "end_point_error": "end_point_error"}
+    for direction, (measure, name) in product(truth, names.items()):
+        pair = "hierarchical", f"JODS-cat_{direction}"
+        assert found[*pair, name] == pytest.approx(measured[*pair, measure])
+
+    command = ["score", "TSS", "out/hierarchical", "-o", "drawn", "--of", "pictures"]
+    drawn = CliRunner().invoke(app, command)
+    assert drawn.exit_code == 0, drawn.output
+    found = values_of("drawn")
+    for direction, measure in product(truth, ("structure", "seams", "colour_distance")):
+        each = "hierarchical", f"JODS-cat_{direction}", measure
+        assert found[each] == pytest.approx(measured[each])
 
     before = times(Path("out/hierarchical"))
     assert evaluate("--variants", "variants.yaml").exit_code == 0

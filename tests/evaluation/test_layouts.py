@@ -54,7 +54,8 @@ def test_tss_gives_both_directions(tss):
         "JODS-plane-2_12",
         "JODS-plane-2_21",
     ]
-    assert [row["kinds"] for row in rows[1:3]] == [["FG3DCar"], ["JODS"]]
+    kinds = [row["kinds"] for row in rows[1:3]]
+    assert kinds == [["FG3DCar", "unflipped"], ["JODS", "flipped"]]
     there, back = truths[:2]
     assert (there.flow_ab[1:] == (2, -1)).all() and (back.flow_ab[1:] == (4, -1)).all()
     assert np.isnan(there.flow_ab[0]).all() and there.flow_ab.shape == (20, 30, 2)
@@ -175,6 +176,29 @@ def test_pf_willow_gives_ten_keypoints(tmp_path):
     np.testing.assert_array_equal(truth.keypoints.a[0], [10, 0])
     np.testing.assert_array_equal(truth.keypoints.b_prime[9], [39, 29])
     assert len(truth.keypoints.a) == 10 and truth.keypoints.box == 9
+
+
+def test_a_point_that_is_not_known_leaves_out_itself_alone(spair):
+    path = next((spair / "PairAnnotation" / "val").iterdir())
+    annotation = json.loads(path.read_text())
+    for points in ([[10, 20], None], [[None, None], [30, 40]]):
+        path.write_text(json.dumps({**annotation, "src_kps": points}))
+        rows, truths = read(spair, "spair-71k", split="val")
+        known = 0 if points[1] is None else 1
+        [each] = [
+            t.keypoints for t, row in zip(truths, rows, strict=True) if path.stem[:6] in row["name"]
+        ]
+        np.testing.assert_array_equal(each.b_prime, [[[21, 11], [41, 31]][known]])
+    path.write_text(json.dumps({**annotation, "trg_kps": [None, None]}))
+    rows = read_layout(spair, "spair-71k", spair / "derived", "val")
+    assert sorted("keypoints" in row for row in rows) == [False, True]
+
+
+def test_the_layout_is_found_by_what_is_in_the_folder(tss, spair, pf_pascal, tmp_path):
+    """Each fixture adds to the same folder: the first that fits is taken."""
+    assert read_layout(tss, None, tss / "derived")[0]["flow_ab"]
+    with pytest.raises(LayoutError, match=r"one of .*flip_gt.*test_pairs"):
+        read_layout(tmp_path / "JODS", None, tss / "derived")
 
 
 def test_names_are_those_a_pair_can_have(tss, spair, pf_pascal):

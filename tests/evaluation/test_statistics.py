@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dia_pipeline.evaluation import statistics
 from dia_pipeline.evaluation.statistics import Estimate, compare, estimate
 
 
@@ -28,6 +29,21 @@ def test_the_interval_is_that_of_another_implementation():
 def test_the_same_values_give_the_same_interval():
     values = np.random.default_rng(3).random(10)
     assert estimate(values) == estimate(values)
+
+
+def test_points_count_alike_where_pairs_are_weighed_by_them(monkeypatch):
+    """A resample draws whole pairs; how many resamples are summed at a time changes nothing."""
+    random = np.random.default_rng(4)
+    values, points = random.random(12), random.integers(1, 50, 12)
+    one = estimate(values, points)
+    assert one.mean == pytest.approx((values * points).sum() / points.sum())
+    drawn = np.random.default_rng(0).integers(12, size=(10_000, 12))
+    means = (values * points)[drawn].sum(axis=1) / points[drawn].sum(axis=1)
+    assert (one.low, one.high) == pytest.approx(np.quantile(means, (0.025, 0.975)))
+    monkeypatch.setattr(statistics, "AT_ONCE", 100)
+    statistics._drawn.cache_clear()
+    again = estimate(values, points)
+    assert (again.low, again.high) == pytest.approx((one.low, one.high))
 
 
 def test_one_pair_has_a_mean_and_no_interval():

@@ -109,6 +109,17 @@ def test_keypoints_that_are_none_are_named(row, tmp_path, content):
         read_truth({**row, "keypoints": tmp_path / "points.json"})
 
 
+def test_a_point_that_is_null_counts_in_neither_image(row, tmp_path):
+    content = {
+        "a": [[1, 2], None, [3, 4], [5, 6]],
+        "b_prime": [[2, 3], [4, 5], [None, None], [6, 7]],
+    }
+    (tmp_path / "points.json").write_text(json.dumps(content))
+    points = read_truth({**row, "keypoints": tmp_path / "points.json"}).keypoints
+    np.testing.assert_array_equal(points.a, [[2, 1], [6, 5]])
+    np.testing.assert_array_equal(points.b_prime, [[3, 2], [7, 6]])
+
+
 def test_the_point_outside_is_named(row, tmp_path):
     write_keypoints(tmp_path / "points.json", [[1, 1], [2, 2]], [[5, 9], [36, 8]])
     with pytest.raises(TruthError, match=r"b_prime\[1\].*\[36.0, 8.0\].*30x40"):

@@ -1,0 +1,133 @@
+"""Videos A' of anybody scored beside their content and B' itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores
+from dia_pipeline.errors import DiaError, describe
+from dia_pipeline.evaluation.evaluation import measure_picture
+from dia_pipeline.io.images import read_image
+from dia_pipeline.io.video import decode_frames
+from dia_pipeline.pixels import resize_image
+from dia_pipeline.runs.config import load_config
+from dia_pipeline.runs.sequence import Sequence
+from dia_pipeline.runs.sources import images_in
+from dia_pipeline.temporal.flicker import change, motion_of, unexplained
+from dia_pipeline.temporal.motion import is_cut
+
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+"""The suffixes of videos; of several the first counts."""
+
+CONTENT, COPY = CONTROLS
+
+
+def read_sequences(table: Path, output: Path) -> list[Sequence]:
+    """The sequences of a table.
+
+    Raises:
+        ConfigError: the table cannot be used.
+        ScoreError: the content of one stands still.
+    """
+    found = load_config({"sequences": str(table), "results": str(output)}).sequences
+    for sequence in found:
+        if not sequence.content_moves:
+            problem = f"in {sequence.name} the content stands still"
+            raise ScoreError(table, problem, "name sequences whose A is a video")
+    return list(found)
+
+
+def score_videos(sequences: Iterable[Sequence], methods: Mapping[str, Path]) -> Scores:
+    """Measure the videos of each method, and of the controls, that all methods have.
+
+    Raises:
+        ScoreError: there is none.
+    """
+    scores = Scores({}, [], {})
+    for sequence in sequences:
+        try:
+            videos = {name: _frames(folder, sequence.name) for name, folder in methods.items()}
+            found = _measures(sequence, videos)
+        except (DiaError, OSError) as error:
+            scores.failed[sequence.name] = describe(error)
+            continue
+        for name, measures in found.items():
+            scores.add(name, sequence.name, measures)
+    return scores.checked()
+
+
+def _measures(
+    sequence: Sequence, videos: Mapping[str, Iterator[np.ndarray]]
+) -> dict[str, dict[str, float]]:
+    """The means over all frames of what can be measured of a frame, or of it and the last."""
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    before: dict[str, np.ndarray] = {}
+    for b_prime, frames in _side_by_side(sequence, videos):
+        content = frames[CONTENT]
+        known = before and not is_cut(before[CONTENT], content)
+        motion = motion_of(content, before[CONTENT]) if known else None
+        for name, frame in frames.items():
+            found = measure_picture(content, b_prime, frame)
+            if motion:
+                found["flicker"] = unexplained(frame, before[name], *motion)
+                found["change"] = change(frame, before[name])
+            for measure, value in found.items():
+                values[name][measure].append(value)
+        before = frames
+    return {
+        name: {measure: float(np.mean(each)) for measure, each in found.items()}
+        for name, found in values.items()
+    }
+
+
+def _side_by_side(
+    sequence: Sequence, videos: Mapping[str, Iterator[np.ndarray]]
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """For every frame the reference, and what methods and controls show, all as large as A."""
+    references = {start: read_image(path) for start, path in sorted(sequence.references.items())}
+    given = {**videos, CONTENT: _content(sequence)}
+    for number, shown in enumerate(zip_longest(*given.values())):
+        frames = dict(zip(given, shown, strict=True))
+        _check_frames(sequence.name, number, frames)
+        b_prime = references[max(start for start in references if start <= number)]
+        frames[COPY] = resize_image(b_prime, frames[CONTENT].shape[:2])
+        yield b_prime, frames
+
+
+def _check_frames(video: str, number: int, frames: Mapping[str, np.ndarray | None]) -> None:
+    """Make sure that every method has this frame of a video, and as large as A."""
+    sizes = {
+        "A" if name == CONTENT else name: "missing"
+        if each is None
+        else f"{each.shape[1]}x{each.shape[0]}"
+        for name, each in frames.items()
+    }
+    if len({*sizes.values()}) > 1:
+        said = ", ".join(f"{name}: {size}" for name, size in sizes.items())
+        remedy = "give as many frames as A has, and as large"
+        raise ScoreError(f"{video}, frame {number + 1}", f"they are not alike ({said})", remedy)
+
+
+def _content(sequence: Sequence) -> Iterator[np.ndarray]:
+    """The frames of A that the sequence takes."""
+    if not sequence.of_video:
+        return map(read_image, sequence.frames)
+    numbers = {*sequence.numbers}
+    return (frame for n, frame in enumerate(decode_frames(sequence.a)) if n in numbers)
+
+
+def _frames(folder: Path, name: str) -> Iterator[np.ndarray]:
+    """The frames of a method: of a video, of a folder of images, or of this program's results."""
+    if (folder / name).is_dir():
+        own = folder / name / "frames"
+        images = images_in(str(own if own.is_dir() else folder / name))
+        if not images:
+            raise ScoreError(folder / name, "there are no frames in it", "give images")
+        return map(read_image, images)
+    paths = [folder / f"{name}{suffix}" for suffix in VIDEOS]
+    return decode_frames(next((path for path in paths if path.is_file()), paths[0]))
