@@ -19,7 +19,7 @@ from dia_pipeline.settings import Step
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Input, Remembered
 from dia_pipeline.store.frames import Frame, FrameFile
-from dia_pipeline.temporal.coherence import FULL, Before, Locked
+from dia_pipeline.temporal.coherence import FULL, Known, Locked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,13 +52,16 @@ class ComposedSequence(PosedSequence):
             return fields
         for name, chunk in self.sequence.chunks.items():
             link: Link | None = None
-            before = chunk.start
+            before = first = chunk.start
             for frame in self._frames_of(chunk):
-                if not self._goes_on(before, frame):
-                    link = None
                 earlier: dict[str, Input] = {}
-                if link:
+                if link and self._goes_on(before, frame):
                     earlier = {"before": link, "a_before": self.a(before)}
+                    if self.sequence.mode.anchored:
+                        anchor = fields[name, first]
+                        earlier |= {"anchor": anchor, "a_anchor": self.a(first)}
+                else:
+                    link, first = None, frame
                 link = Link(self._match_frame(name, chunk, frame, earlier), link)
                 fields[name, frame], before = link, frame
         return fields
@@ -109,6 +112,8 @@ class ComposedSequence(PosedSequence):
         pose: Content | None = None,
         before: Content | None = None,
         a_before: np.ndarray | None = None,
+        anchor: Content | None = None,
+        a_anchor: np.ndarray | None = None,
         **guides: Any,
     ) -> Content:
         from dia_pipeline.alignment.pose import POSES, Pose
@@ -125,10 +130,8 @@ class ComposedSequence(PosedSequence):
         else:
             features = still, canvas.features(b_prime, network, self.settings)
         pair = Matched(a, canvas, features, self._guidance(a, b_prime, guides))
-        earlier = None
-        if before is not None and a_before is not None:
-            earlier = Before(a_before, before.arrays)
-        fields = self.sequence.mode.match(pair, earlier, network, self.settings, self.progress)
+        earlier = _known(a_before, before), _known(a_anchor, anchor)
+        fields = self.sequence.mode.match(pair, *earlier, network, self.settings, self.progress)
         return self.matching.content(fields, pose=asdict(known))
 
     def _guidance(
@@ -253,6 +256,10 @@ class ComposedSequence(PosedSequence):
         weight = (frame - before) / (after - before)
         weights = {before: 1 - weight, after: weight}
         return {_key_name(key): weight for key, weight in weights.items() if weight}
+
+
+def _known(a: np.ndarray | None, fields: Content | None) -> Known | None:
+    return Known(a, fields.arrays) if a is not None and fields is not None else None
 
 
 def _median_name(scene: range) -> str:

@@ -18,7 +18,7 @@ from dia_pipeline.machine.effort import Progress
 from dia_pipeline.networks.network import Network
 from dia_pipeline.networks.sizes import Size
 from dia_pipeline.settings import LEVELS, Settings
-from dia_pipeline.temporal.motion import flow_between, grid, sample, trusted
+from dia_pipeline.temporal.motion import flow_between, followed, grid, sample, trusted
 
 LevelFields = dict[int, Fields]
 """The fields of every level: what one frame hands to the next."""
@@ -116,14 +116,14 @@ class Motion:
             fresh: the same for this frame.
 
         Returns:
-            (H, W, 2) float32. The part of a pixel by which the motion misses a pixel of the frame
-            before is kept in the coordinates, so that roundings do not add up.
+            (H, W, 2) float32.
         """
-        there = grid(field.shape[:2]) + self._back
-        pixel = _pixels(there, field.shape[:2])
-        carried = field[pixel[..., 0], pixel[..., 1]] + (there - pixel)
         known = trusted(self._back, self._forth)[..., None]
-        return np.where(known, carried, fresh).astype(np.float32)
+        return np.where(known, sent_on(field, self._back), fresh)
+
+    def carry_way(self, way: np.ndarray) -> np.ndarray:
+        """The way (H, W, 2) of the pixels of the frame before to another, as that of this one's."""
+        return followed(self._back, way)
 
     def carry_image(self, image: np.ndarray) -> np.ndarray:
         """An image (H, W, C) that lies over the frame before, over this one; no value is mixed."""
@@ -156,6 +156,19 @@ class Motion:
         forth = _scaled(self._forth, shape)[targets[..., 0], targets[..., 1]]
         moved_ba = _pixels(targets + forth, shape)
         return _tensor(moved, nnf_ab.device), _tensor(moved_ba, nnf_ab.device)
+
+
+def sent_on(field: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """The field (H, W, 2) float32 of pixels that lead by a way to those that have a field.
+
+    Args:
+        field: (H, W, 2), absolute target coordinates.
+        way: (H, W, 2), displacements. The part of a pixel by which they miss a pixel is kept in
+            the coordinates, so that roundings do not add up.
+    """
+    there = grid(way.shape[:2]) + way
+    pixel = _pixels(there, field.shape)
+    return (field[pixel[..., 0], pixel[..., 1]] + (there - pixel)).astype(np.float32)
 
 
 def pack_fields(levels: LevelFields) -> dict[str, np.ndarray]:

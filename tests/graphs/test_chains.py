@@ -107,6 +107,23 @@ def test_a_scene_of_thousands_of_frames_in_one_chunk_is_planned(graph_of, cohere
     assert len(set(keys[2 : 2 + MANY])) == MANY  # each field depends on all before it
 
 
+def test_what_is_carried_along_goes_on_from_the_first_frame_of_its_scene_too(graph_of):
+    graph = graph_of(9, [0, 5], coherence="propagated", chunk=4, overlap=2)
+    made = {
+        each.path.parent.name + "/" + each.path.stem: each
+        for each in made_by("match", graph.artefacts)
+    }
+    anchors = {
+        name: each.inputs["anchor"].of.path.stem
+        for name, each in made.items()
+        if "anchor" in each.inputs
+    }
+    assert anchors == {
+        **{f"0001/{n:04d}": "0001" for n in (2, 3, 4, 5)},
+        **{"0002/0007": "0006", "0002/0008": "0006", "0002/0009": "0006"},
+    }
+
+
 @pytest.mark.slow
 def test_fields_that_were_deleted_are_made_again_for_the_last_frame(graph_of, monkeypatch):
     made = []

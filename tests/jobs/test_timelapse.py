@@ -277,6 +277,28 @@ def test_a_video_is_restyled_along_its_motion(video, tmp_path):
     assert last[2] > last[0] + 10  # blue
 
 
+def test_a_video_that_is_taken_up_again_has_the_same_bytes(video, tmp_path):
+    """Each frame goes on from the one before and from the first, read anew or not."""
+    moving = sequence(video, "blue.png", "cat.mp4", coherence="propagated", stop=3)
+    run_sequence(moving, tmp_path / "whole", SETTINGS, "cpu")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(name, estimate):
+        if name == "match: 3 of 3":
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run_sequence(moving, tmp_path / "half", SETTINGS, "cpu", kill)
+    (tmp_path / "half/fields/0001/0002.h5").unlink()
+    run_sequence(moving, tmp_path / "half", SETTINGS, "cpu")
+    whole, half = files(tmp_path / "whole"), files(tmp_path / "half")
+    assert {name: content for name, (content, _) in half.items()} == {
+        name: content for name, (content, _) in whole.items()
+    }
+
+
 def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
     add_sound(film(tmp_path / "mute.mp4", rate=10), tmp_path / "film.mkv", "aac")
     shutil.copy(video / "blue.png", tmp_path)
