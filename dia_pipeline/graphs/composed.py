@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from dia_pipeline.settings import Step
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Input, Remembered
 from dia_pipeline.store.frames import Frame, FrameFile
-from dia_pipeline.temporal.coherence import FULL, Known, Locked
+from dia_pipeline.temporal.coherence import FULL, KNOWN, Known, Locked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +67,29 @@ class ComposedSequence(PosedSequence):
                 fields[name, frame], before = link, frame
         return fields
 
+    @cached_property
+    def _back(self) -> dict[tuple[str, int], Link]:
+        """The fields into the keyframe after a chunk, by that chunk and frame but its first.
+
+        They are carried back from the keyframe, and belong to the chunk that ends there.
+        """
+        found: dict[tuple[str, int], Link] = {}
+        for (name, chunk), (next_name, following) in pairwise(self.sequence.chunks.items()):
+            key = next(iter(self._frames_of(following)), None)
+            if key is None or following.reference == chunk.reference:
+                continue
+            if not (self.sequence.mode.anchored and self._reaches(chunk, key)):
+                continue
+            anchor = link = self._fields[next_name, key]
+            before = key
+            own = [n for n in self._frames_of(chunk) if n > chunk.start and self._goes_on(n, key)]
+            for frame in reversed(own):
+                earlier: dict[str, Input] = {"before": link, "a_before": self.a(before)}
+                earlier |= {"anchor": anchor, "a_anchor": self.a(key)}
+                link = Link(self._match_frame(name, following, frame, earlier, "-back"), link)
+                found[name, frame], before = link, frame
+        return found
+
     def _frames_of(self, chunk: Chunk) -> list[int]:
         """The frames that a chunk matches: of those that it shares, the ones before a cut."""
         frames = range(chunk.start, chunk.end)
@@ -80,12 +104,12 @@ class ComposedSequence(PosedSequence):
         return self.sequence.mode.chained and frame in self.scene_of(before)
 
     def _match_frame(
-        self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input]
+        self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input], way: str = ""
     ) -> Arrays:
         fixed = self.fixed_path(chunk)
         said = {**self.found(frame, fixed, self.poses), **self.guiding(frame, FIELDS)}
         pair = {"a": self.a(frame), "b_prime": self.b_prime(chunk, frame), **earlier, **said}
-        path = self.folder / "fields" / name / f"{frame + 1:04d}.h5"
+        path = self.folder / "fields" / name / f"{frame + 1:04d}{way}.h5"
         return self._matched(path, "match", pair, fixed, name)
 
     def _matched(
@@ -193,22 +217,28 @@ class ComposedSequence(PosedSequence):
             name="frame",
             settings={**self.settings.deciding(Step.RESULTS), "weights": weights},
             inputs=inputs,
-            make=partial(self._make_frame, weights),
+            make=partial(self._make_frame, weights, (chunk, frame) in self._back),
             chunk=chunk,
         )
 
-    def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: Any) -> np.ndarray:
-        """A' of a frame, (H, W, 3) uint8."""
+    def _make_frame(
+        self, weights: list[float], between: bool, a: np.ndarray, **inputs: Any
+    ) -> np.ndarray:
+        """A' of a frame, (H, W, 3) uint8; `between` two keyframes of both."""
         from dia_pipeline.alignment.regions import restrain
         from dia_pipeline.composition.refinement import take
         from dia_pipeline.machine.effort import COMPOSE
-        from dia_pipeline.temporal.propagation import make_frame
+        from dia_pipeline.temporal.propagation import make_frame, weighed
 
         self.progress(0, COMPOSE, 0.0)
+        fields: list[Content] = [inputs[f"fields{number}"] for number in range(len(weights))]
         parts = [
-            self.part(weight, a, inputs[f"reference{number}"], inputs[f"fields{number}"])
-            for number, weight in enumerate(weights)
+            self.part(weight, a, inputs[f"reference{number}"], each)
+            for number, (weight, each) in enumerate(zip(weights, fields, strict=True))
         ]
+        if between:
+            maps = weighed(weights, [each.arrays.get(KNOWN) for each in fields])
+            parts = [part._replace(weight=own) for part, own in zip(parts, maps, strict=True)]
         guides = {name: inputs[name] for name in inputs.keys() & GUIDES.keys()}
         guidance = self._guidance(a, inputs["reference0"], guides)
         made = make_frame(a, parts, self.settings)
@@ -227,7 +257,7 @@ class ComposedSequence(PosedSequence):
         if isinstance(self.sequence.mode, Locked):
             weights = self._lock_weights(frame)
             return [PartOf(w, self.given[frame], self._locks[name]) for name, w in weights.items()]
-        return [
+        parts = [
             PartOf(
                 weight,
                 self.b_prime(self.sequence.chunks[name], frame),
@@ -235,6 +265,18 @@ class ComposedSequence(PosedSequence):
             )
             for name, weight in self._weights(frame).items()
         ]
+        return self._with_next_keyframe(frame, parts)
+
+    def _with_next_keyframe(self, frame: int, parts: list[PartOf]) -> list[PartOf]:
+        """The parts of a frame with that of the keyframe after it, if there is one in its scene."""
+        name, chunk = self.sequence.chunk_of(frame)
+        back = self._back.get((name, frame))
+        if not back:
+            return parts
+        share = (frame - chunk.start) / (chunk.stop - chunk.start)
+        earlier = [part._replace(weight=(1 - share) * part.weight) for part in parts]
+        following = self._chunk_of(chunk.stop)
+        return [*earlier, PartOf(share, self.b_prime(following, frame), back)]
 
     def _weights(self, frame: int) -> dict[str, float]:
         """The chunks whose matches make a frame; across a cut nothing is blended."""

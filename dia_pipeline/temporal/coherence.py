@@ -25,6 +25,9 @@ FULL = "nnf_ab"
 HOME = "home"
 """The name of the way of A's pixels to those of the anchor, where that is kept too."""
 
+KNOWN = "known"
+"""The name of where that way can be trusted, where it is kept."""
+
 
 class Known(NamedTuple):
     """A frame that is matched already: its A (H, W, 3) uint8, and its fields."""
@@ -155,7 +158,8 @@ def carried(
     about = motion.carry_way(before.get(HOME, np.zeros_like(field)))
     way, known = homeward(a, anchor.a, about)
     at_home = sent_on(anchor.fields[FULL], way)
-    return {FULL: np.where(known[..., None], at_home, field), HOME: way.astype(np.float16)}
+    field = np.where(known[..., None], at_home, field)
+    return {FULL: field, HOME: way.astype(np.float16), KNOWN: known.astype(np.uint8)}
 
 
 class Locked(Independent):

@@ -20,6 +20,12 @@ from dia_pipeline.networks.sizes import Size
 from dia_pipeline.settings import LEVELS, Settings
 from dia_pipeline.temporal.motion import flow_between, followed, grid, sample, trusted
 
+BORDER = 2.0
+"""Standard deviation in pixels of the border between what is taken of two keyframes."""
+
+DOUBT = 0.02
+"""How much what is not known counts of what is."""
+
 LevelFields = dict[int, Fields]
 """The fields of every level: what one frame hands to the next."""
 
@@ -73,16 +79,38 @@ class Part(NamedTuple):
     """A part of what a frame is made of.
 
     Attributes:
-        weight: those of all parts of a frame sum to 1.
+        weight: those of all parts of a frame sum to 1; (H, W, 1) where they differ by place.
         reference: (h, w, 3) uint8, B' on its canvas.
         size: of the canvas.
         field: (H, W, 2) float32, from the frame into the canvas.
     """
 
-    weight: float
+    weight: float | np.ndarray
     reference: np.ndarray
     size: Size
     field: np.ndarray
+
+
+def weighed(shares: list[float], known: list[np.ndarray | None]) -> list[np.ndarray]:
+    """The weight of parts at every pixel, (H, W, 1) each, by how far they are known there.
+
+    What one keyframe does not show is taken of the other, with soft borders.
+
+    Args:
+        shares: the weights by time; they sum to 1.
+        known: (H, W) from 0 to 1, or None where all of it is.
+    """
+    shape = next((each.shape for each in known if each is not None), (1, 1))
+    trust = [
+        cv2.GaussianBlur(
+            np.ones(shape, np.float32) if each is None else each.astype(np.float32), (0, 0), BORDER
+        )
+        for each in known
+    ]
+    weights = [
+        share * (DOUBT + (1 - DOUBT) * each) for share, each in zip(shares, trust, strict=True)
+    ]
+    return [(weight / sum(weights))[..., None] for weight in weights]
 
 
 def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:

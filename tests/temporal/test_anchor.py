@@ -10,7 +10,7 @@ from dia_pipeline.samples.films import sway
 from dia_pipeline.samples.photographs import photograph, warped
 from dia_pipeline.temporal.coherence import FULL, Known, carried
 from dia_pipeline.temporal.motion import followed, grid, homeward, sample
-from dia_pipeline.temporal.propagation import Motion
+from dia_pipeline.temporal.propagation import Motion, weighed
 
 FRAMES = 48
 
@@ -58,6 +58,17 @@ def test_the_way_home_is_found_however_far_it_is_and_not_where_something_else_is
     assert np.quantile(error[known], 0.99) < 1 and known[shown].mean() > 0.85
     assert not known[:30].any() and not known[:, :30].any()
     assert known[74:, 84:].mean() < 0.15
+
+
+def test_what_one_keyframe_does_not_show_is_taken_of_the_other():
+    known = np.ones((40, 60), np.uint8)
+    known[:, :30] = 0
+    first, second = weighed([0.75, 0.25], [known, None])
+    np.testing.assert_allclose(first + second, 1, rtol=1e-6)
+    assert first[20, 5, 0] < 0.1 and first[20, 55, 0] == pytest.approx(0.75)
+    assert np.abs(np.diff(first[20, :, 0])).max() < 0.25
+    for each, share in zip(weighed([0.4, 0.6], [None, None]), (0.4, 0.6), strict=True):
+        np.testing.assert_allclose(each, share)
 
 
 def test_one_way_and_then_another():
