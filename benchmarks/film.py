@@ -1,9 +1,9 @@
 """How well films are coloured of keyframes: `python -m benchmarks.film`.
 
 Five small films whose colours are known (`dia_pipeline.samples.films`) are turned grey and coloured
-of the first frame of every scene. A figure is the peak signal-to-noise ratio to the truth, in
-decibels: the mean over the frames. The grey film itself is the control. The same command takes up
-a run that was ended.
+of the first frame of every scene; `both ends` has the last frame of it too. A figure is the peak
+signal-to-noise ratio to the truth, in decibels: the mean over the frames. The grey film itself is
+the control. The same command takes up a run that was ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dia_pipeline.io.images import read_image, write_image
 from dia_pipeline.jobs.single import run_sequence
 from dia_pipeline.pixels import turned_grey
 from dia_pipeline.runs.sequence import Sequence, find_frames
-from dia_pipeline.samples.films import FILMS, Film
+from dia_pipeline.samples.films import FILMS, FRAMES, Film
 from dia_pipeline.settings import Settings, resolve
 
 from .records import Record, report
@@ -54,6 +54,8 @@ def main(
         for way, preset in WAYS.items():
             settings = resolve({"preset": preset, "quality": "draft"})
             made[way] = coloured(moving, output / name / preset, settings, device)
+        between = write_film(output / name, truth, ends(FILMS[name].scenes), coherence)
+        made["both_ends"] = coloured(between, output / name / "both-ends", settings, device)
         rows.append({"film": name, **figures(truth, made)})
         if sheets:
             write_sheet(sheets / f"{name}.png", {"truth": truth, **made})
@@ -61,13 +63,18 @@ def main(
     report([*rows, {"film": "mean", **means}], record)
 
 
-def write_film(folder: Path, film: Film, scenes: tuple[int, ...], coherence: str) -> Sequence:
-    """Write a film in grey, and the first frames of its scenes in colour, into a folder."""
+def ends(scenes: tuple[int, ...]) -> tuple[int, ...]:
+    """The first and the last frame of every scene."""
+    return tuple(sorted({*scenes, *(scene - 1 for scene in scenes[1:]), FRAMES - 1}))
+
+
+def write_film(folder: Path, film: Film, keys: tuple[int, ...], coherence: str) -> Sequence:
+    """Write a film in grey, and its keyframes in colour, into a folder."""
     for number, frame in enumerate(film):
         write_image(folder / f"grey/{number:04d}.png", turned_grey(frame))
-    for scene in scenes:
-        write_image(folder / f"{scene}.png", film[scene])
-    keyframes = ",".join(f"{scene}={folder}/{scene}.png" for scene in scenes)
+    for key in keys:
+        write_image(folder / f"{key}.png", film[key])
+    keyframes = ",".join(f"{key}={folder}/{key}.png" for key in keys)
     return find_frames(Sequence("", str(folder / "grey"), keyframes, coherence=coherence))
 
 

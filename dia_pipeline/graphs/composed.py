@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from dia_pipeline.settings import Step
 from dia_pipeline.store.arrays import Arrays, Content
 from dia_pipeline.store.artefacts import Input, Remembered
 from dia_pipeline.store.frames import Frame, FrameFile
-from dia_pipeline.temporal.coherence import FULL, Before, Locked
+from dia_pipeline.temporal.coherence import FULL, KNOWN, Known, Locked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,16 +53,42 @@ class ComposedSequence(PosedSequence):
             return fields
         for name, chunk in self.sequence.chunks.items():
             link: Link | None = None
-            before = chunk.start
+            before = first = chunk.start
             for frame in self._frames_of(chunk):
-                if not self._goes_on(before, frame):
-                    link = None
                 earlier: dict[str, Input] = {}
-                if link:
+                if link and self._goes_on(before, frame):
                     earlier = {"before": link, "a_before": self.a(before)}
+                    if self.sequence.mode.anchored:
+                        anchor = fields[name, first]
+                        earlier |= {"anchor": anchor, "a_anchor": self.a(first)}
+                else:
+                    link, first = None, frame
                 link = Link(self._match_frame(name, chunk, frame, earlier), link)
                 fields[name, frame], before = link, frame
         return fields
+
+    @cached_property
+    def _back(self) -> dict[tuple[str, int], Link]:
+        """The fields into the keyframe after a chunk, by that chunk and frame but its first.
+
+        They are carried back from the keyframe, and belong to the chunk that ends there.
+        """
+        found: dict[tuple[str, int], Link] = {}
+        for (name, chunk), (next_name, following) in pairwise(self.sequence.chunks.items()):
+            key = next(iter(self._frames_of(following)), None)
+            if key is None or following.reference == chunk.reference:
+                continue
+            if not (self.sequence.mode.anchored and self._reaches(chunk, key)):
+                continue
+            anchor = link = self._fields[next_name, key]
+            before = key
+            own = [n for n in self._frames_of(chunk) if n > chunk.start and self._goes_on(n, key)]
+            for frame in reversed(own):
+                earlier: dict[str, Input] = {"before": link, "a_before": self.a(before)}
+                earlier |= {"anchor": anchor, "a_anchor": self.a(key)}
+                link = Link(self._match_frame(name, following, frame, earlier, "-back"), link)
+                found[name, frame], before = link, frame
+        return found
 
     def _frames_of(self, chunk: Chunk) -> list[int]:
         """The frames that a chunk matches: of those that it shares, the ones before a cut."""
@@ -77,12 +104,12 @@ class ComposedSequence(PosedSequence):
         return self.sequence.mode.chained and frame in self.scene_of(before)
 
     def _match_frame(
-        self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input]
+        self, name: str, chunk: Chunk, frame: int, earlier: dict[str, Input], way: str = ""
     ) -> Arrays:
         fixed = self.fixed_path(chunk)
         said = {**self.found(frame, fixed, self.poses), **self.guiding(frame, FIELDS)}
         pair = {"a": self.a(frame), "b_prime": self.b_prime(chunk, frame), **earlier, **said}
-        path = self.folder / "fields" / name / f"{frame + 1:04d}.h5"
+        path = self.folder / "fields" / name / f"{frame + 1:04d}{way}.h5"
         return self._matched(path, "match", pair, fixed, name)
 
     def _matched(
@@ -109,6 +136,8 @@ class ComposedSequence(PosedSequence):
         pose: Content | None = None,
         before: Content | None = None,
         a_before: np.ndarray | None = None,
+        anchor: Content | None = None,
+        a_anchor: np.ndarray | None = None,
         **guides: Any,
     ) -> Content:
         from dia_pipeline.alignment.pose import POSES, Pose
@@ -125,10 +154,8 @@ class ComposedSequence(PosedSequence):
         else:
             features = still, canvas.features(b_prime, network, self.settings)
         pair = Matched(a, canvas, features, self._guidance(a, b_prime, guides))
-        earlier = None
-        if before is not None and a_before is not None:
-            earlier = Before(a_before, before.arrays)
-        fields = self.sequence.mode.match(pair, earlier, network, self.settings, self.progress)
+        earlier = _known(a_before, before), _known(a_anchor, anchor)
+        fields = self.sequence.mode.match(pair, *earlier, network, self.settings, self.progress)
         return self.matching.content(fields, pose=asdict(known))
 
     def _guidance(
@@ -190,22 +217,28 @@ class ComposedSequence(PosedSequence):
             name="frame",
             settings={**self.settings.deciding(Step.RESULTS), "weights": weights},
             inputs=inputs,
-            make=partial(self._make_frame, weights),
+            make=partial(self._make_frame, weights, (chunk, frame) in self._back),
             chunk=chunk,
         )
 
-    def _make_frame(self, weights: list[float], a: np.ndarray, **inputs: Any) -> np.ndarray:
-        """A' of a frame, (H, W, 3) uint8."""
+    def _make_frame(
+        self, weights: list[float], between: bool, a: np.ndarray, **inputs: Any
+    ) -> np.ndarray:
+        """A' of a frame, (H, W, 3) uint8; `between` two keyframes of both."""
         from dia_pipeline.alignment.regions import restrain
         from dia_pipeline.composition.refinement import take
         from dia_pipeline.machine.effort import COMPOSE
-        from dia_pipeline.temporal.propagation import make_frame
+        from dia_pipeline.temporal.propagation import make_frame, weighed
 
         self.progress(0, COMPOSE, 0.0)
+        fields: list[Content] = [inputs[f"fields{number}"] for number in range(len(weights))]
         parts = [
-            self.part(weight, a, inputs[f"reference{number}"], inputs[f"fields{number}"])
-            for number, weight in enumerate(weights)
+            self.part(weight, a, inputs[f"reference{number}"], each)
+            for number, (weight, each) in enumerate(zip(weights, fields, strict=True))
         ]
+        if between:
+            maps = weighed(weights, [each.arrays.get(KNOWN) for each in fields])
+            parts = [part._replace(weight=own) for part, own in zip(parts, maps, strict=True)]
         guides = {name: inputs[name] for name in inputs.keys() & GUIDES.keys()}
         guidance = self._guidance(a, inputs["reference0"], guides)
         made = make_frame(a, parts, self.settings)
@@ -224,7 +257,7 @@ class ComposedSequence(PosedSequence):
         if isinstance(self.sequence.mode, Locked):
             weights = self._lock_weights(frame)
             return [PartOf(w, self.given[frame], self._locks[name]) for name, w in weights.items()]
-        return [
+        parts = [
             PartOf(
                 weight,
                 self.b_prime(self.sequence.chunks[name], frame),
@@ -232,6 +265,18 @@ class ComposedSequence(PosedSequence):
             )
             for name, weight in self._weights(frame).items()
         ]
+        return self._with_next_keyframe(frame, parts)
+
+    def _with_next_keyframe(self, frame: int, parts: list[PartOf]) -> list[PartOf]:
+        """The parts of a frame with that of the keyframe after it, if there is one in its scene."""
+        name, chunk = self.sequence.chunk_of(frame)
+        back = self._back.get((name, frame))
+        if not back:
+            return parts
+        share = (frame - chunk.start) / (chunk.stop - chunk.start)
+        earlier = [part._replace(weight=(1 - share) * part.weight) for part in parts]
+        following = self._chunk_of(chunk.stop)
+        return [*earlier, PartOf(share, self.b_prime(following, frame), back)]
 
     def _weights(self, frame: int) -> dict[str, float]:
         """The chunks whose matches make a frame; across a cut nothing is blended."""
@@ -253,6 +298,10 @@ class ComposedSequence(PosedSequence):
         weight = (frame - before) / (after - before)
         weights = {before: 1 - weight, after: weight}
         return {_key_name(key): weight for key, weight in weights.items() if weight}
+
+
+def _known(a: np.ndarray | None, fields: Content | None) -> Known | None:
+    return Known(a, fields.arrays) if a is not None and fields is not None else None
 
 
 def _median_name(scene: range) -> str:

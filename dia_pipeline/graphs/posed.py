@@ -106,8 +106,7 @@ class PosedSequence(GivenSequence):
         return found
 
     def _chunk_of(self, frame: int) -> Chunk:
-        chunks = self.sequence.chunks.values()
-        return next(each for each in chunks if each.start <= frame < each.stop)
+        return self.sequence.chunk_of(frame)[1]
 
     def _compare(
         self, frame: int, a: np.ndarray, b_prime: np.ndarray, pose: Content | None = None

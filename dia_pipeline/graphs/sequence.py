@@ -34,6 +34,7 @@ class SequenceGraph(ComposedSequence):
             **{f"pose {frame + 1}": each for frame, each in self.poses.items()},
             **{f"fields of {name}": each.of for name, each in self._locks.items()},
             **{f"fields {chunk} {n + 1}": each.of for (chunk, n), each in self._fields.items()},
+            **{f"fields back {chunk} {n + 1}": each.of for (chunk, n), each in self._back.items()},
             **{f"frame {n + 1}": frame for n, frame in self.frames.items()},
             "video": self.video,
         }

@@ -174,20 +174,28 @@ class Sequence:
             end = stop
             if number + 1 < len(bounds):
                 _, next_stop, next_reference = bounds[number + 1]
-                if self.mode.chained or next_reference != reference:
+                goes_on = next_reference == reference
+                if self.mode.chained if goes_on else not self.mode.anchored:
                     end = min(stop + self.overlap, next_stop)
             chunks[f"{number + 1:04d}"] = Chunk(start, stop, end, reference)
         return chunks
 
     def weights(self, frame: int) -> dict[str, float]:
         """The chunks whose matches make a frame, and how much of it each makes."""
-        own = bisect_right(self._ordered, frame, key=lambda each: each[1].start) - 1
+        own = self._number_of(frame)
         name, chunk = self._ordered[own]
         earlier, before = self._ordered[max(0, own - 1)]
         if not own or frame >= before.end:
             return {name: 1.0}
         weight = (frame - chunk.start + 1) / (before.end - before.stop + 1)
         return {earlier: 1 - weight, name: weight}
+
+    def chunk_of(self, frame: int) -> tuple[str, Chunk]:
+        """The chunk whose own a frame is, and its name."""
+        return self._ordered[self._number_of(frame)]
+
+    def _number_of(self, frame: int) -> int:
+        return bisect_right(self._ordered, frame, key=lambda each: each[1].start) - 1
 
     @cached_property
     def _ordered(self) -> list[tuple[str, Chunk]]:

@@ -72,6 +72,50 @@ def grain() -> Film:
     return film
 
 
+class Swayed(NamedTuple):
+    """A film of which is known where all that it shows lay in its first frame.
+
+    Attributes:
+        places: for each frame (H, W, 2), (y, x) in the first one.
+    """
+
+    frames: Film
+    places: list[np.ndarray]
+
+
+def sway(count: int, side: int = 96) -> Swayed:
+    """A portrait that sways, turns, bends, comes and goes, each at a pace of its own.
+
+    Args:
+        count: frames.
+        side: height of the film in pixels.
+    """
+    size = side, side * 7 // 6
+    near, middle = _from_near(photograph("astronaut"), (0.22, 0.44), 0.42, size)
+    corner = middle - (np.array(size) - 1) / 2
+    places = [_swayed(number, size) for number in range(count)]
+    return Swayed([sampled(near, corner + place) for place in places], places)
+
+
+def _swayed(number: int, size: tuple[int, int]) -> np.ndarray:
+    """Where what a frame shows lay in the first one, (H, W, 2), (y, x)."""
+
+    def swing(period: float) -> float:
+        return float(np.sin(2 * np.pi * number / period))
+
+    unit = size[0] / 96
+    middle = (np.array(size) - 1) / 2
+    y, x = np.indices(size) - middle[:, None, None]
+    y, x = (
+        y + 2 * unit * swing(24) * np.sin(2 * np.pi * x / (60 * unit)),
+        x + 2.5 * unit * swing(30) * np.sin(2 * np.pi * y / (70 * unit)),
+    )
+    angle, scale = np.deg2rad(7 * swing(52)), 1 + 0.1 * swing(45)
+    down = scale * (np.cos(angle) * y + np.sin(angle) * x) + 5 * unit * swing(40)
+    right = scale * (np.cos(angle) * x - np.sin(angle) * y) + 7 * unit * swing(64)
+    return np.stack([down, right], -1) + middle
+
+
 class Kind(NamedTuple):
     """How a film is made, and the frames at which its scenes begin."""
 
@@ -102,12 +146,17 @@ def _view(name: str, middle: tuple[float, float], width: float, turn: float = 0.
         width: how much of the photograph's width it sees, as a share.
         turn: in degrees.
     """
-    photo = photograph(name)
-    scale = width * photo.shape[1] / SIZE[1]
-    smaller = resize_image(photo, tuple(round(side / scale) for side in photo.shape[:2]))
+    near, middle_there = _from_near(photograph(name), middle, width, SIZE)
     angle = np.deg2rad(turn)
     turning = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     here = np.moveaxis(np.indices(SIZE), 0, -1) - (np.array(SIZE) - 1) / 2
-    factor = np.array(smaller.shape[:2]) / np.array(photo.shape[:2])
-    there = here @ turning.T + np.array(middle) * photo.shape[:2] * factor
-    return sampled(smaller, there)
+    return sampled(near, here @ turning.T + middle_there)
+
+
+def _from_near(
+    photo: np.ndarray, middle: tuple[float, float], width: float, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """A photograph of which so much of the width is as wide as `size`, and y and x of a middle."""
+    scale = width * photo.shape[1] / size[1]
+    smaller = resize_image(photo, tuple(round(side / scale) for side in photo.shape[:2]))
+    return smaller, np.array(middle) * smaller.shape[:2]

@@ -18,7 +18,13 @@ from dia_pipeline.machine.effort import Progress
 from dia_pipeline.networks.network import Network
 from dia_pipeline.networks.sizes import Size
 from dia_pipeline.settings import LEVELS, Settings
-from dia_pipeline.temporal.motion import flow_between, grid, sample, trusted
+from dia_pipeline.temporal.motion import flow_between, followed, grid, sample, trusted
+
+BORDER = 2.0
+"""Standard deviation in pixels of the border between what is taken of two keyframes."""
+
+DOUBT = 0.02
+"""How much what is not known counts of what is."""
 
 LevelFields = dict[int, Fields]
 """The fields of every level: what one frame hands to the next."""
@@ -73,16 +79,38 @@ class Part(NamedTuple):
     """A part of what a frame is made of.
 
     Attributes:
-        weight: those of all parts of a frame sum to 1.
+        weight: those of all parts of a frame sum to 1; (H, W, 1) where they differ by place.
         reference: (h, w, 3) uint8, B' on its canvas.
         size: of the canvas.
         field: (H, W, 2) float32, from the frame into the canvas.
     """
 
-    weight: float
+    weight: float | np.ndarray
     reference: np.ndarray
     size: Size
     field: np.ndarray
+
+
+def weighed(shares: list[float], known: list[np.ndarray | None]) -> list[np.ndarray]:
+    """The weight of parts at every pixel, (H, W, 1) each, by how far they are known there.
+
+    What one keyframe does not show is taken of the other, with soft borders.
+
+    Args:
+        shares: the weights by time; they sum to 1.
+        known: (H, W) from 0 to 1, or None where all of it is.
+    """
+    shape = next((each.shape for each in known if each is not None), (1, 1))
+    trust = [
+        cv2.GaussianBlur(
+            np.ones(shape, np.float32) if each is None else each.astype(np.float32), (0, 0), BORDER
+        )
+        for each in known
+    ]
+    weights = [
+        share * (DOUBT + (1 - DOUBT) * each) for share, each in zip(shares, trust, strict=True)
+    ]
+    return [(weight / sum(weights))[..., None] for weight in weights]
 
 
 def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
@@ -116,14 +144,14 @@ class Motion:
             fresh: the same for this frame.
 
         Returns:
-            (H, W, 2) float32. The part of a pixel by which the motion misses a pixel of the frame
-            before is kept in the coordinates, so that roundings do not add up.
+            (H, W, 2) float32.
         """
-        there = grid(field.shape[:2]) + self._back
-        pixel = _pixels(there, field.shape[:2])
-        carried = field[pixel[..., 0], pixel[..., 1]] + (there - pixel)
         known = trusted(self._back, self._forth)[..., None]
-        return np.where(known, carried, fresh).astype(np.float32)
+        return np.where(known, sent_on(field, self._back), fresh)
+
+    def carry_way(self, way: np.ndarray) -> np.ndarray:
+        """The way (H, W, 2) of the pixels of the frame before to another, as that of this one's."""
+        return followed(self._back, way)
 
     def carry_image(self, image: np.ndarray) -> np.ndarray:
         """An image (H, W, C) that lies over the frame before, over this one; no value is mixed."""
@@ -156,6 +184,19 @@ class Motion:
         forth = _scaled(self._forth, shape)[targets[..., 0], targets[..., 1]]
         moved_ba = _pixels(targets + forth, shape)
         return _tensor(moved, nnf_ab.device), _tensor(moved_ba, nnf_ab.device)
+
+
+def sent_on(field: np.ndarray, way: np.ndarray) -> np.ndarray:
+    """The field (H, W, 2) float32 of pixels that lead by a way to those that have a field.
+
+    Args:
+        field: (H, W, 2), absolute target coordinates.
+        way: (H, W, 2), displacements. The part of a pixel by which they miss a pixel is kept in
+            the coordinates, so that roundings do not add up.
+    """
+    there = grid(way.shape[:2]) + way
+    pixel = _pixels(there, field.shape)
+    return (field[pixel[..., 0], pixel[..., 1]] + (there - pixel)).astype(np.float32)
 
 
 def pack_fields(levels: LevelFields) -> dict[str, np.ndarray]:

@@ -82,10 +82,12 @@ def graph_of(tmp_path):
     for name in ("a", "b"):
         write_image(tmp_path / f"{name}.png", np.full((16, 16, 3), 90, np.uint8))
 
-    def graph_of(count: int, scenes: list[int], **fields) -> SequenceGraph:
+    def graph_of(count: int, scenes: list[int], keys: tuple[int, ...] = (), **fields):
         frames = (f"{tmp_path}/b.png",) * count
-        sequence = Sequence("s", f"{tmp_path}/a.png", "day", frames=frames, **fields)
-        sequence.__dict__["kinds"] = "image", "folder"
+        references = [f"{key}={tmp_path}/{'ab'[n % 2]}.png" for n, key in enumerate(keys)]
+        b_prime = ",".join(references) or "day"
+        sequence = Sequence("s", f"{tmp_path}/a.png", b_prime, frames=frames, **fields)
+        sequence.__dict__["kinds"] = ("folder", "image") if keys else ("image", "folder")
         job = Job(Networks("cpu"), lambda key: tmp_path / "features" / f"{key}.h5")
         backbone = Backbone("vgg16", "0" * 64, "", "")
         graph = SequenceGraph(sequence, SETTINGS, backbone, tmp_path / "out", job)
@@ -105,6 +107,42 @@ def test_a_scene_of_thousands_of_frames_in_one_chunk_is_planned(graph_of, cohere
     keys = [artefact.key for artefact in other.artefacts.values()]
     assert keys[-1] == last
     assert len(set(keys[2 : 2 + MANY])) == MANY  # each field depends on all before it
+
+
+def test_what_is_carried_along_goes_on_from_the_first_frame_of_its_scene_too(graph_of):
+    graph = graph_of(9, [0, 5], coherence="propagated", chunk=4, overlap=2)
+    made = {
+        each.path.parent.name + "/" + each.path.stem: each
+        for each in made_by("match", graph.artefacts)
+    }
+    anchors = {
+        name: each.inputs["anchor"].of.path.stem
+        for name, each in made.items()
+        if "anchor" in each.inputs
+    }
+    assert anchors == {
+        **{f"0001/{n:04d}": "0001" for n in (2, 3, 4, 5)},
+        **{"0002/0007": "0006", "0002/0008": "0006", "0002/0009": "0006"},
+    }
+
+
+def test_between_two_keyframes_of_a_scene_fields_are_carried_back_too(graph_of):
+    fields = {"keys": (0, 3, 8), "coherence": "propagated", "chunk": 3}
+    graph = graph_of(10, [0, 7], **fields)
+    made = {each.path.stem: each for each in graph.artefacts.values() if "-back" in each.path.stem}
+    before = {name: each.inputs["before"].of.path.stem for name, each in made.items()}
+    assert before == {"0003-back": "0004", "0002-back": "0003-back", "0008-back": "0009"}
+    assert {each.chunk for each in made.values()} == {"0001", "0003"}
+    assert [[part.weight for part in graph.parts_of(n)] for n in (0, 1, 2, 3)] == [
+        [1],
+        pytest.approx([2 / 3, 1 / 3]),
+        pytest.approx([1 / 3, 2 / 3]),
+        [1],
+    ]
+    cut = graph_of(10, [0, 3], **fields)
+    assert [name for name in cut.artefacts if "back" in name] == ["fields back 0003 8"]
+    alone = graph_of(10, [0], keys=(0,), coherence="propagated", chunk=3)
+    assert not any("back" in name for name in alone.artefacts)
 
 
 @pytest.mark.slow

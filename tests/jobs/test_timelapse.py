@@ -277,6 +277,30 @@ def test_a_video_is_restyled_along_its_motion(video, tmp_path):
     assert last[2] > last[0] + 10  # blue
 
 
+def test_a_video_that_is_taken_up_again_has_the_same_bytes(video, tmp_path):
+    """Each frame goes on from those beside it and from its keyframes, read anew or not."""
+    references = f"0={video}/blue.png,2={video}/grey.png"
+    moving = Sequence("v", f"{video}/cat.mp4", references, coherence="propagated", stop=3)
+    moving = find_frames(moving)
+    run_sequence(moving, tmp_path / "whole", SETTINGS, "cpu")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(name, estimate):
+        if name == "match: 4 of 4":
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run_sequence(moving, tmp_path / "half", SETTINGS, "cpu", kill)
+    (tmp_path / "half/fields/0002/0003.h5").unlink()
+    run_sequence(moving, tmp_path / "half", SETTINGS, "cpu")
+    whole, half = files(tmp_path / "whole"), files(tmp_path / "half")
+    assert {name: content for name, (content, _) in half.items()} == {
+        name: content for name, (content, _) in whole.items()
+    }
+
+
 def test_a_video_keeps_its_rate_and_its_sound(video, tmp_path):
     add_sound(film(tmp_path / "mute.mp4", rate=10), tmp_path / "film.mkv", "aac")
     shutil.copy(video / "blue.png", tmp_path)
@@ -328,15 +352,15 @@ def test_a_film_whose_sound_cannot_be_carried_is_restyled_without_it(video, tmp_
 
 def test_keyframes_of_a_video_have_references_of_their_own(video, tmp_path):
     references = f"0={video}/blue.png, 3={video}/grey.png"
-    moving = Sequence("v", f"{video}/cat.mp4", references, coherence="propagated", overlap=1)
+    moving = Sequence("v", f"{video}/cat.mp4", references, coherence="propagated")
     moving = find_frames(moving)
     run_sequence(moving, tmp_path / "out", SETTINGS, "cpu")
     colour = [
         np.ptp(read_image(tmp_path / f"out/frames/{n:04d}.png").mean(axis=(0, 1)))
         for n in range(1, 6)
     ]
-    assert min(colour[:3]) > 20 and max(colour[4:]) < 5
-    assert colour[4] < colour[3] < colour[2]  # blended
+    assert colour[0] > 20 and max(colour[3:]) < 5
+    assert colour[0] > colour[1] + 3 > colour[2] + 6 > colour[3] + 9  # of both, by their distance
 
 
 def test_a_video_that_ends_early_has_gaps_and_is_decoded_once(video, tmp_path, monkeypatch):
