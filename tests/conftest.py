@@ -14,6 +14,24 @@ os.environ.update(OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="2")
 import dia_pipeline.cli  # noqa: F401  before torch, whose threads it tames
 
 
+class Failures:
+    """Names what fails as it fails: a run of all tests takes long, and may be ended."""
+
+    def __init__(self, terminal):
+        self.terminal = terminal
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self.terminal.write_line(f"\nFAILED {report.nodeid}: {crash and crash.message}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    if terminal := config.pluginmanager.get_plugin("terminalreporter"):
+        config.pluginmanager.register(Failures(terminal))
+
+
 @pytest.fixture(autouse=True)
 def same_beginning():
     """What a test draws of torch, and its threads, do not depend on the tests before it."""
