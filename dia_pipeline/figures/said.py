@@ -17,6 +17,9 @@ from dia_pipeline.pixels import nearest_image, resize_share, shrunk, to_bytes
 TINT = 0.6
 """How much of a label, or of a point that pulls in full, covers the image."""
 
+MOST = 256
+"""Positions along a side of descriptors that are shown at most."""
+
 
 def draw_said(a: np.ndarray, b_prime: np.ndarray, guidance: Guidance | None) -> list[Panel]:
     """Panels that show what is said of A and B', (H, W, 3) uint8; none if nothing is."""
@@ -57,6 +60,9 @@ def _coloured(*descriptors: np.ndarray) -> list[np.ndarray]:
     These are drawn by lot, the same for all. Those along which they differ most would depend on how
     a machine adds, where several are equal.
     """
+    descriptors = tuple(
+        each[:, :: each.shape[1] // MOST + 1, :: each.shape[2] // MOST + 1] for each in descriptors
+    )
     axes = np.random.default_rng(0).normal(size=(len(descriptors[0]), 3))
     lengths = [np.maximum(np.linalg.norm(each, axis=0), 1e-12) for each in descriptors]
     along = [

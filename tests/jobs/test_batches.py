@@ -509,6 +509,7 @@ def test_a_guided_pair_is_the_same_by_level_and_alone_and_follows_its_guides(pai
     run_pair(guided.a, guided.b_prime, Path("alone"), resolve(DRAFT), guides=guides)
     together = artefacts(Path("alone"))
     assert "guides.png" in together
+    assert read_state(Path("alone/provenance.json"))["guides"].keys() == guides.keys()
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
     first = together["flow_ab.flo"]
     Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,2,2\n")
