@@ -21,6 +21,8 @@ def run(
     labels_a: Any = None,
     labels_b_prime: Any = None,
     points: Any = None,
+    descriptors_a: Any = None,
+    descriptors_b_prime: Any = None,
     keep: Any = None,
     strength: Any = None,
     device: str = "auto",
@@ -42,6 +44,10 @@ def run(
         labels_b_prime: the same for B'.
         points: what belongs together, rows of x and y in A, then in B', in pixels, and how far it
             reaches in pixels of A if that is not as by default; or a CSV file.
+        descriptors_a: a map of A from another network, (C, h, w) floats of about the aspect of A:
+            an array, a torch tensor, or a .npy or .npz file; matches prefer vectors of the same
+            direction.
+        descriptors_b_prime: the same for B', with as many channels.
         keep: a mask of A: what is white stays as it is, and what is around it is fitted to it.
         strength: a grey map of A, how strongly it is restyled: black is A, white is A' in full.
         device: a torch device, or `auto`.
@@ -76,6 +82,8 @@ def run(
         "labels_a": labels_a,
         "labels_b_prime": labels_b_prime,
         "points": points,
+        "descriptors_a": descriptors_a,
+        "descriptors_b_prime": descriptors_b_prime,
         "keep": keep,
         "strength": strength,
     }

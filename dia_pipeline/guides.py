@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LABELS = ("labels_a", "labels_b_prime")
 """The two label maps, of which one alone means nothing."""
 
+DESCRIPTORS = ("descriptors_a", "descriptors_b_prime")
+"""The two maps of a network of one's own, of which one alone means nothing either."""
+
 IMAGES = {"a": "A", "b_prime": "B'"}
 """What the images of a pair are called."""
 
@@ -34,13 +37,18 @@ class Guide:
     Attributes:
         meaning: what it says, for `--help`, the tables and the documentation.
         decides: the steps whose results depend on it.
-        over: the image that it lies over, `a` or `b_prime`; empty for a table of points of both.
+        over: the image of whose places it tells, `a` or `b_prime`; empty for points of both.
     """
 
     name: str
     meaning: str
     decides: Step
     over: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is an image, and neither a table nor a map of many channels."""
+        return bool(self.over) and self.name not in DESCRIPTORS
 
     @property
     def coloured(self) -> bool:
@@ -74,6 +82,19 @@ GUIDES = {
             "if a point is to reach farther or less far",
             Step.LEVELS,
         ),
+        Guide(
+            "descriptors_a",
+            "map of A from a network of your own, (C, h, w) floats in .npy or .npz; matches "
+            "prefer vectors of the same direction",
+            Step.LEVELS,
+            "a",
+        ),
+        Guide(
+            "descriptors_b_prime",
+            "the same for B', with as many channels",
+            Step.LEVELS,
+            "b_prime",
+        ),
         Guide("keep", "mask of A: what is white stays as it is", Step.RESULTS, "a"),
         Guide(
             "strength",
@@ -84,6 +105,9 @@ GUIDES = {
     )
 }
 """All guides by name."""
+
+DRAWN = {name: each for name, each in GUIDES.items() if name not in DESCRIPTORS}
+"""Those that a person draws, and that are carried to other images and frames."""
 
 
 def deciding(steps: Step, given: Collection[str]) -> list[str]:
@@ -100,10 +124,12 @@ def check_guides(given: Collection[str], references: bool = False) -> None:
     Raises:
         GuidanceError: they do not.
     """
-    if len([name for name in LABELS if name in given]) == 1:
-        raise GuidanceError(", ".join(LABELS), "one is missing", "labels are those of both images")
+    for both, what in ((LABELS, "labels"), (DESCRIPTORS, "descriptors")):
+        if len([name for name in both if name in given]) == 1:
+            remedy = f"{what} are those of both images"
+            raise GuidanceError(", ".join(both), "one is missing", remedy)
     if references and any(GUIDES[name].of_b_prime for name in given):
-        problem = "labels and points are those of one B'"
+        problem = "labels, points and descriptors are those of one B'"
         raise GuidanceError("references", problem, "leave them out, or the references")
 
 
@@ -119,10 +145,28 @@ def check_shape(name: str, given: Shape, image: Shape, path: str = "") -> None:
     """
     from dia_pipeline.pixels import same_aspect  # planning needs no NumPy
 
-    if not same_aspect(given, image):
+    is_image = GUIDES[name].is_image
+    if not same_aspect(given, image, 0 if is_image else 1):
         (height, width), (h, w) = given[:2], image[:2]
         raise GuidanceError(
             f"{name}: {path}" if path else name,
             f"it is {width}x{height}, but {IMAGES[GUIDES[name].over]} is {w}x{h}",
-            "paint it over that image, the same way up, at any size of the same aspect",
+            "paint it over that image, the same way up, at any size of the same aspect"
+            if is_image
+            else "make it of all of that image, the same way up; the aspects may differ by 5 %, "
+            "and a side by one position",
+        )
+
+
+def check_channels(a: Shape, b_prime: Shape) -> None:
+    """Make sure that descriptors of these shapes (C, h, w) can be compared.
+
+    Raises:
+        GuidanceError: they have not as many channels.
+    """
+    if a[0] != b_prime[0]:
+        raise GuidanceError(
+            ", ".join(DESCRIPTORS),
+            f"they have {a[0]} and {b_prime[0]} channels",
+            "make both by the same layer of the same network",
         )

@@ -15,10 +15,15 @@ ASPECT = 0.05
 """By what share the same aspects may differ, as published images are cut out of figures."""
 
 
-def same_aspect(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether images of two shapes (H, W, ...) may show the same places, each scaled as a whole."""
+def same_aspect(shape: tuple[int, ...], other: tuple[int, ...], slack: int = 0) -> bool:
+    """Whether images of two shapes (H, W, ...) may show the same places, each scaled as a whole.
+
+    Args:
+        slack: by so many pixels a side of the first may be rounded beside.
+    """
     (height, width), (h, w) = shape[:2], other[:2]
-    return abs((width * h) / (height * w) - 1) <= ASPECT
+    most = ASPECT + slack / min(height, width)
+    return abs((width * h) / (height * w) - 1) <= most
 
 
 def resize_image(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

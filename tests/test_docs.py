@@ -75,7 +75,13 @@ MADE = {
     "docs/ablation.md": ["tss/table.md"],
     "docs/bench.md": ["bench/pairs.tsv", "bench/scores.csv", "looks/table.tex", "films/table.md"],
     "docs/control.md": [
-        *("labelled/b.png", "kept/guides.png", "weaker/guides.png", "pointed_film/video.mp4"),
+        *(
+            "labelled/b.png",
+            "described/b.png",
+            "kept/guides.png",
+            "weaker/guides.png",
+            "pointed_film/video.mp4",
+        ),
         "several/sources.png",
     ],
     "docs/elsewhere.md": [
@@ -121,6 +127,7 @@ def checkout(tmp_path_factory):
         draw_image(folder / "references" / f"{number}.png", number, SIZE)
     for name in ("A", "B_prime"):
         Image.new("RGB", SIZE[::-1], "red").save(folder / f"{name}_labels.png")
+        np.save(folder / f"{name}.npy", np.ones((4, 3, 4), np.float32))
     for name in ("face", "weaker"):
         Image.new("L", SIZE[::-1], 100).save(folder / f"{name}.png")
     (folder / "points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n13,15,6,14\n")

@@ -54,10 +54,17 @@ class Guidance(Protocol):
     def strength(self) -> np.ndarray | None:
         """How strongly A is restyled, (h, w) float32 from 0 to 1; None where in full."""
 
+    @property
+    def described(self) -> int:
+        """The channels of descriptors, 0 where there are none."""
+
     def channels(
-        self, shape: tuple[int, ...], target: tuple[int, ...], pose: Matrix
+        self, shape: tuple[int, ...], target: tuple[int, ...], pose: Matrix, described: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Further channels (H, W, K) of A and of B', at maps of these shapes."""
+        """Further channels (H, W, K) of A and of B', at maps of these shapes.
+
+        `described` is the weight of descriptors there.
+        """
 
 
 @dataclass
@@ -143,8 +150,9 @@ def run_level(
     """
     shape, other = (tuple(each[0].shape[1:]) for each in (features_a, features_b_prime))
     device = features_a[0].device
+    described = guidance.described if guidance else 0
     if level == LEVELS[0]:
-        check_memory(shape, other, settings, device)
+        check_memory(shape, other, settings, device, described)
     independent = settings.matcher == "layer-independent"
     if independent:
         previous = None
@@ -170,7 +178,7 @@ def run_level(
             result.latent_b = estimate(features_b_prime, features_a, result.nnf_ba)
         return result
 
-    return with_memory(work, needed(shape, other, settings), device)
+    return with_memory(work, needed(shape, other, settings, described), device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +225,8 @@ def _match(
     source = stack(a, latent_a_prime) if both else stack(latent_a_prime)
     target = stack(latent_b, b_prime) if both else stack(b_prime)
     if guidance:
-        channels = guidance.channels(tuple(a.shape[1:]), tuple(b_prime.shape[1:]), pose)
+        shapes = tuple(a.shape[1:]), tuple(b_prime.shape[1:])
+        channels = guidance.channels(*shapes, pose, settings.described(level))
         source, target = (
             torch.cat([features, more.to(features.device)], dim=-1)
             for features, more in zip((source, target), channels, strict=True)

@@ -3,7 +3,8 @@
 Of the matches, as further channels of the matching maps: labels that A and B' share make a match
 between them better, and points that belong together pull the matches of what they reach. Both add
 at most `guidance` to the dot product of a match, whose own part lies between -1 and 2: a soft wish,
-which clear features can outweigh.
+which clear features can outweigh. Descriptors of another network add their cosine, times
+`descriptor_weight`, at the levels where they count.
 
 Of the regions of A: `regions` says what becomes of those that are kept or restyled less.
 """
@@ -18,7 +19,13 @@ import torch.nn.functional as F  # noqa: N812
 
 from dia_pipeline.affine import Matrix, Shape, centres, moved
 from dia_pipeline.alignment.canvas import in_units
-from dia_pipeline.guides import GUIDES, GuidanceError, check_guides, check_shape
+from dia_pipeline.guides import (
+    GUIDES,
+    GuidanceError,
+    check_channels,
+    check_guides,
+    check_shape,
+)
 
 MAX_LABELS = 16
 """Colours that label maps may have together."""
@@ -52,6 +59,7 @@ class Guidance:
         reaches: (N, h, w) float32, how strongly each of them pulls what A shows, from 0 to 1.
         keep: (h, w) float32, from 0 to 1, where A stays as it is; None where nowhere.
         strength: the same, how strongly A is restyled; None where in full.
+        descriptors: (C, h, w) float32 of A and of B', from another network; None without.
     """
 
     weight: float
@@ -61,6 +69,12 @@ class Guidance:
     reaches: np.ndarray = field(default_factory=lambda: np.empty((0, 1, 1), np.float32))
     keep: np.ndarray | None = None
     strength: np.ndarray | None = None
+    descriptors: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def described(self) -> int:
+        """The channels of descriptors, 0 where there are none."""
+        return len(self.descriptors[0]) if self.descriptors else 0
 
     @property
     def of_regions(self) -> bool:
@@ -68,11 +82,14 @@ class Guidance:
         return self.keep is not None or self.strength is not None
 
     def channels(
-        self, shape: Shape, target: Shape, pose: Matrix
+        self, shape: Shape, target: Shape, pose: Matrix, described: float = 0.0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The channels of A and of B' in its pose, at maps of these shapes: (H, W, K) float32.
 
         There are none, K is 0, where nothing is said of the matches.
+
+        Args:
+            described: the weight of descriptors at these maps, 0 where they do not count.
         """
         on_canvas = in_units(pose)
         maps: tuple[list[np.ndarray], list[np.ndarray]] = (
@@ -92,8 +109,16 @@ class Guidance:
             maps[0].append(pull[..., None] * _waves(wanted, self.sides[1]))
             maps[1].append(_waves(there, self.sides[1]))
         scale = np.sqrt(self.weight)
-        return tuple(
+        said = tuple(
             torch.from_numpy((scale * np.concatenate(own, -1)).astype(np.float32)) for own in maps
+        )
+        if not (described and self.descriptors):
+            return said
+        a, b_prime = self.descriptors
+        seen = _described(a, np.eye(3), shape), _described(b_prime, on_canvas, target)
+        return tuple(
+            torch.cat([own, described**0.5 * more], dim=-1)
+            for own, more in zip(said, seen, strict=True)
         )
 
     def _wanted(self, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +145,8 @@ def make_guidance(
     points: np.ndarray | None = None,
     keep: np.ndarray | None = None,
     strength: np.ndarray | None = None,
+    descriptors_a: np.ndarray | None = None,
+    descriptors_b_prime: np.ndarray | None = None,
 ) -> Guidance | None:
     """What is said of a pair; None if nothing is.
 
@@ -131,9 +158,12 @@ def make_guidance(
         points: (N, 5), y and x in A and in B', both in unit coordinates; how far each reaches, as a
             share of the longest side of A.
         keep, strength: (h, w) float32 from 0 to 1, of any size with the aspect of A.
+        descriptors_a, descriptors_b_prime: (C, h, w) float32, finite, of any sizes with about the
+            aspects of A and of B'.
 
     Raises:
-        GuidanceError: the labels cannot be used, or something does not lie over its image.
+        GuidanceError: the labels cannot be used, something does not lie over its image, or the
+            descriptors cannot be compared.
     """
     images = {
         "labels_a": labels_a,
@@ -141,15 +171,26 @@ def make_guidance(
         "keep": keep,
         "strength": strength,
     }
-    given = {name: image for name, image in images.items() if image is not None}
-    if not given and points is None:
+    vectors = {"descriptors_a": descriptors_a, "descriptors_b_prime": descriptors_b_prime}
+    shapes = {name: image.shape for name, image in images.items() if image is not None}
+    shapes |= {name: each.shape[1:] for name, each in vectors.items() if each is not None}
+    if not shapes and points is None:
         return None
-    check_guides(given)
-    for name, image in given.items():
-        check_shape(name, image.shape, b_prime.shape if GUIDES[name].over == "b_prime" else a.shape)
-    maps = labels_of(labels_a, labels_b_prime) if "labels_a" in given else None
+    check_guides(shapes)
+    for name, shape in shapes.items():
+        check_shape(name, shape, b_prime.shape if GUIDES[name].over == "b_prime" else a.shape)
+    descriptors = None
+    if descriptors_a is not None and descriptors_b_prime is not None:
+        check_channels(descriptors_a.shape, descriptors_b_prime.shape)
+        descriptors = descriptors_a, descriptors_b_prime
+    maps = labels_of(labels_a, labels_b_prime) if "labels_a" in shapes else None
     guidance = Guidance(
-        weight, (a.shape[:2], b_prime.shape[:2]), maps, keep=keep, strength=strength
+        weight,
+        (a.shape[:2], b_prime.shape[:2]),
+        maps,
+        keep=keep,
+        strength=strength,
+        descriptors=descriptors,
     )
     if points is None:
         return guidance
@@ -199,6 +240,28 @@ def _memberships(labels: np.ndarray, count: int, way: np.ndarray, shape: Shape) 
     )
     one_hot = np.eye(count, dtype=np.float32)[labels[y, x]]
     return one_hot.reshape(shape[0], FINER, shape[1], FINER, count).mean(axis=(1, 3))
+
+
+def _described(descriptors: np.ndarray, way: np.ndarray, shape: Shape) -> torch.Tensor:
+    """Descriptors (C, h, w) where a map leads positions: (H, W, C) of unit length.
+
+    Zero vectors stay zero, and so is what lies outside. Where a position covers more than one of
+    the map's, it has their mean.
+    """
+    steps = np.hypot(*(way[:2, axis] / side for axis, side in enumerate(shape)))
+    size = [max(1, round(1 / step)) for step in steps]
+    values = torch.from_numpy(descriptors)[None]
+    values = F.interpolate(values, size, mode="bilinear", antialias=True)
+    there = moved(way, centres(shape) / shape)
+    whole = np.rint(there * size - 0.5).astype(int).clip(0, np.array(size) - 1)
+    if np.abs(there * size - 0.5 - whole).max() < 1e-6:  # else a zero vector would be nearly one
+        values = values[0][:, whole[..., 0], whole[..., 1]]
+    else:
+        grid = torch.from_numpy((2 * there[..., ::-1] - 1).astype(np.float32))[None]
+        values = F.grid_sample(values, grid, padding_mode="border", align_corners=False)[0]
+    inside = ((there >= 0) & (there <= 1)).all(axis=-1)
+    values = (values * torch.from_numpy(inside)).permute(1, 2, 0).contiguous()
+    return F.normalize(values, dim=-1, eps=torch.finfo(values.dtype).tiny)
 
 
 def _no_channels(shape: Shape) -> np.ndarray:

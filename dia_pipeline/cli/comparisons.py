@@ -25,6 +25,7 @@ from dia_pipeline.cli.options import (
 )
 from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.errors import describe
+from dia_pipeline.guides import GUIDES
 
 if TYPE_CHECKING:
     from dia_pipeline.alignment.pose import Pose
@@ -102,7 +103,7 @@ def evaluate(
 
 
 @app.command(rich_help_panel="Comparisons")
-@takes_settings(guides=True)
+@takes_settings(guides=GUIDES)
 def sweep(
     a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[

@@ -9,7 +9,7 @@ import typer
 from dia_pipeline.cli.app import app, complain, say, waiting
 from dia_pipeline.cli.options import Configfile, Device
 from dia_pipeline.cli.studio import PANEL
-from dia_pipeline.guides import GUIDES
+from dia_pipeline.guides import DRAWN
 
 guides = typer.Typer(help="What is said of pairs.", no_args_is_help=True)
 app.add_typer(guides, name="guides", rich_help_panel=PANEL)
@@ -45,7 +45,7 @@ def carry(
 
     project = Project(configfile)
     source = project.pair(pair)
-    said = [guide for guide in GUIDES if project.file_of(source, guide)]
+    said = [guide for guide in DRAWN if project.file_of(source, guide)]
     names = others or [each.name for each in project.plan.config.pairs if each.name != pair]
     ways = Ways(matcher(project.plan.common.backbone, device))
     for target in map(project.pair, names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,20 +27,20 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by defaul
 
 
 def takes_settings(
-    *names: str, guides: bool = False, **defaults: str
+    *names: str, guides: Mapping[str, Guide] | None = None, **defaults: str
 ) -> Callable[[Callable], Callable]:
     """A command whose `**options` are settings, None where not given; by default all settings.
 
     Args:
         names: those that the command takes.
-        guides: whether it takes guides too, which `guides_of` parts from them.
+        guides: those that it takes too, by name; `guides_of` parts them from the settings.
         defaults: what the help says where the command itself decides what is not given.
     """
 
     def decorate(command: Callable) -> Callable:
         signature = inspect.signature(command, eval_str=True)
         own = [each for each in signature.parameters.values() if each.kind != each.VAR_KEYWORD]
-        said = {name: _guide_option(guide) for name, guide in GUIDES.items() if guides}
+        said = {name: _guide_option(guide) for name, guide in (guides or {}).items()}
         taken = [
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
@@ -87,7 +87,7 @@ def _guide_option(guide: Guide) -> Any:
 
 def guides_of(given: dict[str, Any]) -> dict[str, str]:
     """The files of guides by name, which are taken out of the options of a command."""
-    guides = {name: given.pop(name) for name in GUIDES}
+    guides = {name: given.pop(name) for name in GUIDES if name in given}
     guides = {name: path for name, path in guides.items() if path is not None}
     check_guides(guides)
     return guides

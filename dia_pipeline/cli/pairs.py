@@ -20,6 +20,7 @@ from dia_pipeline.cli.options import (
     takes_settings,
 )
 from dia_pipeline.cli.pages import NoPage, page_of
+from dia_pipeline.guides import GUIDES
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
 
@@ -31,7 +32,7 @@ PANEL = "One pair"
 
 
 @app.command(rich_help_panel=PANEL)
-@takes_settings(guides=True)
+@takes_settings(guides=GUIDES)
 def run(
     a: Annotated[Path, typer.Argument(metavar="A", help="The image whose structure is kept.")],
     b_prime: Annotated[

@@ -18,6 +18,7 @@ from dia_pipeline.cli.options import (
     takes_settings,
 )
 from dia_pipeline.cli.pages import NoPage, page_of
+from dia_pipeline.guides import DRAWN
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
 
@@ -28,7 +29,7 @@ PRESET = "photo-to-photo"
 @app.command(rich_help_panel="One sequence")
 @takes_settings(
     *("preset", "quality", "blend", "ratio", "max_side", "take", "pose", "backbone"),
-    guides=True,
+    guides=DRAWN,
     preset=PRESET,
 )
 def timelapse(

@@ -1,4 +1,7 @@
-"""What is said of a pair, drawn over its images: labels, points and what they reach, regions."""
+"""What is said of a pair, drawn over its images: labels, points and what they reach, regions.
+
+Of descriptors colours are shown: alike where these are.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from PIL import Image, ImageDraw
 
 from dia_pipeline.alignment.guidance import Guidance
 from dia_pipeline.figures.panels import HEIGHT, Panel
-from dia_pipeline.pixels import nearest_image, resize_share, shrunk
+from dia_pipeline.pixels import nearest_image, resize_share, shrunk, to_bytes
 
 TINT = 0.6
 """How much of a label, or of a point that pulls in full, covers the image."""
+
+MOST = 256
+"""Positions along a side of descriptors that are shown at most."""
 
 
 def draw_said(a: np.ndarray, b_prime: np.ndarray, guidance: Guidance | None) -> list[Panel]:
@@ -28,6 +34,11 @@ def draw_said(a: np.ndarray, b_prime: np.ndarray, guidance: Guidance | None) -> 
         points = guidance.points
         panels.append(("what points of A reach", _marked(_reached(a, guidance), points[:, :2])))
         panels.append(("points of B'", _marked(_pale(b_prime), points[:, 2:])))
+    if guidance.descriptors:
+        for name, image, colours in zip(
+            ("A", "B'"), (a, b_prime), _coloured(*guidance.descriptors), strict=True
+        ):
+            panels.append((f"descriptors of {name}", nearest_image(colours, image.shape[:2])))
     if guidance.keep is not None:
         kept = resize_share(guidance.keep, a.shape)
         panels.append(("what is kept of A", _mixed(_pale(a), a, kept)))
@@ -41,6 +52,26 @@ def _labelled(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     here = nearest_image(labels, image.shape[:2])
     colours = np.array([_colour(number) for number in range(int(labels.max()) + 1)])
     return _mixed(_pale(image), colours[here], TINT)
+
+
+def _coloured(*descriptors: np.ndarray) -> list[np.ndarray]:
+    """Descriptors (C, h, w) as colours (h, w, 3) uint8: their directions, along three of them.
+
+    These are drawn by lot, the same for all. Those along which they differ most would depend on how
+    a machine adds, where several are equal.
+    """
+    descriptors = tuple(
+        each[:, :: each.shape[1] // MOST + 1, :: each.shape[2] // MOST + 1] for each in descriptors
+    )
+    axes = np.random.default_rng(0).normal(size=(len(descriptors[0]), 3))
+    lengths = [np.maximum(np.linalg.norm(each, axis=0), 1e-12) for each in descriptors]
+    along = [
+        np.einsum("chw,ck->hwk", each / length, axes)
+        for each, length in zip(descriptors, lengths, strict=True)
+    ]
+    together = np.concatenate([each.reshape(-1, 3) for each in along])
+    low, high = np.percentile(together, (2, 98), axis=0)
+    return [to_bytes((each - low) / np.maximum(high - low, 1e-12)) for each in along]
 
 
 def _reached(a: np.ndarray, guidance: Guidance) -> np.ndarray:

@@ -58,7 +58,7 @@ class PairGraph:
         self._a_prime = {"a_prime": image(pair.a_prime)} if pair.a_prime else {}
         self.images = {"a": image(pair.a), "b_prime": image(pair.b_prime)}
         self._guides: dict[str, Input] = {
-            name: image(path) if GUIDES[name].over else File(path)
+            name: image(path) if GUIDES[name].is_image else File(path)
             for name, path in pair.guides.items()
         }
 

@@ -230,7 +230,7 @@ def _of_array(value: Any) -> Stored:
     """The values of an array or tensor."""
     tensor = hasattr(value, "detach")
     try:
-        array = np.asarray(_tensor_as_array(value) if tensor else value)
+        array = np.asarray(tensor_as_array(value) if tensor else value)
     except Exception as error:  # what has no values raises many kinds
         raise ImageError("", f"{type(value).__name__} is no image ({error})", _USUAL) from error
     channels = (1, 2, 3, 4)
@@ -245,7 +245,7 @@ def _of_array(value: Any) -> Stored:
     return with_alpha(values, greatest=np.iinfo(values.dtype).max)
 
 
-def _tensor_as_array(tensor: Any) -> np.ndarray:
+def tensor_as_array(tensor: Any) -> np.ndarray:
     """A tensor of torch, some of whose floats NumPy does not know."""
     tensor = tensor.detach().cpu()
     short = tensor.is_floating_point() and tensor.element_size() < 4

@@ -97,7 +97,7 @@ def run_pair(
     from dia_pipeline.io.guides import check_sizes
 
     guides = guides or {}
-    check_sizes(guides, {"a": a, "b_prime": b_prime})
+    check_sizes(guides, {"a": a, "b_prime": b_prime}, whole=True)
     matches_features = settings.matcher in FEATURE_MATCHERS
     backbone = find_backbone(settings.backbone)[0] if matches_features else NO_BACKBONE
     job = Job(Networks(device), progress=progress)
@@ -142,7 +142,7 @@ def run_references(
     from dia_pipeline.io.guides import check_sizes
 
     check_references(pair, settings)
-    check_sizes(pair.guides, {"a": pair.a, "b_prime": pair.b_prime})
+    check_sizes(pair.guides, {"a": pair.a, "b_prime": pair.b_prime}, whole=True)
     backbone = find_backbone(settings.backbone)[0]
     job = Job(Networks(device), progress=progress)
 

@@ -39,6 +39,9 @@ DEEPEST = 1500
 WEIGHTS = 450_000_000
 """Bytes of the deepest level's transformed weights and of their making: of VGG-19's."""
 
+DESCRIBED = 14
+"""Bytes a value of both images' descriptors, at the finest level at which they count."""
+
 GROUP_FILES = {
     "": ("memory.max", "memory.current", "inactive_file"),
     "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -57,10 +60,16 @@ class PairTooLargeError(DiaError):
     """A pair takes more memory than there is; the message says with which settings it fits."""
 
 
-def needed(a: Shape, b_prime: Shape, settings: Settings) -> int:
-    """Bytes that a pair of these working sizes takes, beyond those of the libraries."""
+def needed(a: Shape, b_prime: Shape, settings: Settings, described: int = 0) -> int:
+    """Bytes that a pair of these working sizes takes, beyond those of the libraries.
+
+    Args:
+        described: channels of descriptors.
+    """
     pixels = [math.prod(shape) for shape in (a, b_prime)]
-    matching = MATCHING * sum(pixels)
+    finest = max(settings.finest, settings.descriptor_finest)
+    values = described * sum(pixels) / 4 ** (finest - 1)
+    matching = math.ceil(MATCHING * sum(pixels) + DESCRIBED * values)
     if not any(settings.deconvolution):
         return matching
     largest = max(pixels)
@@ -70,27 +79,29 @@ def needed(a: Shape, b_prime: Shape, settings: Settings) -> int:
     return max(matching, FEATURES * sum(pixels) + reconstruction)
 
 
-def check_memory(a: Shape, b_prime: Shape, settings: Settings, device: torch.device) -> None:
-    """Make sure that a pair fits.
+def check_memory(
+    a: Shape, b_prime: Shape, settings: Settings, device: torch.device, described: int = 0
+) -> None:
+    """Make sure that a pair fits; for the arguments see `needed`.
 
     Raises:
         PairTooLargeError: it does not.
     """
     free = available_memory(device)
-    if needed(a, b_prime, settings) <= free:
+    if needed(a, b_prime, settings, described) <= free:
         return
 
     def shrunk(side: int) -> int:
         scale, other = (min(1, side / max(shape)) for shape in (a, b_prime))
         of_a, of_b_prime = [length * scale for length in a], [length * other for length in b_prime]
-        return needed(of_a, of_b_prime, settings)
+        return needed(of_a, of_b_prime, settings, described)
 
     sides = range(1, max(*a, *b_prime))
     fitting = bisect_right(sides, free, key=shrunk)
     raise PairTooLargeError(
         "",
         f"images processed at {a[1]} x {a[0]} and {b_prime[1]} x {b_prime[0]} "
-        f"pixels take about {needed(a, b_prime, settings) / 1e9:.1f} GB "
+        f"pixels take about {needed(a, b_prime, settings, described) / 1e9:.1f} GB "
         f"of memory, and {free / 1e9:.1f} GB can be had",
         f"with max_side {fitting} they fit (or lower their ratio, now {settings.ratio:g})",
     )

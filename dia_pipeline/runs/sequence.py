@@ -12,7 +12,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
-from dia_pipeline.guides import GUIDES, check_guides
+from dia_pipeline.guides import DESCRIPTORS, GUIDES, check_guides
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
@@ -237,6 +237,9 @@ def _check_guides(sequence: Sequence) -> None:
     Raises:
         SequenceError, GuidanceError: it does not.
     """
+    if said := [name for name in DESCRIPTORS if name in sequence.guides]:
+        remedy = "leave them out, or match frames as pairs"
+        raise SequenceError(", ".join(said), "descriptors are those of a pair", remedy)
     several = sequence.content_moves and len(sequence.references) > 1
     check_guides(sequence.guides, references=several)
     for name, path in sequence.guide_files.items():

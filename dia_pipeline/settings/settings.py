@@ -167,6 +167,20 @@ class Settings:
         least=0,
         most=10,
     )
+    descriptor_weight: float = _setting(
+        2.0,
+        "how strongly descriptors pull the matches, where there are any; energies lie between -2 "
+        "and 0",
+        Step.LEVELS,
+        least=0,
+        most=10,
+    )
+    descriptor_finest: int = _setting(
+        3,
+        "the finest level at which descriptors count; finer ones follow the features alone",
+        Step.LEVELS,
+        choices=LEVELS,
+    )
     directions: str = _setting(
         "both",
         "ab makes A' alone, matched without the bidirectional term",
@@ -274,6 +288,10 @@ class Settings:
         if self.matcher != "hierarchical":
             return 0.0
         return self.smoothness if level in COARSE else self.fine_smoothness
+
+    def described(self, level: int) -> float:
+        """The weight of descriptors at `level` (7 to 1), 0 where they do not count."""
+        return self.descriptor_weight if level >= self.descriptor_finest else 0.0
 
     def alpha(self, level: int) -> float:
         """The weight of the own features in the fusion at `level` (4 to 1)."""

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from dia_pipeline.alignment.parts import CHANCE, Percents
-from dia_pipeline.guides import GUIDES, IMAGES
+from dia_pipeline.guides import DRAWN, IMAGES
 from dia_pipeline.io.images import read_image
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.settings import resolve
@@ -146,7 +146,7 @@ def carried(
     """
     found: dict[str, Any] = {}
     for name in guides:
-        if over := GUIDES[name].over:
+        if over := DRAWN[name].over:
             image = ways[over].image(read_image(project.image(source, name)))
             png = BytesIO()
             Image.fromarray(image).save(png, "PNG")

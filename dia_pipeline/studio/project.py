@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from dia_pipeline.errors import DiaError
-from dia_pipeline.guides import GUIDES, LABELS, check_guides, check_shape
+from dia_pipeline.guides import DRAWN, LABELS, check_guides, check_shape
 from dia_pipeline.io.cells import cell_of_path
 from dia_pipeline.io.documents import read_yaml
 from dia_pipeline.io.files import digest_file, write_file
@@ -121,7 +121,7 @@ class Project:
 
     def version(self, pair: Pair, column: str) -> str:
         """What tells the content of a guide, or the value of a setting, from any other."""
-        if column not in GUIDES:
+        if column not in DRAWN:
             return digest(pair.options[column]) if column in pair.options else NO_VERSION
         path = self.file_of(pair, column)
         return digest_file(path) if path else NO_VERSION
@@ -169,9 +169,9 @@ class Project:
         """
         with self._writing:
             pair = self._unchanged(name, guide, version)
+            own = own_file(pair, guide)
             together = LABELS if guide in LABELS else (guide,)
             check_guides(together, references=bool(pair.references))
-            own = own_file(pair, guide)
             if not content:
                 set_cells(self.table, name, dict.fromkeys(together, ""))
                 own.unlink(missing_ok=True)
@@ -227,7 +227,7 @@ class Project:
 
         Labels are named once there are both.
         """
-        own = {guide: own_file(pair, guide) for guide in GUIDES}
+        own = {guide: own_file(pair, guide) for guide in DRAWN}
         drawn = {guide: path for guide, path in own.items() if path.exists()}
         if len({*drawn, *pair.guides}.intersection(LABELS)) == 1:
             drawn = {guide: path for guide, path in drawn.items() if guide not in LABELS}
@@ -252,9 +252,9 @@ def setting_of(name: str) -> Setting:
 
 def own_file(pair: Pair, guide: str) -> Path:
     """Where a guide that is drawn lies."""
-    if guide not in GUIDES:
-        raise UnknownError(guide, "there is no such guide", f"known are {', '.join(GUIDES)}")
-    suffix = ".png" if GUIDES[guide].over else ".csv"
+    if guide not in DRAWN:
+        raise UnknownError(guide, "there is no such guide", f"known are {', '.join(DRAWN)}")
+    suffix = ".png" if DRAWN[guide].over else ".csv"
     return GUIDES_FOLDER / pair.name / f"{guide}{suffix}"
 
 
@@ -273,7 +273,7 @@ def sizes(pair: Pair) -> dict[str, tuple[int, int]]:
 
 def _write(path: Path, pair: Pair, guide: str, content: Any) -> None:
     shapes = sizes(pair)
-    over = GUIDES[guide].over
+    over = DRAWN[guide].over
     if over:
         check_shape(guide, _decoded(content, guide), shapes[over])
         write_file(path, content)

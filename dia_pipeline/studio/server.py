@@ -25,7 +25,7 @@ from starlette.staticfiles import StaticFiles
 from dia_pipeline.comparisons.sweep import variants_over
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.gallery.gallery import make_gallery
-from dia_pipeline.guides import GUIDES
+from dia_pipeline.guides import DRAWN
 from dia_pipeline.runs.config import check_row
 from dia_pipeline.runs.pair import Pair
 from dia_pipeline.settings.declarations import written
@@ -162,10 +162,10 @@ class Studio:
     async def save(self, request: Request) -> Response:
         """Keep what was drawn; the header `If-Match` names the version that it replaces."""
         name, guide = request.path_params["name"], request.path_params["guide"]
-        if guide not in GUIDES:
+        if guide not in DRAWN:
             raise UnknownError(guide, "there is no such guide")
-        content: Any = await body_of(request, MAX_PNG if GUIDES[guide].over else MAX_POINTS)
-        if not GUIDES[guide].over:
+        content: Any = await body_of(request, MAX_PNG if DRAWN[guide].over else MAX_POINTS)
+        if not DRAWN[guide].over:
             content = _rows(content)
         self.jobs.check_free("keep")
         expected = request.headers.get("if-match", "")

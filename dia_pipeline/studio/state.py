@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from dia_pipeline.gallery.site import Site
 from dia_pipeline.gallery.thumbnails import shown
-from dia_pipeline.guides import GUIDES
+from dia_pipeline.guides import DRAWN
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.points import REACH
 from dia_pipeline.runs.pair import Pair
@@ -45,7 +45,7 @@ def state_of(project: Project, scratch: Scratch, name: str) -> dict[str, Any]:
         "drafts": {each: _drafts(scratch, pair, each) for each in plan.variants},
         "settings": fields(plan, pair),
         "tried": {each: _tried(scratch, pair, each) for each in plan.variants},
-        "versions": {each: project.version(pair, each) for each in (*GUIDES, *usual())},
+        "versions": {each: project.version(pair, each) for each in (*DRAWN, *usual())},
         "points": project.points(pair),
         "several": bool(pair.references),
         "reach": REACH * max(shapes["a"]),

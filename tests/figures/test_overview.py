@@ -159,6 +159,20 @@ def test_the_images_of_levels_lie_where_their_boxes_are(a, b, directions):
         assert (around == colours[level]).all(axis=-1).sum() == box.width * box.height
 
 
+def test_descriptors_are_shown_by_colours_that_are_alike_where_they_are():
+    halves = np.zeros((4, 6, 8), np.float32)
+    halves[0, :, :4] = halves[1, :, 4:] = 1
+    guidance = make_guidance(
+        *(plain(RED), plain(GREY)), 1.0, descriptors_a=halves, descriptors_b_prime=-2 * halves
+    )
+    panels = dict(draw_said(plain(RED), plain(GREY), guidance))
+    assert list(panels) == ["descriptors of A", "descriptors of B'"]
+    for shown in panels.values():
+        assert shown.shape == plain(RED).shape
+        left, right = (half.reshape(-1, 3) for half in np.split(shown, 2, axis=1))
+        assert (left == left[0]).all() and (right == right[0]).all() and (left[0] != right[0]).any()
+
+
 def test_an_overview_shows_what_is_said_and_what_points_reach(both):
     """The levels are found from below, whatever is said above them."""
     a, b_prime = plain(RED), plain(GREY)

@@ -500,14 +500,23 @@ def test_a_guided_pair_is_the_same_by_level_and_alone_and_follows_its_guides(pai
     Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
     guides = {"labels_a": "labels.png", "labels_b_prime": "labels.png", "points": "points.csv"}
     guides |= {"keep": "labels.png", "strength": "labels.png"}
+    for side in ("a", "b_prime"):
+        vectors = np.random.default_rng(len(side)).normal(size=(6, 3, 4))
+        np.save(f"{side}.npy", vectors)
+        guides[f"descriptors_{side}"] = f"{side}.npy"
     guided = replace(pairs[0], guides=guides)
     work(make_plan(RESULTS, (guided,)))
     run_pair(guided.a, guided.b_prime, Path("alone"), resolve(DRAFT), guides=guides)
     together = artefacts(Path("alone"))
     assert "guides.png" in together
+    assert read_state(Path("alone/provenance.json"))["guides"].keys() == guides.keys()
     assert {name: artefacts(FOLDER / "pair1")[name] for name in together} == together
     first = together["flow_ab.flo"]
     Path("points.csv").write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,2,2\n")
     alone = guided.a, guided.b_prime, Path("alone"), resolve(DRAFT)
     run_pair(*alone, guides=guides, replace=True)
-    assert artefacts(Path("alone"))["flow_ab.flo"] != first
+    second = artefacts(Path("alone"))["flow_ab.flo"]
+    assert second != first
+    np.save("a.npy", np.load("a.npy")[:, ::-1])
+    run_pair(*alone, guides=guides, replace=True)
+    assert artefacts(Path("alone"))["flow_ab.flo"] != second

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import dia_pipeline
 from dia_pipeline import cli
+from dia_pipeline.guides import GuidanceError
 from dia_pipeline.io.files import PROVENANCE, FolderError, check_folder, write_file
 from dia_pipeline.io.images import write_image
 from dia_pipeline.jobs import single
@@ -293,6 +294,20 @@ def test_a_pipe_among_the_inputs_is_not_waited_for(images):
         command = [DIA, "run", a, b_prime, "-o", "out", *OPTIONS, option, "pipe", *labels]
         told = subprocess.run(command, timeout=120, capture_output=True, text=True)
         assert told.returncode == 2 and "pipe: this is no regular file" in told.stderr
+
+
+def test_descriptors_with_a_value_that_is_none_are_refused_before_work(images):
+    vectors = np.ones((3, 4, 4))
+    np.save("right.npy", vectors)
+    vectors[1, 2, 3] = np.nan
+    np.save("wrong.npy", vectors)
+    for named, problem in (("wrong.npy", "1 of its values are NaN"), ("none.npy", "No such file")):
+        guides = {"descriptors_a": "right.npy", "descriptors_b_prime": named}
+        with pytest.raises(GuidanceError, match=rf"^descriptors_b_prime: {named}: {problem}"):
+            run_pair(*images[:2], OUT, SETTINGS, guides=guides)
+    assert not OUT.exists()
+    told = dia("timelapse", "a.png", moving().b_prime, "-o", "out", "--descriptors-a", "right.npy")
+    assert told.exit_code == 2 and "No such option" in told.stderr
 
 
 def test_what_looks_at_runs_looks_at_one_folder_too(images):

@@ -104,6 +104,20 @@ def test_it_grows_with_the_pixels():
     assert needed((400, 600), (200, 200), SETTINGS) * 4 == needed((800, 1200), (400, 400), SETTINGS)
 
 
+def test_descriptors_count_at_the_finest_level_that_has_them(monkeypatch):
+    shapes = (400, 600), (200, 200)
+    settings = replace(SETTINGS, deconvolution=(0,) * 4, descriptor_finest=3)
+    taken = needed(*shapes, settings, 768) - needed(*shapes, settings)
+    values = 768 * (100 * 150 + 50 * 50)
+    assert taken == memory.DESCRIBED * values
+    coarser = replace(settings, finest=4)
+    assert needed(*shapes, coarser, 768) - needed(*shapes, coarser) == taken / 4
+    monkeypatch.setattr(memory, "available_memory", lambda device: 0.7e9)
+    check_memory(*shapes, settings, CPU)
+    with pytest.raises(PairTooLargeError, match="max_side"):
+        check_memory(*shapes, settings, CPU, 4096)
+
+
 def test_the_smallest_pair_takes_the_weights_that_are_transformed():
     paper = resolve({"quality": "paper"})
     assert memory.WEIGHTS < needed((16, 16), (16, 16), paper) < 1.01 * memory.WEIGHTS

@@ -7,6 +7,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import PUBLISHED, draw_image
 
@@ -276,6 +277,8 @@ WRONG = {
     "fine_smoothness": -0.1,
     "directions": "ba",
     "guidance": 11,
+    "descriptor_weight": 11,
+    "descriptor_finest": 6,
     "min_confidence": 1.5,
     "composition": "glued",
     "seed": 2**31,
@@ -362,7 +365,7 @@ def test_several_references_are_read_and_what_they_rule_out_is_told(table):
     assert "matcher sift is not possible with several references" in problem
     path = table("name|a|b_prime|references|points", "x|a.png|b.png|a.png,none.png|b.png")
     first, second = problems({"pairs": path})
-    assert "labels and points are those of one B'" in first
+    assert "labels, points and descriptors are those of one B'" in first
     assert "references: 'none.png': there is no such file" in second
 
 
@@ -392,6 +395,32 @@ def test_what_is_said_of_a_sequence_stands_in_its_table(table):
     path = table(columns, "x|a.png|day|none.png|points.csv")
     (problem,) = problems({"sequences": path})
     assert "row 2 (sequence 'x'), keep: 'none.png': there is no such file" in problem
+
+
+def test_descriptors_are_checked_by_their_headers_and_not_of_a_sequence(table):
+    for number, name in enumerate("ab"):
+        draw_image(Path(f"{name}.png"), number, (48, 64))
+    shapes = {"fits": (8, 6, 8), "other": (9, 6, 8), "tall": (8, 8, 6), "flat": (6, 8)}
+    for name, shape in shapes.items():
+        np.save(f"{name}.npy", np.full(shape, np.nan))
+    columns = "name|a|b_prime|descriptors_a|descriptors_b_prime"
+    (pair,) = load_config({"pairs": table(columns, "x|a.png|b.png|fits.npy|fits.npy")}).pairs
+    assert pair.guides == dict.fromkeys(("descriptors_a", "descriptors_b_prime"), "fits.npy")
+    faults = {
+        "fits.npy|other.npy": "they have 8 and 9 channels; make both by the same layer",
+        "fits.npy|tall.npy": "descriptors_b_prime: tall.npy: it is 6x8, but B' is 64x48; make it",
+        "flat.npy|fits.npy": "descriptors_a: flat.npy: this is no map of descriptors: 6x8 values",
+        "fits.npy|a.png": "descriptors_b_prime: a.png: it cannot be read",
+        "fits.npy|": "descriptors_a, descriptors_b_prime: one is missing; descriptors are those of",
+    }
+    for files, fault in faults.items():
+        (problem,) = problems({"pairs": table(columns, f"x|a.png|b.png|{files}")})
+        assert "row 2 (pair 'x')" in problem and fault in problem
+    Path("day").mkdir()
+    shutil.copy("b.png", "day/1.png")
+    path = table(columns, "x|a.png|day|fits.npy|fits.npy")
+    (problem,) = problems({"sequences": path})
+    assert "descriptors are those of a pair; leave them out, or match frames as pairs" in problem
 
 
 @pytest.mark.parametrize("kind", TABLES)

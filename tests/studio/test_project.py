@@ -94,6 +94,7 @@ def test_what_another_has_drawn_is_not_overwritten(project):
         ("keep", png(4800, 6400), "4096"),
         ("labels_a", b"GIF89a", "no PNG"),
         ("outline", b"x", "no such guide"),
+        ("descriptors_a", b"x", "no such guide"),
     ],
 )
 def test_what_is_no_guide_of_the_pair_is_refused_and_nothing_changes(project, guide, content, said):
