@@ -35,8 +35,8 @@ def runs(tmp_path_factory):
     """The folders of results of each kind, by the heading under which the page lists them."""
     folder = tmp_path_factory.mktemp("runs")
     a, b_prime = (draw_image(folder / f"{n}.png", n, (48, 64)) for n in (1, 2))
-    names = ("pair", "own", "several", "poses", "locked", "propagated", "workflow")
-    pair, own, several, poses, locked, propagated, workflow = (folder / name for name in names)
+    names = ("pair", "own", "several", "poses", "locked", "propagated", "keyed", "workflow")
+    pair, own, several, poses, locked, propagated, keyed, workflow = map(folder.joinpath, names)
     points = folder / "points.csv"
     points.write_text("a_x,a_y,b_prime_x,b_prime_y\n5,5,20,12\n")
     textured = resolve({**SETTINGS, "take": "texture"})
@@ -65,12 +65,19 @@ def runs(tmp_path_factory):
     guides = {"points": f"0={said}"}
     moving = Sequence("clip", str(clip), b_prime, coherence="propagated", guides=guides)
     run_sequence(find_frames(moving), propagated, resolve(DRAFT), "cpu")
+    scene = folder / "scene"
+    scene.mkdir()
+    for number in range(3):
+        draw_image(scene / f"{number}.png", 1, (48, 64))
+    references = f"0={b_prime},2={a}"
+    twice = Sequence("scene", str(scene), references, coherence="propagated")
+    run_sequence(find_frames(twice), keyed, resolve(DRAFT), "cpu")
     work(make_plan(workflow, (Pair("first", a, b_prime),), settings={"deconvolution": 1, **DRAFT}))
     work(make_plan(workflow, (Pair("second", a, b_prime),), settings=SETTINGS))
     return {
         "A pair": [pair, own, workflow / "hierarchical" / "first"],
         "A pair with several references": [several, poses],
-        "A sequence": [locked, propagated],
+        "A sequence": [locked, propagated, keyed],
         "The workflow": [workflow],
     }
 

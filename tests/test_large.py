@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,13 @@ from PIL import Image
 from dia_pipeline.io.images import read_image
 from dia_pipeline.samples.photographs import photograph
 from dia_pipeline.samples.styles import night
+
+# A child counts as its own what the process had that started it; so a small one starts the command.
+MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 @pytest.mark.slow
@@ -28,9 +34,9 @@ def test_six_megapixels_stay_under_a_gigabyte_and_a_half(tmp_path):
     command = [dia, "run", "a.jpg", "b_prime.jpg", "-o", "out"]
     options = ["--preset", "photo-to-photo", "--quality", "draft", "--backbone", "vgg16"]
     options += ["--max-side", "256"]
-    subprocess.run([*command, *options], cwd=tmp_path, check=True)
-    gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
-    assert gigabytes < 1.5
+    measured = [sys.executable, "-c", MEASURED, *command, *options]
+    shown = subprocess.run(measured, cwd=tmp_path, check=True, stdout=subprocess.PIPE)
+    assert int(shown.stdout.split()[-1]) * 1024 < 1.5e9
     for name in ("a_prime", "a_prime_everything"):
         assert read_image(tmp_path / "out" / f"{name}.png").shape == (2000, 3000, 3)
     assert read_image(tmp_path / "out" / "b.png").shape == day.shape
