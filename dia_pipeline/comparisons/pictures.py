@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores
+from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores, file_of
 from dia_pipeline.errors import DiaError, describe
 from dia_pipeline.evaluation.evaluation import measure_picture
 from dia_pipeline.evaluation.truth import read_truth
@@ -17,7 +17,7 @@ from dia_pipeline.runs.pair import Pair
 from dia_pipeline.store.made import FLOWS, Made
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-"""The suffixes of pictures; of several the first counts."""
+"""The suffixes of pictures."""
 
 
 def score_pictures(pairs: Iterable[Pair], methods: Mapping[str, Path]) -> Scores:
@@ -57,8 +57,7 @@ def _picture(
         path = made.file("a_prime.png")
         nnf = made.field("a") if FLOWS["a"] in made.provenance["outputs"] else None
     else:
-        paths = (folder / f"{pair}{suffix}" for suffix in PICTURES)
-        path = next((path for path in paths if path.is_file()), folder / f"{pair}{PICTURES[0]}")
+        path = file_of(folder, pair, PICTURES)
     picture = read_image(path)
     if picture.shape[:2] != sizes["a"]:
         (height, width), (h, w) = sizes["a"], picture.shape[:2]

@@ -127,6 +127,15 @@ def _check_answers(folder: Path, pairs: Sequence[str], suffixes: Sequence[str]) 
         )
 
 
+def file_of(folder: Path, name: str, suffixes: Sequence[str]) -> Path:
+    """The file of a method for a pair or video: of several suffixes the first one counts.
+
+    Where there is none it is that of the usual one, of which a reader says that it is missing.
+    """
+    paths = [folder / f"{name}{suffix}" for suffix in suffixes]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
 def write_all(output: Path, scores: Scores, kinds: Mapping[str, list[str]]) -> list[Table]:
     """Write tables, and all in full; return the tables of means.
 

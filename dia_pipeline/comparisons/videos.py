@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores
+from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores, file_of
 from dia_pipeline.errors import DiaError, describe
 from dia_pipeline.evaluation.evaluation import measure_picture
 from dia_pipeline.io.images import read_image
@@ -22,7 +22,7 @@ from dia_pipeline.temporal.flicker import change, motion_of, unexplained
 from dia_pipeline.temporal.motion import is_cut
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
-"""The suffixes of videos; of several the first counts."""
+"""The suffixes of videos."""
 
 CONTENT, COPY = CONTROLS
 
@@ -129,5 +129,4 @@ def _frames(folder: Path, name: str) -> Iterator[np.ndarray]:
         if not images:
             raise ScoreError(folder / name, "there are no frames in it", "give images")
         return map(read_image, images)
-    paths = [folder / f"{name}{suffix}" for suffix in VIDEOS]
-    return decode_frames(next((path for path in paths if path.is_file()), paths[0]))
+    return decode_frames(file_of(folder, name, VIDEOS))

@@ -189,7 +189,6 @@ def score_tables(
         _differences(measures, base, bases, ANSWERS[:1], "error-"),
         *(_by_kind(measures[each.measure], each, kinds) for each in chain(*shown.values())),
     ]
-    rest = [table for table in rest if table.rows and table.headings]
     return _of_methods(means), _of_methods(rest)
 
 
@@ -207,7 +206,6 @@ def picture_tables(
         _differences(measures, base, bases, judged, "pictures-"),
         *(_by_kind(measures[each.measure], each, kinds) for each in judged),
     ]
-    rest = [table for table in rest if table.rows and table.headings]
     return _of_methods(means), _of_methods(rest)
 
 
@@ -231,7 +229,8 @@ def _score_means(of: str, per: str, measures: Measures, pairs: Iterable[str]) ->
 
 
 def _of_methods(tables: Iterable[Table]) -> list[Table]:
-    return [replace(table, of="method") for table in tables]
+    """Those of the tables in which there is something, of methods in the place of variants."""
+    return [replace(table, of="method") for table in tables if table.rows and table.headings]
 
 
 def write_scores(path: Path, measures: Measures) -> None:
