@@ -26,6 +26,12 @@ class Failures:
             self.terminal.write_line(f"\nFAILED {report.nodeid}: {crash and crash.message}")
 
 
+def pytest_collection_modifyitems(items):
+    """Refuses names that hold an address: workers must agree on them, and would only by chance."""
+    if moving := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"names of tests that differ from run to run: {moving}")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
     if terminal := config.pluginmanager.get_plugin("terminalreporter"):
