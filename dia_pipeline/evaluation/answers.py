@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy as np
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.cells import read_cells
 from dia_pipeline.io.flow import read_flo, with_unknown
-from dia_pipeline.io.reading import read_file
+from dia_pipeline.io.numpy_files import form_of, stored_array
+from dia_pipeline.io.reading import open_regular, read_file
 from dia_pipeline.text import shortened
 
 
@@ -54,16 +54,14 @@ def read_answer(path: Path) -> np.ndarray:
 
 
 def _read_array(path: Path) -> np.ndarray:
-    found = np.load(BytesIO(read_file(path)), allow_pickle=False)
-    if not isinstance(found, np.ndarray):
-        if len(found.files) != 1:
-            raise AnswerError(path, f"it holds {len(found.files)} arrays", "keep the field alone")
-        found = found[found.files[0]]
-    if found.ndim != 3 or found.shape[2] != 2 or found.dtype.kind not in "iuf":
-        shape = "x".join(map(str, found.shape))
-        problem = f"this is no field: {shape or 'a single'} values of type {found.dtype}"
-        raise AnswerError(path, problem, "give (H, W, 2) numbers, (dx, dy) for every pixel of A")
-    return found.astype(float)
+    with open_regular(path) as file:
+        stored = stored_array(file, path)
+        if len(stored.shape) != 3 or stored.shape[2] != 2 or stored.kind.kind not in "iuf":
+            remedy = "give (H, W, 2) numbers, (dx, dy) for every pixel of A"
+            raise AnswerError(
+                path, f"this is no field: {form_of(stored.shape, stored.kind)}", remedy
+            )
+        return stored.read().astype(float)
 
 
 def _read_table(path: Path) -> np.ndarray:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, NamedTuple
-from zipfile import ZipFile, is_zipfile
+from typing import IO, Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from dia_pipeline.affine import Shape
 from dia_pipeline.errors import DiaError
 from dia_pipeline.guides import GuidanceError
 from dia_pipeline.io.images import tensor_as_array
+from dia_pipeline.io.numpy_files import StoredArray, form_of, stored_array
 from dia_pipeline.io.reading import open_regular
 from dia_pipeline.text import shortened
 
@@ -29,21 +29,6 @@ MAX_SIDE = 4096
 MAX_VALUES = 2**28
 """Values of a map at most: a gibibyte of float32."""
 
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-"""How headers are read, by the version of the format that they tell."""
-
-
-class _Stored(NamedTuple):
-    """An array of a file, of which the header is read and the values are what follows."""
-
-    shape: Shape
-    columns_first: bool
-    kind: np.dtype
-    values: IO[bytes]
-
 
 def shape_in(path: str, place: str) -> Shape:
     """The shape (C, h, w) of the descriptors of a file, by its header alone.
@@ -55,7 +40,7 @@ def shape_in(path: str, place: str) -> Shape:
         GuidanceError: it holds no descriptors, or cannot be read.
     """
     with _faults(place), open_regular(path) as file:
-        return _opened(file, place).shape
+        return _checked(file, place).shape
 
 
 def read_descriptors(value: Any, place: str) -> np.ndarray:
@@ -70,10 +55,10 @@ def read_descriptors(value: Any, place: str) -> np.ndarray:
     """
     with _faults(place):
         if isinstance(value, bytes):
-            found = _read(BytesIO(value), place)
+            found = _checked(BytesIO(value), place).read()
         elif isinstance(value, (str, PathLike)):
             with open_regular(Path(value)) as file:
-                found = _read(file, place)
+                found = _checked(file, place).read()
         else:
             found = np.asarray(tensor_as_array(value) if hasattr(value, "detach") else value)
             _check(found.shape, found.dtype, place)
@@ -83,42 +68,22 @@ def read_descriptors(value: Any, place: str) -> np.ndarray:
     return (found / max(np.abs(found).max().astype(float), np.finfo(float).tiny)).astype(np.float32)
 
 
-def _read(file: IO[bytes], place: str) -> np.ndarray:
-    stored = _opened(file, place)
-    count = math.prod(stored.shape)
-    content = stored.values.read(count * stored.kind.itemsize)
-    if len(content) < count * stored.kind.itemsize:
-        raise GuidanceError(place, "the file is cut off", "copy or make it again")
-    values = np.frombuffer(content, stored.kind)
-    if stored.columns_first:
-        return values.reshape(stored.shape[::-1]).T
-    return values.reshape(stored.shape)
-
-
-def _opened(file: IO[bytes], place: str) -> _Stored:
-    """The one array of a .npy or .npz file, which may be one of descriptors by its header."""
-    if is_zipfile(file):
-        archive = ZipFile(file)
-        if len(names := archive.namelist()) != 1:
-            raise GuidanceError(place, f"it holds {len(names)} arrays", "keep the map alone")
-        file = archive.open(names[0])
-    else:
-        file.seek(0)
-    shape, columns_first, kind = HEADERS[np.lib.format.read_magic(file)](file)
-    _check(shape, kind, place)
-    return _Stored(shape, columns_first, kind, file)
+def _checked(file: IO[bytes], place: str) -> StoredArray:
+    """The array of a file, which may be one of descriptors by its header."""
+    stored = stored_array(file, place)
+    _check(stored.shape, stored.kind, place)
+    return stored
 
 
 def _check(shape: Shape, kind: np.dtype, place: str) -> None:
     """Make sure that an array has the form of descriptors."""
-    shown = "x".join(map(str, shape)) or "a single"
     remedy = "give (C, h, w) of float16, float32 or float64: channels, rows, columns"
     if kind.kind != "f" or kind.itemsize > 8 or len(shape) != 3 or not all(shape):
-        problem = f"this is no map of descriptors: {shown} values of type {kind}"
+        problem = f"this is no map of descriptors: {form_of(shape, kind)}"
         raise GuidanceError(place, problem, remedy)
     if shape[0] > MAX_CHANNELS or max(shape[1:]) > MAX_SIDE or math.prod(shape) > MAX_VALUES:
         limits = f"{MAX_CHANNELS} channels, {MAX_SIDE} a side, {MAX_VALUES // 10**6} million in all"
-        raise GuidanceError(place, f"{shown} values are too many", f"make at most {limits}")
+        raise GuidanceError(place, f"{form_of(shape, kind)} are too many", f"make at most {limits}")
 
 
 @contextmanager
@@ -126,8 +91,8 @@ def _faults(place: str) -> Iterator[None]:
     """What NumPy and the system find, in words of ours."""
     try:
         yield
-    except DiaError:
-        raise
+    except DiaError as error:
+        raise GuidanceError(place, error.problem, error.remedy) from error
     except OSError as error:
         problem = error.strerror or f"it cannot be read ({shortened(str(error))})"
         raise GuidanceError(place, problem, "check the path") from error

@@ -389,7 +389,7 @@ def test_what_cannot_be_scored_is_told(tss, words, expected):
     [
         ("p.npy", np.zeros((4, 5)), "this is no field: 4x5 values"),
         ("p.npy", np.zeros((4, 5, 2), complex), "of type complex128"),
-        ("p.npy", np.array([{}]), "cannot be read"),
+        ("p.npy", np.array([{}]), "1 values of type object"),
         ("p.npz", {"a": np.zeros(2), "b": np.zeros(2)}, "it holds 2 arrays"),
         ("p.flo", b"PIEH", "no Middlebury"),
         ("p.npy", b"\x93NUMPY", "cannot be read"),
