@@ -295,8 +295,8 @@ def markdown(tables: Iterable[Table]) -> str:
 
 
 def latex(tables: Iterable[Table]) -> str:
-    """The tables as LaTeX, with the rules of the package booktabs."""
-    return "% \\usepackage{booktabs}\n" + "\n".join(_latex(table) for table in tables)
+    """The tables as LaTeX, with the packages booktabs and graphicx; none is wider than the text."""
+    return "% \\usepackage{booktabs,graphicx}\n" + "\n".join(_latex(table) for table in tables)
 
 
 def _means(label: str, caption: str, measures: Measures, columns: Iterable[Column]) -> Table:
@@ -423,15 +423,17 @@ def _latex(table: Table) -> str:
     return "\n".join(
         [
             r"\begin{table}",
+            r"\centering",
             rf"\caption{{{for_latex(table.caption)}}}",
             rf"\label{{tab:{re.sub('[^A-Za-z0-9]+', '-', table.label)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{"
             rf"\begin{{tabular}}{{l{'r' * len(table.headings)}}}",
             r"\toprule",
             " & ".join([table.of, *map(for_latex, table.headings)]) + r" \\",
             r"\midrule",
             *lines,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\end{table}",
             "",
         ]
