@@ -46,7 +46,7 @@ ALPHAS = (1, 5, 10)
 
 
 def main(
-    every: Annotated[int, typer.Option(help="Take each so many-th of the synthetic pairs.")] = 3,
+    every: Annotated[int, typer.Option(help="Take each so many-th of the synthetic pairs.")] = 5,
     side: Annotated[int, typer.Option(help="Longest side in pixels.")] = 200,
     record: Record = None,
 ) -> None:
