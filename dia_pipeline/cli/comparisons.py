@@ -43,7 +43,9 @@ MAX_NAMED = 12
 
 Layout = Annotated[
     str | None,
-    typer.Option(help="tss, spair-71k, pf-pascal or pf-willow; by default what the folder holds."),
+    typer.Option(
+        help="tss, spair-71k, pf-pascal, pf-willow, kitti, sintel; by default what it holds."
+    ),
 ]
 Split = Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")]
 

@@ -104,16 +104,17 @@ def warp(shape, target_shape, flipped):
 def by_hand(fields, known):
     """The measures of fields (H, W, 2) by pair, pixel by pixel: shares and errors per image, and
     over all points."""
-    apart = {}
+    apart, lengths = {}, {}
     for pair, (flow, mask, _) in known.items():
         height, width = mask.shape
-        apart[pair] = []
+        apart[pair], lengths[pair] = [], []
         for y in range(height):
             for x in range(width):
                 if mask[y, x] and not np.isnan(flow[y, x]).any():
                     dx, dy = (float(each) for each in fields[pair][y, x] - flow[y, x].astype(float))
                     distance = math.sqrt(dx * dx + dy * dy)
                     apart[pair].append(distance if distance < 1e8 else math.nan)
+                    lengths[pair].append(math.hypot(*(float(each) for each in flow[y, x])))
         assert apart[pair]
     found = {}
     for percent, alpha in ALPHAS.items():
@@ -122,6 +123,11 @@ def by_hand(fields, known):
             for pair, each in apart.items()
         }
         found[f"pck_image_{percent}"] = right
+    found["outliers"] = {
+        pair: [not (each <= 3 or each <= 0.05 * length) for each, length in zip(*both, strict=True)]
+        for pair in apart
+        for both in [(apart[pair], lengths[pair])]
+    }
     found["end_point_error"] = {
         pair: [math.hypot(*known[pair][2]) if math.isnan(each) else each for each in distances]
         for pair, distances in apart.items()
