@@ -53,7 +53,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # The newest versions that pyproject.toml allows beside the pinned torch.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)
-	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,studio,demo,docs,dev]'
+	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,descriptors,studio,demo,docs,dev]'
 	$(IN_VENV) { grep '^#' requirements.lock; \
 		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda)' \
 		| sed 's/+cpu$$//; s/^triton.*/&; platform_system == "Linux"/'; \

@@ -16,6 +16,7 @@ import numpy as np
 from dia_pipeline.affine import Shape
 from dia_pipeline.errors import DiaError
 from dia_pipeline.guides import GuidanceError
+from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.images import tensor_as_array
 from dia_pipeline.io.reading import open_regular
 from dia_pipeline.text import shortened
@@ -76,11 +77,17 @@ def read_descriptors(value: Any, place: str) -> np.ndarray:
                 found = _read(file, place)
         else:
             found = np.asarray(tensor_as_array(value) if hasattr(value, "detach") else value)
-            _check(found.shape, found.dtype, place)
+            check_map(found.shape, found.dtype, place)
     if not np.isfinite(found).all():
         problem = f"{np.count_nonzero(~np.isfinite(found))} of its values are NaN or infinite"
         raise GuidanceError(place, problem, "make it anew, or set these to 0")
     return (found / max(np.abs(found).max().astype(float), np.finfo(float).tiny)).astype(np.float32)
+
+
+def write_descriptors(path: Path, values: np.ndarray) -> None:
+    """Write descriptors (C, h, w) as a .npy file."""
+    with replace_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values)
 
 
 def _read(file: IO[bytes], place: str) -> np.ndarray:
@@ -105,12 +112,20 @@ def _opened(file: IO[bytes], place: str) -> _Stored:
     else:
         file.seek(0)
     shape, columns_first, kind = HEADERS[np.lib.format.read_magic(file)](file)
-    _check(shape, kind, place)
+    check_map(shape, kind, place)
     return _Stored(shape, columns_first, kind, file)
 
 
-def _check(shape: Shape, kind: np.dtype, place: str) -> None:
-    """Make sure that an array has the form of descriptors."""
+def check_map(shape: Shape, kind: np.dtype, place: str) -> None:
+    """Make sure that an array has the form of descriptors.
+
+    Args:
+        shape: (C, h, w), channels, rows and columns.
+        place: what messages call it.
+
+    Raises:
+        GuidanceError: it has another, or too many values.
+    """
     shown = "x".join(map(str, shape)) or "a single"
     remedy = "give (C, h, w) of float16, float32 or float64: channels, rows, columns"
     if kind.kind != "f" or kind.itemsize > 8 or len(shape) != 3 or not all(shape):
