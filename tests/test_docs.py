@@ -74,7 +74,7 @@ MADE = {
         "project/results/hierarchical/harbour/overview.png",
     ],
     "docs/install.md": ["proj/Snakefile"],
-    "docs/ablation.md": ["tss/table.md"],
+    "docs/ablation.md": ["tss/table.md", "levels/figures/pair.pdf"],
     "docs/bench.md": ["bench/pairs.tsv", "bench/scores.csv", "looks/table.tex", "films/table.md"],
     "docs/control.md": [
         *(
