@@ -1,5 +1,6 @@
 # make demo: images to look at; make lint, make test: the checks; make test-all: the slow tests too;
-# make coverage: what make test reaches; make docs: the documentation as a site, in site/.
+# make coverage: what make test reaches; make docs: the documentation as a site, in site/;
+# make bench: the table of docs/bench.md anew.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
 SHELL := /bin/bash
@@ -9,7 +10,7 @@ TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
 
-.PHONY: demo test test-all coverage lint docs venv lock
+.PHONY: bench demo test test-all coverage lint docs venv lock
 
 demo: venv
 	$(IN_VENV) dia demo demo
@@ -36,6 +37,10 @@ lint: venv
 	$(IN_VENV) lint-imports
 	$(IN_VENV) mypy
 	$(IN_VENV) codespell
+
+bench: venv
+	$(IN_VENV) python -m benchmarks.matchers --record benchmarks/records/matchers.json
+	$(IN_VENV) python -m benchmarks.tables
 
 docs: venv
 	$(IN_VENV) NO_MKDOCS_2_WARNING=1 mkdocs build
