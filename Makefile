@@ -1,5 +1,6 @@
 # make demo: images to look at; make lint, make test: the checks; make test-all: the slow tests too;
-# make coverage: what make test reaches; make docs: the documentation as a site, in site/.
+# make coverage: what make test reaches; make docs: the documentation as a site, in site/;
+# make bench: the table of docs/bench.md anew.
 # Everything runs in .venv, a virtual environment made once from requirements.lock.
 
 SHELL := /bin/bash
@@ -9,7 +10,7 @@ TOO_OLD := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(TOO_OLD)' 2>/dev/null && command -v $$python && break; done)
 
-.PHONY: demo test test-all coverage lint docs venv lock
+.PHONY: bench demo test test-all coverage lint docs venv lock
 
 demo: venv
 	$(IN_VENV) dia demo demo
@@ -37,6 +38,10 @@ lint: venv
 	$(IN_VENV) mypy
 	$(IN_VENV) codespell
 
+bench: venv
+	$(IN_VENV) python -m benchmarks.matchers --record benchmarks/records/matchers.json
+	$(IN_VENV) python -m benchmarks.tables
+
 docs: venv
 	$(IN_VENV) NO_MKDOCS_2_WARNING=1 mkdocs build
 
@@ -53,7 +58,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 # The newest versions that pyproject.toml allows beside the pinned torch.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)
-	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,studio,demo,docs,dev]'
+	$(IN_VENV) pip install torch==2.13.0 '.[workflow,slurm,video,formats,descriptors,studio,demo,docs,dev]'
 	$(IN_VENV) { grep '^#' requirements.lock; \
 		pip freeze --exclude dia-pipeline | grep -vE '^(nvidia|cuda)' \
 		| sed 's/+cpu$$//; s/^triton.*/&; platform_system == "Linux"/'; \

@@ -52,7 +52,7 @@ UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
 }
 """By the end of a column's name: what its heading says instead, and how a number is written."""
 
-NAMES = {"a_prime": "A'", "b_prime": "B'", "cpu": "CPU", "_per_": " / "}
+NAMES = {"a_prime": "A'", "b_prime": "B'", "cpu": "CPU", "pck": "PCK", "_per_": " / "}
 """What a heading says instead of parts of a column's name."""
 
 MEASURES = {measure.measure: measure for measure in IMAGES}

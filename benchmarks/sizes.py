@@ -19,6 +19,7 @@ EXTRAS = {
     "slurm": "its plugins for Slurm and for other engines",
     "video": "time-lapses and videos",
     "formats": "HEIC and OpenEXR",
+    "descriptors": "the networks of dia describe",
     "studio": "the server of dia studio",
     "demo": "the photographs of dia demo and of the synthetic benchmark",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from examples import draw_image
+from typer.testing import CliRunner
 
-from benchmarks import search
+from benchmarks import matchers, search
 from benchmarks.pair import Clock
+from dia_pipeline.cli import app
 from dia_pipeline.settings import resolve
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +71,29 @@ def test_the_clock_waits_for_a_gpu_at_the_end_of_every_stage(monkeypatch, device
     for stage in ("match", "end"):
         clock.begin(stage)
     assert len(waited) == waits and clock.seconds.keys() == {"start", "match"}
+
+
+def test_true_flows_score_in_full_as_methods_of_the_benchmark(tmp_path):
+    """What it lays out as TSS is read and scored as that: every pair both ways."""
+    matchers.write_tss(tmp_path / "TSS", ("chelsea-mirrored-grading", "coffee-shift-night"), 48)
+    views = [("mirrored", "chelsea-mirrored-grading", "1"), ("shift", "coffee-shift-night", "0")]
+    for view, pair, flipped in views:
+        folder = tmp_path / "TSS" / view / pair
+        assert (folder / "flip_gt.txt").read_text() == f"{flipped}\n"
+        for method in matchers.METHODS:
+            for this, other in ("12", "21"):
+                flow = tmp_path / method / f"{view}-{pair}_{this}{other}.flo"
+                flow.parent.mkdir(exist_ok=True)
+                shutil.copy(folder / f"flow{this}.flo", flow)
+    folders = [str(tmp_path / method) for method in matchers.METHODS]
+    scored = str(tmp_path / "scored")
+    result = CliRunner().invoke(app, ["score", str(tmp_path / "TSS"), *folders, "-o", scored])
+    assert result.exit_code == 0, result.output
+    *methods, control = matchers.figures(Path(scored))
+    for row in methods:
+        assert row["pairs"] == 4 and row["per_point_accuracy"] == [1, 1, 1]
+        assert row["pck_1_accuracy"] == [1, 1, 1]
+    assert control["method"] == "identity" and control["pck_5_accuracy"][0] < 0.9
 
 
 def test_the_searches_are_timed(network):

@@ -39,6 +39,8 @@ LANGUAGES = {"console", "csv", "diff", "python", "sh", "text", "yaml"}
 """Those of blocks; commands are in `sh` and, with what they print, in `console`."""
 
 RUN_ELSEWHERE = {
+    "dia describe A.jpg B_prime.jpg -o maps/ --network timm:vit_small_patch14_dinov2 "
+    "--weights vits14.pth": "tests/networks/test_transformers.py",
     "dia guides carry portrait": "tests/studio/test_carried_guides.py",
     "dia guides carry portrait cat --no-doubtful": "tests/studio/test_carried_guides.py",
     "dia studio": "tests/browser/test_studio.py",
@@ -72,7 +74,7 @@ MADE = {
         "project/results/hierarchical/harbour/overview.png",
     ],
     "docs/install.md": ["proj/Snakefile"],
-    "docs/ablation.md": ["tss/table.md"],
+    "docs/ablation.md": ["tss/table.md", "levels/figures/pair.pdf"],
     "docs/bench.md": ["bench/pairs.tsv", "bench/scores.csv", "looks/table.tex", "films/table.md"],
     "docs/control.md": [
         *(

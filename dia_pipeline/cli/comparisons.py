@@ -26,6 +26,7 @@ from dia_pipeline.cli.options import (
 from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.errors import describe
 from dia_pipeline.guides import GUIDES
+from dia_pipeline.settings import FEATURE_MATCHERS
 
 if TYPE_CHECKING:
     from dia_pipeline.alignment.pose import Pose
@@ -43,7 +44,9 @@ MAX_NAMED = 12
 
 Layout = Annotated[
     str | None,
-    typer.Option(help="tss, spair-71k, pf-pascal or pf-willow; by default what the folder holds."),
+    typer.Option(
+        help="tss, spair-71k, pf-pascal, pf-willow, kitti, sintel; by default what it holds."
+    ),
 ]
 Split = Annotated[str, typer.Option(help="Part of the benchmark, where it has some.")]
 
@@ -128,6 +131,7 @@ def sweep(
     OUTPUT/index.html is a page on which any two lie under a slider.
     """
     limit_threads(threads)
+    from dia_pipeline.comparisons.ablation import draw_levels
     from dia_pipeline.comparisons.benchmarks import run_benchmark
     from dia_pipeline.comparisons.sweep import draw, variants_over
     from dia_pipeline.io.files import check_folder
@@ -162,6 +166,10 @@ def sweep(
         made = [variant for variant in plan.variants if outcome.made[variant]]
         if made:
             say(f"All images side by side: {draw(plan, pair, made)}")
+        matched = {variant: [pair.name] for variant in made if not plan.combines(variant, pair)}
+        if {plan.settings(variant, pair).matcher for variant in matched} >= {*FEATURE_MATCHERS}:
+            [figure] = draw_levels(plan, matched, {})
+            say(f"A' level by level: {figure}")
         conclude(plan, outcome, plan.summary)
 
 

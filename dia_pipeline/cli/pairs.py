@@ -23,6 +23,7 @@ from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.guides import GUIDES
 from dia_pipeline.settings import options as known
 from dia_pipeline.settings import resolve
+from dia_pipeline.text import quoted
 
 if TYPE_CHECKING:
     from dia_pipeline.machine.effort import Progress
@@ -102,6 +103,77 @@ def weights(
     say(f"SHA-256   {record.digest}")
     if output:
         record.write(output)
+
+
+@app.command(rich_help_panel=PANEL)
+def describe(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="A and B', or more.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the maps.")],
+    network: Annotated[str, typer.Option(help="A vision transformer: timm:NAME.")],
+    weights: Annotated[Path, typer.Option(help="Its parameters: .safetensors, or torch's.")],
+    layers: Annotated[
+        str, typer.Option(help="Layers, counted from 0, with commas between; by default the last.")
+    ] = "",
+    side: Annotated[
+        int | None,
+        typer.Option(min=1, help="Longest side to work at; by default that of its training."),
+    ] = None,
+    without_positions: Annotated[
+        bool, typer.Option("--without-positions", help="Take out what tells the place alone.")
+    ] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+):
+    """Describe images by a vision transformer: maps for --descriptors-a and --descriptors-b-prime.
+
+    Each is OUTPUT/NAME.npy, by the name of its image.
+    """
+    limit_threads(threads)
+    import numpy as np
+
+    from dia_pipeline.errors import DiaError
+    from dia_pipeline.io.descriptors import check_map, write_descriptors
+    from dia_pipeline.io.files import check_folder, fault_of_file
+    from dia_pipeline.io.images import read_image
+    from dia_pipeline.networks.network import pick_device
+    from dia_pipeline.networks.transformers import Transformer
+
+    maps: dict[Path, Path] = {}
+    for image in images:
+        path = output / f"{image.stem}.npy"
+        if fault := fault_of_file(image):
+            raise DiaError(image, fault, "give the path of an image")
+        if path in maps:
+            raise DiaError(image, f"{maps[path]} has the same name", "describe it elsewhere")
+        maps[path] = image
+    check_folder(output)
+    with waiting("loading"):
+        transformer = Transformer(network, weights, pick_device(device))
+    wanted = _layers(layers, transformer.depth)
+    size = side or transformer.side
+    positions = round(size / min(transformer.patch))
+    largest = len(wanted) * transformer.width, positions, positions
+    check_map(largest, np.dtype(np.float32), "layers and side")
+    for path, image in maps.items():
+        with waiting(f"{image}"):
+            found = transformer.describe(read_image(str(image)), wanted, size, without_positions)
+        write_descriptors(path, found)
+        say(f"{path}: {' x '.join(map(str, found.shape))}")
+
+
+def _layers(text: str, depth: int) -> list[int]:
+    """Layers by their numbers; without any the last one."""
+    from dia_pipeline.errors import DiaError
+
+    cells = text.split(",") if text.strip() else [str(depth - 1)]
+    try:
+        numbers = [int(cell) for cell in cells]
+        if all(0 <= number < depth for number in numbers):
+            return numbers
+    except ValueError:
+        pass
+    problem = f"{quoted(text)} does not name layers"
+    raise DiaError("layers", problem, f"give numbers from 0 to {depth - 1} with commas between")
 
 
 @app.command(rich_help_panel=PANEL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dia_pipeline.evaluation.tables import (
@@ -89,12 +90,31 @@ def _plot(plan: Plan, measures: Measures, measured: Mapping[str, Collection[str]
             plot_time(plan.results / "time", measures, columns[-1], matchers)
     if any("_level_" in measure for measure in measures):
         plot_levels(plan.results / "levels", measures, _known(ACCURACY, measures), matchers)
+    draw_levels(plan, measured, measures)
+
+
+def draw_levels(
+    plan: Plan, measured: Mapping[str, Collection[str]], measures: Measures
+) -> list[Path]:
+    """Draw A' level by level of each pair, a row for the first variant of a matcher of features.
+
+    Args:
+        measured: the names of the pairs to be drawn, by variant.
+        measures: the accuracies of levels that are written beneath, as far as they are known.
+
+    Returns:
+        The figures as PNG.
+    """
+    matchers = {each: plan.settings(each, plan.config.pairs[0]).matcher for each in measured}
     firsts = {matcher: variant for variant, matcher in reversed(matchers.items())}
     compared = [firsts[matcher] for matcher in reversed(FEATURE_MATCHERS) if matcher in firsts]
+    figures = []
     for pair in plan.config.pairs:
         both = [variant for variant in compared if pair.name in measured[variant]]
         if both:
             _plot_pair(plan, pair, both, measures)
+            figures.append(plan.results / "figures" / f"{pair.name}.png")
+    return figures
 
 
 def _known(columns: Collection[Column], measures: Measures) -> list[Column]:

@@ -67,9 +67,9 @@ def score_fields(pairs: Iterable[Pair], left_out: bool, methods: Mapping[str, Pa
             for name, folder in methods.items()
         }
         apart[CONTROLS[0]] = identity_distances(question)
-        counted = np.isfinite([*apart.values()]).all(axis=0) | (not left_out)
+        counted = np.asarray(np.isfinite([*apart.values()]).all(axis=0) | (not left_out))
         for name, each in apart.items():
-            scores.add(name, pair.name, score(each[counted], question) if counted.any() else {})
+            scores.add(name, pair.name, score(each, question, counted) if counted.any() else {})
     return scores.checked()
 
 

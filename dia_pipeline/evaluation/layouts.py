@@ -32,6 +32,10 @@ VOC_CLASSES = (
 """The classes of PASCAL VOC; PF-PASCAL numbers them from 1."""
 
 
+PASSES = ("clean", "final")
+"""The frames of Sintel: without blur and air, or with them."""
+
+
 class LayoutError(DiaError):
     """A folder does not hold the benchmark it should; the message says what is missing where."""
 
@@ -156,11 +160,52 @@ def read_pf_willow(folder: Path, derived: Path, split: str) -> Iterator[Row]:
         yield _keypoint_row(_numbered(number, images), kind, images, points, None, derived)
 
 
+def read_kitti(folder: Path, derived: Path, split: str) -> Iterator[Row]:
+    """KITTI 2015 (Menze and Geiger 2015): flow from a frame to the next; it has no splits.
+
+    Training/image_2 holds the frames NUMBER_10.png and NUMBER_11.png, flow_occ the flow of the
+    first one, of parts too that are hidden in the second.
+    """
+    for flow in sorted((folder / "training" / "flow_occ").glob("*_10.png")):
+        number = flow.stem.removesuffix("_10")
+        images = folder / "training" / "image_2"
+        yield {
+            "name": _name(number),
+            "a": str(_file(images / flow.name)),
+            "b_prime": str(_file(images / f"{number}_11.png")),
+            "flow_ab": str(flow),
+        }
+
+
+def read_sintel(folder: Path, derived: Path, split: str) -> Iterator[Row]:
+    """MPI Sintel (Butler, Wulff, Stanley and Black 2012): flow from a frame to the next.
+
+    Training/clean and final hold a folder of frames frame_0001.png for each scene, flow one of
+    frame_0001.flo. The split says which frames.
+    """
+    if split not in PASSES:
+        problem = f"Sintel has no part {quoted(split)}"
+        raise LayoutError(folder, problem, f"name {either(PASSES)} as the split")
+    for flow in sorted((folder / "training" / "flow").glob("*/frame_*.flo")):
+        scene, number = flow.parent.name, int(flow.stem.removeprefix("frame_"))
+        images = folder / "training" / split / scene
+        a, b_prime = (_file(images / f"frame_{each:04d}.png") for each in (number, number + 1))
+        yield {
+            "name": _name(scene, f"{number:04d}"),
+            "a": str(a),
+            "b_prime": str(b_prime),
+            "flow_ab": str(flow),
+            "kinds": [scene],
+        }
+
+
 LAYOUTS: dict[str, Callable[[Path, Path, str], Iterator[Row]]] = {
     "tss": read_tss,
     "spair-71k": read_spair,
     "pf-pascal": read_pf_pascal,
     "pf-willow": read_pf_willow,
+    "kitti": read_kitti,
+    "sintel": read_sintel,
 }
 """The benchmarks that can be read."""
 
@@ -169,6 +214,8 @@ SIGNS = {
     "spair-71k": "Layout/large",
     "pf-pascal": "JPEGImages",
     "pf-willow": "test_pairs.csv",
+    "kitti": "training/flow_occ",
+    "sintel": "training/flow",
 }
 """What only the benchmark has, or none of those before it."""
 

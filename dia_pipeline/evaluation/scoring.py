@@ -94,14 +94,16 @@ def identity_distances(question: Question) -> np.ndarray:
     return np.hypot(*((question.points + 0.5) * scale - 0.5 - question.targets).T)
 
 
-def score(apart: np.ndarray, question: Question) -> dict[str, float]:
+def score(apart: np.ndarray, question: Question, counted: np.ndarray) -> dict[str, float]:
     """The measures of an answer by name.
 
     A point without an answer is wrong, and as far off as the diagonal of B' is long.
 
     Args:
-        apart: (N,) as `distances` gives them, of some of the points or all; at least one.
+        apart: (N,) as `distances` gives them.
+        counted: (N,) bool, the points that count; at least one.
     """
+    apart = apart[counted]
     answered = np.isfinite(apart)
     sides = {"image": max(question.target_size), "box": question.box}
     shares = {
@@ -110,7 +112,9 @@ def score(apart: np.ndarray, question: Question) -> dict[str, float]:
         if side
         for alpha in ALPHAS
     }
-    far = np.hypot(*question.target_size)
-    error = np.mean(np.where(answered, apart, far))
+    if question.box is None:
+        lengths = np.hypot(*(question.targets - question.points)[counted].T)
+        shares["outliers"] = np.mean(~((apart <= 3) | (apart <= 0.05 * lengths)))
+    error = np.mean(np.where(answered, apart, np.hypot(*question.target_size)))
     found = {**shares, "end_point_error": error, "answered": np.mean(answered)}
     return {name: float(value) for name, value in found.items()} | {"points": len(apart)}

@@ -75,6 +75,7 @@ PCK = {
 
 ANSWERS = (
     Column("end_point_error", "end-point error, px", -1, 2),
+    Column("outliers", "Fl", -1, 3),
     Column("answered", "answered", 0, 3),
 )
 

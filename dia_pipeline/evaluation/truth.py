@@ -12,7 +12,7 @@ import numpy as np
 
 from dia_pipeline.errors import MALFORMED, DiaError
 from dia_pipeline.io.files import replace_file
-from dia_pipeline.io.flow import FlowError, read_flo
+from dia_pipeline.io.flow import FlowError, read_flow
 from dia_pipeline.io.images import read_image, read_mask
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.pixels import same_aspect
@@ -77,9 +77,9 @@ def read_truth(row: dict[str, Any], sizes: dict[str, tuple[int, ...]] | None = N
 
     Args:
         row: a row of the table of pairs: the paths `a` and `b_prime`, and any of TRUTH_COLUMNS.
-            `flow_ab` and `flow_ba` are .flo files of the size of A and of B'; of `mask_a` and
-            `mask_b_prime` any colour but black is foreground; `keypoints` is a JSON file with the
-            lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
+            `flow_ab` and `flow_ba` are flows of the size of A and of B', see `read_flow`; of
+            `mask_a` and `mask_b_prime` any colour but black is foreground; `keypoints` is a JSON
+            file with the lists `a` and `b_prime` of points [x, y] and, if known, `box_b_prime`
             [left, top, right, bottom]: a point that is null in one counts in neither; `a_prime`
             and `b` are images of any size, with the aspect of A and of B'.
         sizes: height and width of `a` and `b_prime`, whose files are read if it is not given.
@@ -172,7 +172,7 @@ def write_keypoints(
 
 def _read_flow(path: str) -> np.ndarray:
     try:
-        return read_flo(path)
+        return read_flow(path)
     except OSError as error:
         raise FlowError(
             path, f"the flow cannot be read ({error.strerror})", "check the path"

@@ -15,6 +15,7 @@ import numpy as np
 from dia_pipeline.affine import Shape
 from dia_pipeline.errors import DiaError
 from dia_pipeline.guides import GuidanceError
+from dia_pipeline.io.files import replace_file
 from dia_pipeline.io.images import tensor_as_array
 from dia_pipeline.io.numpy_files import StoredArray, form_of, stored_array
 from dia_pipeline.io.reading import open_regular
@@ -61,22 +62,36 @@ def read_descriptors(value: Any, place: str) -> np.ndarray:
                 found = _checked(file, place).read()
         else:
             found = np.asarray(tensor_as_array(value) if hasattr(value, "detach") else value)
-            _check(found.shape, found.dtype, place)
+            check_map(found.shape, found.dtype, place)
     if not np.isfinite(found).all():
         problem = f"{np.count_nonzero(~np.isfinite(found))} of its values are NaN or infinite"
         raise GuidanceError(place, problem, "make it anew, or set these to 0")
     return (found / max(np.abs(found).max().astype(float), np.finfo(float).tiny)).astype(np.float32)
 
 
+def write_descriptors(path: Path, values: np.ndarray) -> None:
+    """Write descriptors (C, h, w) as a .npy file."""
+    with replace_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values)
+
+
 def _checked(file: IO[bytes], place: str) -> StoredArray:
     """The array of a file, which may be one of descriptors by its header."""
     stored = stored_array(file, place)
-    _check(stored.shape, stored.kind, place)
+    check_map(stored.shape, stored.kind, place)
     return stored
 
 
-def _check(shape: Shape, kind: np.dtype, place: str) -> None:
-    """Make sure that an array has the form of descriptors."""
+def check_map(shape: Shape, kind: np.dtype, place: str) -> None:
+    """Make sure that an array has the form of descriptors.
+
+    Args:
+        shape: (C, h, w), channels, rows and columns.
+        place: what messages call it.
+
+    Raises:
+        GuidanceError: it has another, or too many values.
+    """
     remedy = "give (C, h, w) of float16, float32 or float64: channels, rows, columns"
     if kind.kind != "f" or kind.itemsize > 8 or len(shape) != 3 or not all(shape):
         problem = f"this is no map of descriptors: {form_of(shape, kind)}"

@@ -1,11 +1,13 @@
-"""Correspondences as optical flow: the Middlebury .flo format and its colours.
+"""Correspondences as optical flow: the Middlebury .flo format and its colours; the PNG of KITTI.
 
-Source: Baker et al., A Database and Evaluation Methodology for Optical Flow, IJCV 2011.
+Sources: Baker et al., A Database and Evaluation Methodology for Optical Flow, IJCV 2011; Menze and
+Geiger, Object Scene Flow for Autonomous Vehicles, CVPR 2015, with its development kit.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,12 +15,14 @@ import numpy as np
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.io.files import write_file
-from dia_pipeline.io.reading import open_regular
+from dia_pipeline.io.reading import open_regular, read_file
 from dia_pipeline.io.stored import MAX_PIXELS
+from dia_pipeline.text import shortened
 
 _UNKNOWN = 1e9  # components from here on mean that the flow is unknown there
 _MAGIC = b"PIEH"  # 202021.25 as a little-endian float32
 _HEADER = 12  # bytes: that, width and height
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 _TRANSITIONS = (
     ((255, 0, 0), 15),
@@ -32,7 +36,7 @@ _TRANSITIONS = (
 
 
 class FlowError(DiaError):
-    """A file is no whole .flo file; the message names it and what is wrong."""
+    """A file is no whole flow; the message names it and what is wrong."""
 
 
 def flow_from_nnf(nnf: np.ndarray) -> np.ndarray:
@@ -106,6 +110,41 @@ def read_flo(path: str | Path, step: int = 1) -> np.ndarray:
         data = file.read()
     whole = np.frombuffer(data, "<f4").reshape(height, width, 2)
     return with_unknown(whole[::step, ::step].astype(np.float32))
+
+
+def read_flow(path: str | Path) -> np.ndarray:
+    """Read a Middlebury .flo file, or a PNG as KITTI has it.
+
+    That has 16 bits a channel: red and green are 64 u + 2^15 and 64 v + 2^15, and blue is 0 where
+    the flow is unknown.
+
+    Returns:
+        (H, W, 2) float32 (u, v) in pixels, NaN where unknown.
+
+    Raises:
+        FlowError: the file is neither, or not whole.
+        OSError: the file cannot be read.
+    """
+    with open_regular(path) as file:
+        if file.read(len(_PNG)) != _PNG:
+            return read_flo(path)
+    values = _deep_colours(read_file(path), path).astype(np.float32)
+    known = values[..., 2:] > 0
+    return np.where(known, (values[..., :2] - 2**15) / 64, np.float32(np.nan))
+
+
+def _deep_colours(data: bytes, path: str | Path) -> np.ndarray:
+    """The (H, W, 3) uint16 of a PNG, of which the header is looked at before it is unpacked."""
+    import imagecodecs
+
+    try:
+        width, height, *kind = struct.unpack_from(">IIBB", data, len(_PNG) + 8)
+        if kind != [16, 2] or not 0 < width * height <= MAX_PIXELS:
+            raise ValueError(f"{width}x{height} of {kind[0]} bits, colour type {kind[1]}")
+        return imagecodecs.png_decode(data)
+    except Exception as error:  # the decoder raises many kinds
+        problem = f"this is no flow as KITTI has it ({shortened(str(error))})"
+        raise FlowError(path, problem, "give a PNG of 16 bits and three channels") from error
 
 
 def with_unknown(flow: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ def read_parameters(path: Path, entry: Entry) -> dict[str, torch.Tensor]:
     Raises:
         Exception: of many kinds, if the file does not hold this network or is damaged.
     """
-    parameters = _read(path)
+    parameters = read_state(path)
     if not entry.architecture:
         parameters = _in_order(parameters, entry)
         _check_convolutions(parameters, entry)
@@ -28,8 +28,12 @@ def read_parameters(path: Path, entry: Entry) -> dict[str, torch.Tensor]:
     return parameters
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    """The parameters of a file, by name and in their order there."""
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The parameters of a file, by name and in their order there.
+
+    Raises:
+        Exception: of many kinds, if the file is damaged.
+    """
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

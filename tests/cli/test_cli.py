@@ -19,6 +19,7 @@ from pretended import SharedGpu
 from typer.testing import CliRunner
 
 from dia_pipeline import __version__, cli
+from dia_pipeline.figures import plots
 from dia_pipeline.io.files import digest_file
 from dia_pipeline.io.flow import write_flo
 from dia_pipeline.io.images import write_image
@@ -165,6 +166,26 @@ def test_a_sweep_over_several_settings_shows_every_combination(images):
     assert result.exit_code == 0, result.output
     made = {path.name for path in Path("out").glob("*-*")}
     assert made == {f"blend-{b}-ratio-{r}" for b in (0, 2, 4) for r in ("0.5", "1.0")}
+
+
+def test_a_sweep_over_the_matchers_of_features_shows_every_level(images, monkeypatch):
+    """Layer-independent above hierarchical; the finest level's image is the result."""
+    drawn = []
+    plot = plots.plot_pair
+    monkeypatch.setattr(plots, "plot_pair", lambda *each: drawn.append(each) or plot(*each))
+    over = "matcher=hierarchical,layer-independent,identity"
+    result = dia("sweep", *images, "-o", "out", *DRAFT, "--over", over)
+    assert result.exit_code == 0, result.output
+    assert "A' level by level: out/figures/pair.png" in result.output
+    [(_, _, _, levels, _)] = drawn
+    assert list(levels) == ["matcher-layer-independent", "matcher-hierarchical"]
+    for variant, by_level in levels.items():
+        assert sorted(by_level) == [1, 2, 3, 4, 5]
+        made = np.asarray(Image.open(f"out/{variant}/pair/a_prime.png"))
+        np.testing.assert_array_equal(by_level[1], made)
+    assert Image.open("out/figures/pair.png").width > 1000
+    other = dia("sweep", *images, "-o", "other", *DRAFT, "--over", "matcher=hierarchical,identity")
+    assert other.exit_code == 0 and not Path("other/figures").exists()
 
 
 @pytest.mark.parametrize(

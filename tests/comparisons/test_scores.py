@@ -19,7 +19,6 @@ from typer.testing import CliRunner
 
 from dia_pipeline.cli import app
 from dia_pipeline.evaluation.truth import write_keypoints
-from dia_pipeline.io.flow import read_flo, write_flo
 from dia_pipeline.io.images import write_image
 from dia_pipeline.pixels import LUMA, resize_image
 
@@ -50,12 +49,11 @@ def value(method, measure, per="image"):
 
 @pytest.fixture
 def tss(tmp_path, monkeypatch):
-    """Two pairs whose sizes differ, one flipped: the flow, the foreground and B' of each direction.
+    """Two pairs whose sizes differ, one flipped, as `published_tss` reads them.
 
     In the first `n` rows of image 1 nothing is known.
     """
     monkeypatch.chdir(tmp_path)
-    known = {}
     for n, (group, name) in enumerate((("FG3DCar", "car"), ("JODS", "plane")), 1):
         folder = Path("TSS", group, name)
         shapes = (20, 30 + n), (16, 40)
@@ -63,14 +61,36 @@ def tss(tmp_path, monkeypatch):
         flows[0][:n] = np.nan
         for number, (shape, flow) in enumerate(zip(shapes, flows, strict=True), 1):
             draw(folder / f"image{number}.png", *shape)
-            write_flo(folder / f"flow{number}.flo", flow)
+            write_raw(folder / f"flow{number}.flo", flow)
             mask = np.zeros(shape, np.uint8)
             mask[: 9 + n, 5:25] = 255
             Image.fromarray(mask).save(folder / f"mask{number}.png")
-            pair = f"{group}-{name}_{number}{3 - number}"
-            known[pair] = read_flo(folder / f"flow{number}.flo"), mask > 0, shapes[2 - number]
         (folder / "flip_gt.txt").write_text(f"{n - 1}\n")
-    return known
+    return published_tss(Path("TSS"))
+
+
+def write_raw(path, flow):
+    """A .flo file by its description: a number that is a mark, width, height, u and v by row."""
+    header = np.float32([202021.25]).tobytes() + np.int32(flow.shape[1::-1]).tobytes()
+    path.write_bytes(header + np.where(np.isnan(flow), 1e10, flow).astype("<f4").tobytes())
+
+
+def read_raw(path):
+    width, height = np.fromfile(path, "<i4", 2, offset=4)
+    flow = np.fromfile(path, "<f4", offset=12).reshape(height, width, 2)
+    return np.where(np.abs(flow) > 1e9, np.nan, flow)
+
+
+def published_tss(folder):
+    """Flow, foreground and shape of B' of each direction, by the published files alone."""
+    known = {}
+    for pair in folder.glob("*/*"):
+        for this, other in ("12", "21"):
+            mask = np.asarray(Image.open(pair / f"mask{this}.png")) > 0
+            target_shape = Image.open(pair / f"image{other}.png").size[::-1]
+            name = f"{pair.parent.name}-{pair.name}_{this}{other}"
+            known[name] = read_raw(pair / f"flow{this}.flo"), mask, target_shape
+    return dict(sorted(known.items()))
 
 
 def warp(shape, target_shape, flipped):
@@ -84,16 +104,17 @@ def warp(shape, target_shape, flipped):
 def by_hand(fields, known):
     """The measures of fields (H, W, 2) by pair, pixel by pixel: shares and errors per image, and
     over all points."""
-    apart = {}
+    apart, lengths = {}, {}
     for pair, (flow, mask, _) in known.items():
         height, width = mask.shape
-        apart[pair] = []
+        apart[pair], lengths[pair] = [], []
         for y in range(height):
             for x in range(width):
                 if mask[y, x] and not np.isnan(flow[y, x]).any():
                     dx, dy = (float(each) for each in fields[pair][y, x] - flow[y, x].astype(float))
                     distance = math.sqrt(dx * dx + dy * dy)
                     apart[pair].append(distance if distance < 1e8 else math.nan)
+                    lengths[pair].append(math.hypot(*(float(each) for each in flow[y, x])))
         assert apart[pair]
     found = {}
     for percent, alpha in ALPHAS.items():
@@ -102,6 +123,11 @@ def by_hand(fields, known):
             for pair, each in apart.items()
         }
         found[f"pck_image_{percent}"] = right
+    found["outliers"] = {
+        pair: [not (each <= 3 or each <= 0.05 * length) for each, length in zip(*both, strict=True)]
+        for pair in apart
+        for both in [(apart[pair], lengths[pair])]
+    }
     found["end_point_error"] = {
         pair: [math.hypot(*known[pair][2]) if math.isnan(each) else each for each in distances]
         for pair, distances in apart.items()
@@ -131,7 +157,7 @@ def save(folder, fields, suffix=".npy"):
     for pair, field in fields.items():
         path = Path(folder, pair + suffix)
         if suffix == ".flo":
-            write_flo(path, field)
+            write_raw(path, field)
         elif suffix == ".npz":
             np.savez(path, field)
         else:
@@ -184,7 +210,7 @@ def test_what_is_without_an_answer_is_named_and_wrong(tss):
     np.save(Path("gaps", f"{first}.npy"), fields[first])
     np.save(Path("gaps", f"{second}.npy"), fields[second][:-1])
     Path("gaps", f"{third}.npy").unlink()
-    write_flo(Path("gaps", f"{fourth}.flo"), fields[fourth])
+    write_raw(Path("gaps", f"{fourth}.flo"), fields[fourth])
     result = dia("TSS", "gaps")
     assert result.exit_code == 0, result.output
     named = {row["pair"]: row for row in scores("unanswered.csv")}
@@ -223,9 +249,8 @@ def affine(points):
 
 @pytest.fixture
 def spair(tmp_path, monkeypatch):
-    """Two pairs of one class: the points of A and of B', and the longer side of the box in B'."""
+    """Three pairs of one class, of which the last has no point, as `published_spair` reads them."""
     monkeypatch.chdir(tmp_path)
-    known = {}
     for name in ("1", "2", "3"):
         draw(Path(f"SPair-71k/JPEGImages/cat/{name}.jpg"), 60, 70)
     Path("SPair-71k/Layout/large").mkdir(parents=True)
@@ -236,7 +261,6 @@ def spair(tmp_path, monkeypatch):
         _, source, target = pair.partition(":")[0].split("-")
         points = np.random.default_rng(n).integers(5, 50, (4 + n, 2)).tolist()
         targets, box = affine(points), [4, 6, 50 + 4 * n, 40]
-        known[pair.replace(":", "-")] = (points, targets, 46 + 4 * n)
         # One point is in A alone, one in neither.
         annotation = {
             "category": "cat",
@@ -248,9 +272,23 @@ def spair(tmp_path, monkeypatch):
         }
         if n == 3:  # nothing is left
             annotation["trg_kps"] = [None] * len(annotation["src_kps"])
-            del known[pair.replace(":", "-")]
         path = Path(f"SPair-71k/PairAnnotation/test/{pair}.json")
         path.write_text(json.dumps(annotation))
+    return published_spair(Path("SPair-71k"))
+
+
+def published_spair(folder):
+    """The points of A and of B', and the box's longer side, by the published files alone."""
+    known = {}
+    for path in sorted(folder.glob("PairAnnotation/test/*.json")):
+        about = json.loads(path.read_text())
+        both = zip(about["src_kps"], about["trg_kps"], strict=True)
+        if points := [each for each in both if all(point and None not in point for point in each)]:
+            left, top, right, bottom = about["trg_bndbox"]
+            known[path.stem.replace(":", "-")] = (
+                *zip(*points, strict=True),
+                max(right - left, bottom - top),
+            )
     return known
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -176,6 +177,47 @@ def test_pf_willow_gives_ten_keypoints(tmp_path):
     np.testing.assert_array_equal(truth.keypoints.a[0], [10, 0])
     np.testing.assert_array_equal(truth.keypoints.b_prime[9], [39, 29])
     assert len(truth.keypoints.a) == 10 and truth.keypoints.box == 9
+
+
+@pytest.fixture
+def kitti(tmp_path):
+    """Two frames 3 and -1.5 pixels apart; in the upper row nothing is known."""
+    for number in ("000000", "000007"):
+        for frame in ("10", "11"):
+            image(tmp_path / f"training/image_2/{number}_{frame}.png", 30, 20)
+        (tmp_path / "training/flow_occ").mkdir(exist_ok=True)
+        pixels = np.full((20, 30, 3), (1, 2**15 - 96, 2**15 + 192), np.uint16)  # blue, green, red
+        pixels[0] = 0
+        cv2.imwrite(str(tmp_path / f"training/flow_occ/{number}_10.png"), pixels)
+    return tmp_path
+
+
+def test_kitti_gives_the_flow_where_it_was_measured(kitti):
+    rows, (_, truth) = read(kitti, None)
+    assert [row["name"] for row in rows] == ["000000", "000007"]
+    assert rows[1]["a"].endswith("image_2/000007_10.png")
+    assert rows[1]["b_prime"].endswith("image_2/000007_11.png")
+    assert np.isnan(truth.flow_ab[0]).all() and (truth.flow_ab[1:] == (3, -1.5)).all()
+
+
+def test_sintel_gives_the_flow_to_the_next_frame(tmp_path):
+    for scene in ("alley_1", "market_2"):
+        for frame in (1, 2, 3):
+            image(tmp_path / f"training/final/{scene}/frame_{frame:04d}.png", 30, 20)
+        (tmp_path / "training/flow" / scene).mkdir(parents=True)
+        for frame in (1, 2):
+            flow = np.full((20, 30, 2), (frame, -2.5), np.float32)
+            write_flo(tmp_path / f"training/flow/{scene}/frame_{frame:04d}.flo", flow)
+    rows, truths = read(tmp_path, None, split="final")
+    names = ["alley_1-0001", "alley_1-0002", "market_2-0001", "market_2-0002"]
+    assert [row["name"] for row in rows] == names
+    assert rows[3]["a"].endswith("final/market_2/frame_0002.png")
+    assert rows[3]["b_prime"].endswith("final/market_2/frame_0003.png")
+    assert rows[3]["kinds"] == ["market_2"] and (truths[3].flow_ab == (2, -2.5)).all()
+    with pytest.raises(LayoutError, match=r"no part 'test'; name one of clean, final"):
+        read(tmp_path, "sintel")
+    with pytest.raises(LayoutError, match=r"clean/alley_1/frame_0001\.png"):
+        read(tmp_path, "sintel", split="clean")
 
 
 def test_a_point_that_is_not_known_leaves_out_itself_alone(spair):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from dia_pipeline.io.flow import (
     flow_from_nnf,
     nnf_from_flow,
     read_flo,
+    read_flow,
     write_flo,
 )
 
@@ -51,6 +53,44 @@ def test_one_billion_means_unknown(tmp_path):
     path = tmp_path / "flow.flo"
     path.write_bytes(b"PIEH" + struct.pack("<ii4f", 2, 1, 1e9, 1e9, 1, 2))
     np.testing.assert_array_equal(read_flo(path), [[[np.nan, np.nan], [1, 2]]])
+
+
+def deep_png(pixels):
+    """A PNG of 16 bits and three channels, chunk by chunk as its standard says."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_a_flow_of_kitti_is_read_as_its_makers_say(tmp_path):
+    """u in red and v in green, of 1/64 pixel from -512 on; blue is 0 where nothing is known."""
+    path = tmp_path / "flow.png"
+    path.write_bytes(deep_png(np.array([[[32768, 32768, 1], [0, 65535, 1], [32832, 32752, 0]]])))
+    flow = read_flow(path)
+    assert flow.dtype == np.float32
+    expected = [[[0, 0], [-512, 32767 / 64], [np.nan, np.nan]]]
+    np.testing.assert_array_equal(flow, expected)
+    write_flo(path, np.float32(expected))  # what is in the file counts, not its name
+    np.testing.assert_array_equal(read_flow(path), expected)
+
+
+@pytest.mark.parametrize("damage", ["shallow", "huge", "cut"])
+def test_a_png_that_is_no_flow_is_told(tmp_path, damage):
+    path = tmp_path / "flow.png"
+    data = bytearray(deep_png(np.ones((4, 5, 3), int)))
+    if damage == "shallow":
+        data[24] = 8
+    elif damage == "huge":
+        data[16:24] = struct.pack(">II", 2**31 - 1, 2**31 - 1)
+    path.write_bytes(data[:50] if damage == "cut" else data)
+    with pytest.raises(FlowError, match=r"flow\.png: this is no flow as KITTI has it"):
+        read_flow(path)
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 2e9])
