@@ -49,6 +49,7 @@ UNITS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "confidence": (" confidence", fraction),
     "energy": (" energy", "{:.4f}".format),
     "error": (" error", "{:.1e}".format),
+    "cdc": (" CDC", "{:.4f}".format),
 }
 """By the end of a column's name: what its heading says instead, and how a number is written."""
 

@@ -19,6 +19,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from dia_pipeline.evaluation.measures import psnr
 from dia_pipeline.figures.panels import row_of, stacked
 from dia_pipeline.io.images import write_image
 from dia_pipeline.jobs.single import run_sequence
@@ -32,7 +33,6 @@ from dia_pipeline.temporal.coherence import FULL, MODES
 from dia_pipeline.temporal.motion import grid, inside, sample
 from dia_pipeline.temporal.propagation import Motion, Part, make_frame
 
-from .film import decibels
 from .records import Record, report
 
 MARGIN = 3
@@ -126,7 +126,7 @@ def kept(made: list[np.ndarray], places: list[np.ndarray], number: int) -> float
     """How near a frame is to the first one, moved as its content moves, in decibels."""
     moved = sample(made[0].astype(np.float32), places[number])
     known = seen(places[number])
-    return decibels(moved[known], made[number][known])
+    return psnr(moved[known], made[number][known])
 
 
 def seen(places: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
 """How well films are coloured of keyframes: `python -m benchmarks.film`.
 
 Five small films whose colours are known (`dia_pipeline.samples.films`) are turned grey and coloured
-of the first frame of every scene; `both ends` has the last frame of it too. A figure is the peak
-signal-to-noise ratio to the truth, in decibels: the mean over the frames. The grey film itself is
-the control. The same command takes up a run that was ended.
+of the first frame of every scene; `both ends` has the last frame of it too. Figures are the peak
+signal-to-noise ratio to the truth, in decibels, and how still the colours hold: warp error and CDC
+(docs/measures.md), by the motion of the grey film. The grey film and the truth are the controls.
+The same command takes up a run that was ended.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from dia_pipeline.evaluation.measures import psnr
 from dia_pipeline.figures.panels import row_of, stacked
 from dia_pipeline.io.images import read_image, write_image
 from dia_pipeline.jobs.single import run_sequence
@@ -24,14 +26,12 @@ from dia_pipeline.pixels import turned_grey
 from dia_pipeline.runs.sequence import Sequence, find_frames
 from dia_pipeline.samples.films import FILMS, FRAMES, Film
 from dia_pipeline.settings import Settings, resolve
+from dia_pipeline.temporal.flicker import Steadiness, motion_of
 
 from .records import Record, report
 
 WAYS = {"photo_to_photo": "photo-to-photo", "colour_film": "colour-film"}
 """The presets that are compared."""
-
-MOST = 60.0
-"""Decibels that are told of a frame at most; the truth itself would have infinitely many."""
 
 SHOWN = 4
 """Frames of every film on a contact sheet."""
@@ -56,7 +56,7 @@ def main(
             made[way] = coloured(moving, output / name / preset, settings, device)
         between = write_film(output / name, truth, ends(FILMS[name].scenes), coherence)
         made["both_ends"] = coloured(between, output / name / "both-ends", settings, device)
-        rows.append({"film": name, **figures(truth, made)})
+        rows.append({"film": name, **figures(truth, made, FILMS[name].scenes)})
         if sheets:
             write_sheet(sheets / f"{name}.png", {"truth": truth, **made})
     means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "film"}
@@ -84,20 +84,32 @@ def coloured(moving: Sequence, folder: Path, settings: Settings, device: str) ->
     return [read_image(path) for path in sorted((folder / "frames").glob("*.png"))]
 
 
-def figures(truth: Film, made: dict[str, Film]) -> dict[str, Any]:
-    """The mean of every way, and the last frame of the new one, farthest from its keyframe."""
+def figures(truth: Film, made: dict[str, Film], scenes: tuple[int, ...]) -> dict[str, Any]:
+    """The means of every way, and the last frame of the new one, farthest from its keyframe."""
     found = {
-        way: [decibels(*both) for both in zip(truth, film, strict=True)]
-        for way, film in made.items()
+        way: [psnr(*both) for both in zip(truth, film, strict=True)] for way, film in made.items()
     }
     means = {f"{way}_db": float(np.mean(each)) for way, each in found.items()}
-    return {**means, "last_frame_db": found["colour_film"][-1]}
+    return {
+        **means,
+        "last_frame_db": found["colour_film"][-1],
+        **steadiness(made["grey"], {**made, "truth": truth}, scenes),
+    }
 
 
-def decibels(truth: np.ndarray, made: np.ndarray) -> float:
-    """The peak signal-to-noise ratio of an image (H, W, 3) uint8; at most MOST."""
-    error = np.mean((truth.astype(float) - made) ** 2)
-    return float(10 * np.log10(255**2 / error)) if error > 255**2 / 10 ** (MOST / 10) else MOST
+def steadiness(grey: Film, films: dict[str, Film], scenes: tuple[int, ...]) -> dict[str, float]:
+    """Warp error and CDC of every film, of whose scenes each begins at one of the frames named."""
+    steady = {way: Steadiness() for way in films}
+    for number, frame in enumerate(grey):
+        motion = None if number in scenes else motion_of(frame, grey[number - 1])
+        for way, film in films.items():
+            steady[way].add(film[number], motion)
+    measured = {way: each.measures() for way, each in steady.items()}
+    return {
+        f"{way}_{measure}": found[measure]
+        for measure in ("warp_error", "cdc")
+        for way, found in measured.items()
+    }
 
 
 def write_sheet(path: Path, films: dict[str, Film]) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores, file_of
+from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores, file_of, load_network
 from dia_pipeline.errors import DiaError, describe
-from dia_pipeline.evaluation.evaluation import measure_picture
+from dia_pipeline.evaluation.evaluation import SelfSimilarity, measure_picture
 from dia_pipeline.evaluation.truth import read_truth
 from dia_pipeline.io.images import read_image
 from dia_pipeline.pixels import resize_image
@@ -25,9 +25,11 @@ def score_pictures(pairs: Iterable[Pair], methods: Mapping[str, Path]) -> Scores
 
     Raises:
         ScoreError: there is none.
+        WeightsError: the network that looks at them is not there.
     """
     from dia_pipeline.algorithm.nnf import identity  # torch takes a while to load
 
+    network = load_network()
     scores = Scores({}, [], {})
     for pair in pairs:
         try:
@@ -41,8 +43,9 @@ def score_pictures(pairs: Iterable[Pair], methods: Mapping[str, Path]) -> Scores
         controls = (a, resize_image(b_prime, sizes["a"]))
         unmoved = identity(sizes["a"], sizes["b_prime"]).numpy()
         made |= {name: (each, unmoved) for name, each in zip(CONTROLS, controls, strict=True)}
+        seen = SelfSimilarity(network, a)
         for name, (picture, nnf) in made.items():
-            scores.add(name, pair.name, measure_picture(a, b_prime, picture, nnf, true))
+            scores.add(name, pair.name, measure_picture(a, b_prime, picture, nnf, true, seen))
     return scores.checked()
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dia_pipeline.errors import DiaError
 from dia_pipeline.evaluation.tables import (
@@ -21,6 +22,9 @@ from dia_pipeline.evaluation.tables import (
     write_unanswered,
 )
 from dia_pipeline.io.files import PLANS, check_folder, write_file
+
+if TYPE_CHECKING:
+    from dia_pipeline.networks.network import Network
 
 CONTROLS = ("identity", "copy")
 """What every table has beside the methods. `identity` leaves each point where it is, in a B' scaled
@@ -125,6 +129,18 @@ def _check_answers(folder: Path, pairs: Sequence[str], suffixes: Sequence[str]) 
             f"the first would be {pairs[0]}{suffixes[0]}; of this program's results name "
             "those of a variant",
         )
+
+
+def load_network() -> Network:
+    """The network that looks at A': VGG-16, whatever else is there, so that figures compare.
+
+    Raises:
+        WeightsError: its weights are not there and cannot be fetched.
+    """
+    from dia_pipeline.networks.network import Network  # torch takes a while to load
+    from dia_pipeline.networks.weights import find_weights
+
+    return Network(find_weights("vgg16"), "cpu", "float32")
 
 
 def file_of(folder: Path, name: str, suffixes: Sequence[str]) -> Path:

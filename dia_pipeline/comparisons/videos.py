@@ -6,25 +6,32 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores, file_of
+from dia_pipeline.comparisons.scores import CONTROLS, ScoreError, Scores, file_of, load_network
 from dia_pipeline.errors import DiaError, describe
-from dia_pipeline.evaluation.evaluation import measure_picture
+from dia_pipeline.evaluation.evaluation import SelfSimilarity, measure_picture
 from dia_pipeline.io.images import read_image
 from dia_pipeline.io.video import decode_frames
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.sequence import Sequence
-from dia_pipeline.runs.sources import images_in
-from dia_pipeline.temporal.flicker import change, motion_of, unexplained
+from dia_pipeline.runs.sources import images_in, kind_of, list_frames
+from dia_pipeline.temporal.flicker import Steadiness, motion_of
 from dia_pipeline.temporal.motion import is_cut
+
+if TYPE_CHECKING:
+    from dia_pipeline.networks.network import Network
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 """The suffixes of videos."""
 
 CONTENT, COPY = CONTROLS
+
+TRUTH = "/"
+"""The true A' among what is shown of a frame: no method has this name."""
 
 
 def read_sequences(table: Path, output: Path) -> list[Sequence]:
@@ -32,13 +39,18 @@ def read_sequences(table: Path, output: Path) -> list[Sequence]:
 
     Raises:
         ConfigError: the table cannot be used.
-        ScoreError: the content of one stands still.
+        ScoreError: the content of one stands still, or its true A' has more frames or fewer.
+        SequenceError: a true A' has none.
     """
     found = load_config({"sequences": str(table), "results": str(output)}).sequences
     for sequence in found:
         if not sequence.content_moves:
             problem = f"in {sequence.name} the content stands still"
             raise ScoreError(table, problem, "name sequences whose A is a video")
+        true, taken = len(_true_frames(sequence)), len(sequence.frames)
+        if sequence.a_prime and true != taken:
+            problem = f"of {sequence.name} the true A' has {true} frames, but A has {taken}"
+            raise ScoreError(table, problem, "give as many")
     return list(found)
 
 
@@ -47,12 +59,14 @@ def score_videos(sequences: Iterable[Sequence], methods: Mapping[str, Path]) -> 
 
     Raises:
         ScoreError: there is none.
+        WeightsError: the network that looks at them is not there.
     """
+    network = load_network()
     scores = Scores({}, [], {})
     for sequence in sequences:
         try:
             videos = {name: _frames(folder, sequence.name) for name, folder in methods.items()}
-            found = _measures(sequence, videos)
+            found = _measures(sequence, videos, network)
         except (DiaError, OSError) as error:
             scores.failed[sequence.name] = describe(error)
             continue
@@ -62,47 +76,52 @@ def score_videos(sequences: Iterable[Sequence], methods: Mapping[str, Path]) -> 
 
 
 def _measures(
-    sequence: Sequence, videos: Mapping[str, Iterator[np.ndarray]]
+    sequence: Sequence, videos: Mapping[str, Iterator[np.ndarray]], network: Network
 ) -> dict[str, dict[str, float]]:
-    """The means over all frames of what can be measured of a frame, or of it and the last."""
+    """The means over all frames of what can be measured of a frame, and how a video holds still."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    before: dict[str, np.ndarray] = {}
-    for b_prime, frames in _side_by_side(sequence, videos):
+    steady: dict[str, Steadiness] = defaultdict(Steadiness)
+    before: np.ndarray | None = None
+    for b_prime, true, frames in _side_by_side(sequence, videos):
         content = frames[CONTENT]
-        known = before and not is_cut(before[CONTENT], content)
-        motion = motion_of(content, before[CONTENT]) if known else None
+        motion = None
+        if before is not None and not is_cut(before, content):
+            motion = motion_of(content, before)
+        seen = SelfSimilarity(network, content)
         for name, frame in frames.items():
-            found = measure_picture(content, b_prime, frame)
-            if motion:
-                found["flicker"] = unexplained(frame, before[name], *motion)
-                found["change"] = change(frame, before[name])
+            found = measure_picture(content, b_prime, frame, true=true, seen=seen)
             for measure, value in found.items():
                 values[name][measure].append(value)
-        before = frames
-    return {
-        name: {measure: float(np.mean(each)) for measure, each in found.items()}
-        for name, found in values.items()
-    }
+            steady[name].add(frame, motion)
+        before = content
+    return {name: _means(found) | steady[name].measures() for name, found in values.items()}
+
+
+def _means(found: Mapping[str, list[float]]) -> dict[str, float]:
+    return {measure: float(np.mean(each)) for measure, each in found.items()}
 
 
 def _side_by_side(
     sequence: Sequence, videos: Mapping[str, Iterator[np.ndarray]]
-) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """For every frame the reference, and what methods and controls show, all as large as A."""
+) -> Iterator[tuple[np.ndarray, np.ndarray | None, dict[str, np.ndarray]]]:
+    """For every frame the reference, the true A' if it is known, and what methods and controls
+    show, all as large as A."""
     references = {start: read_image(path) for start, path in sorted(sequence.references.items())}
-    given = {**videos, CONTENT: _content(sequence)}
+    given = {**videos, CONTENT: _shown(sequence.a, sequence.frames)}
+    if sequence.a_prime:
+        given[TRUTH] = _shown(sequence.a_prime, _true_frames(sequence))
     for number, shown in enumerate(zip_longest(*given.values())):
         frames = dict(zip(given, shown, strict=True))
         _check_frames(sequence.name, number, frames)
         b_prime = references[max(start for start in references if start <= number)]
         frames[COPY] = resize_image(b_prime, frames[CONTENT].shape[:2])
-        yield b_prime, frames
+        yield b_prime, frames.pop(TRUTH, None), frames
 
 
 def _check_frames(video: str, number: int, frames: Mapping[str, np.ndarray | None]) -> None:
     """Make sure that every method has this frame of a video, and as large as A."""
     sizes = {
-        "A" if name == CONTENT else name: "missing"
+        {CONTENT: "A", TRUTH: "the true A'"}.get(name, name): "missing"
         if each is None
         else f"{each.shape[1]}x{each.shape[0]}"
         for name, each in frames.items()
@@ -113,12 +132,18 @@ def _check_frames(video: str, number: int, frames: Mapping[str, np.ndarray | Non
         raise ScoreError(f"{video}, frame {number + 1}", f"they are not alike ({said})", remedy)
 
 
-def _content(sequence: Sequence) -> Iterator[np.ndarray]:
-    """The frames of A that the sequence takes."""
-    if not sequence.of_video:
-        return map(read_image, sequence.frames)
-    numbers = {*sequence.numbers}
-    return (frame for n, frame in enumerate(decode_frames(sequence.a)) if n in numbers)
+def _true_frames(sequence: Sequence) -> list[str]:
+    """The frames of the true A', taken as those of A are; none where it is not known."""
+    taken = sequence.start, sequence.stop, sequence.stride
+    return list_frames(sequence.a_prime, *taken) if sequence.a_prime else []
+
+
+def _shown(source: str, frames: Iterable[str]) -> Iterator[np.ndarray]:
+    """The frames of a source that are named."""
+    if kind_of(source) != "video":
+        return map(read_image, frames)
+    numbers = {int(frame.rsplit("#", 1)[1]) for frame in frames}
+    return (frame for n, frame in enumerate(decode_frames(source)) if n in numbers)
 
 
 def _frames(folder: Path, name: str) -> Iterator[np.ndarray]:

@@ -31,6 +31,10 @@ enough to see through a change of style."""
 MAX_SIDE = 448
 """Longest side in pixels at which images are looked at by the network."""
 
+STRUCTURE_LEVEL, STRUCTURE_SIDE = 4, 224
+"""The level whose self-similarity is compared, and the longest side at which images are seen there:
+deep enough to see through a change of style, and fine enough to see parts."""
+
 
 def measure_pair(
     a: np.ndarray,
@@ -132,6 +136,7 @@ def measure_picture(
     a_prime: np.ndarray,
     nnf_ab: np.ndarray | None = None,
     true: np.ndarray | None = None,
+    seen: SelfSimilarity | None = None,
 ) -> dict[str, float]:
     """What can be measured of an A' that anything may have made.
 
@@ -139,12 +144,34 @@ def measure_picture(
         a, b_prime, a_prime: (H, W, 3) uint8 RGB, A' of the size of A.
         nnf_ab: (H, W, 2) int (y, x), the field by which it was made, if that is known.
         true: (H, W, 3) uint8, what it should look like, at any size.
+        seen: measures the self-similarity; of A.
 
     Returns:
         As `measure_pair`.
     """
     found = {**_of_image(a, b_prime, a_prime, nnf_ab), **_with_true_image(a_prime, true)}
+    if seen is not None:
+        found["self_similarity"] = seen.distance(a_prime)
     return {name: value for name, value in found.items() if isfinite(value)}
+
+
+class SelfSimilarity:
+    """How far pictures are from A in what a network finds alike in them.
+
+    Args:
+        a: (H, W, 3) uint8 RGB.
+    """
+
+    def __init__(self, network: Network, a: np.ndarray):
+        self._network = network
+        self._own = self._look(a)
+
+    def distance(self, picture: np.ndarray) -> float:
+        """That of a picture (H, W, 3) uint8 of the size of A."""
+        return measures.self_similarity_distance(self._look(picture), self._own)
+
+    def _look(self, image: np.ndarray) -> torch.Tensor:
+        return _features(self._network, image, STRUCTURE_LEVEL, STRUCTURE_SIDE)
 
 
 def _of_image(
@@ -177,6 +204,7 @@ def _with_true_image(
     }
     if true.shape == made.shape:
         found[f"ssim_truth{suffix}"] = measures.ssim(made, true)
+        found[f"psnr{suffix}"] = measures.psnr(made, true)
     return found
 
 
@@ -184,7 +212,7 @@ def _with_network(
     network: Network, a: np.ndarray, reference: np.ndarray, a_prime: np.ndarray, nnf: np.ndarray
 ) -> dict[str, float]:
     of_a, of_reference, of_a_prime = (
-        _features(network, image) for image in (a, reference, a_prime)
+        _features(network, image, FEATURE_LEVEL, MAX_SIDE) for image in (a, reference, a_prime)
     )
     size, other = (tuple(features.shape[1:]) for features in (of_a, of_reference))
     coarse = _at_level(nnf, reference.shape[:2], size, other)
@@ -194,15 +222,15 @@ def _with_network(
     }
 
 
-def _features(network: Network, image: np.ndarray) -> torch.Tensor:
-    """The features (C, H, W) of an image at FEATURE_LEVEL."""
+def _features(network: Network, image: np.ndarray, level: int, side: int) -> torch.Tensor:
+    """The features (C, H, W) of an image at a level; its longest side is `side` at most."""
     import torch
 
     from dia_pipeline.networks.sizes import working_image
 
     with torch.no_grad():
-        level0 = network.preprocess(working_image(image, 1.0, MAX_SIDE))
-        return network.forward(level0, 0, FEATURE_LEVEL)
+        level0 = network.preprocess(working_image(image, 1.0, side))
+        return network.forward(level0, 0, level)
 
 
 def _at_level(

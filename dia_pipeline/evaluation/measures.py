@@ -159,6 +159,16 @@ def ssim(image: np.ndarray, other: np.ndarray) -> float:
     return _mean(_ssim(image @ LUMA, other @ LUMA))
 
 
+def psnr(image: np.ndarray, other: np.ndarray) -> float:
+    """The peak signal-to-noise ratio of an image to another of its size, in decibels.
+
+    20 log10(255 / e), where e is the root of the mean squared difference over pixels and channels;
+    at most MOST_DECIBELS.
+    """
+    error = _mean((image.astype(float) - other) ** 2)
+    return min(10 * float(np.log10(255**2 / error)), MOST_DECIBELS) if error else MOST_DECIBELS
+
+
 def similarity(image: np.ndarray, other: np.ndarray) -> float:
     """The mean SSIM of the colour channels of two images of any sizes, both scaled to 128 x 128.
 
@@ -253,6 +263,21 @@ def feature_distance(features: torch.Tensor, other_features: torch.Tensor) -> fl
     return float((gram - other_gram).norm() / other_gram.norm())
 
 
+def self_similarity_distance(features: torch.Tensor, other_features: torch.Tensor) -> float:
+    """How far the self-similarity of one level's features is from another's of the same size.
+
+    Kolkin, Salavon and Shakhnarovich, "Style Transfer by Relaxed Optimal Transport and
+    Self-Similarity", 2019, and Tumanyan, Bar-Tal, Bagon and Dekel, "Splicing ViT Features for
+    Semantic Appearance Transfer", 2022: of every two places the cosine between their features,
+    here the mean absolute difference of it, from 0 to 1 where no feature is negative.
+    """
+    own, others = (_cosines(each) for each in (features, other_features))
+    return float((own - others).abs().mean())
+
+
+MOST_DECIBELS = 60.0
+"""Of an image at most; one that is exact would have infinitely many."""
+
 FLAT, FLAT_SIDE = 16, 5
 """An image is flat where its luma spans at most so many grey levels in a square of that side."""
 
@@ -261,6 +286,13 @@ JUMP = 2
 is carried to full size, makes them differ by one."""
 
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+def _cosines(features: torch.Tensor) -> torch.Tensor:
+    """The cosine between the features (C, H, W) of every two places, (H W, H W); 0 to none."""
+    flat = features.flatten(1).cpu().double()
+    directions = flat / flat.norm(dim=0).clamp_min(1e-12)
+    return directions.T @ directions
 
 
 def _ssim(values: np.ndarray, other_values: np.ndarray) -> np.ndarray:

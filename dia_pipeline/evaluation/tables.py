@@ -59,9 +59,11 @@ OTHERS = (
 IMAGES = (
     Column("difference", "difference to true A'", -1, 3),
     Column("similarity", "similarity to true A'"),
+    Column("psnr", "PSNR to true A', dB", digits=1),
     Column("difference_b", "difference to true B", -1, 3),
     Column("similarity_b", "similarity to true B"),
     Column("structure", "structure of A", 0),
+    Column("self_similarity", "self-similarity to A", -1, 3),
     Column("seams", "seams, grey levels", -1),
     Column("sharpness", "sharpness", 0),
 )
@@ -95,6 +97,8 @@ WITHOUT_TRUTH = (
 OF_VIDEOS = (
     Column("flicker", "flicker, grey levels", -1),
     Column("change", "change, grey levels", 0),
+    Column("warp_error", "warp error", -1, 5),
+    Column("cdc", "CDC", -1, 4),
 )
 """How a video changes from frame to frame."""
 

@@ -65,6 +65,7 @@ class GivenSequence:
         """What the provenance says of what is given."""
         sequence = asdict(self.sequence)
         names = sequence.pop("frames")
+        del sequence["a_prime"]  # nothing is made of it
         files = self.sequence.guide_files
         described = {n: describe_file(files[n], guide.key) for n, guide in self._guides.items()}
         return {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dia_pipeline.networks.network import Network
     from dia_pipeline.store.arrays import Content
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same results come to measure otherwise: all are then measured anew."""
 
 

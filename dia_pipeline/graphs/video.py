@@ -197,11 +197,11 @@ def _seen(graph: ComposedSequence, frame: int, path: Path) -> Seen:
 
 
 def _flicker(graph: ComposedSequence, now: Seen, before: Seen) -> float:
-    from dia_pipeline.temporal.flicker import relighting_error, warping_error
+    from dia_pipeline.temporal.flicker import relighting_error, restyling_error
     from dia_pipeline.temporal.propagation import make_frame
 
     if graph.sequence.content_moves:
-        return warping_error(now.output, before.output, now.given, before.given)
+        return restyling_error(now.output, before.output, now.given, before.given)
     a = graph.a(0).ensure()
     light = before.parts[0].reference
     old_light = [part._replace(reference=light) for part in now.parts]

@@ -49,7 +49,8 @@ class Chunk:
 class Sequence:
     """A row of the table of sequences; `config/README.md` explains the columns.
 
-    `frames` are those of the side that moves, as `find_frames` finds them.
+    `frames` are those of the side that moves, as `find_frames` finds them. Nothing is made of
+    `a_prime`, the true A'.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Sequence:
     options: dict[str, Any] = field(default_factory=dict)
     guides: dict[str, str] = field(default_factory=dict)
     frames: tuple[str, ...] = ()
+    a_prime: str = ""
 
     @property
     def content_moves(self) -> bool:

@@ -502,6 +502,8 @@ def test_pictures_of_anybody_score_beside_a_and_b_prime_themselves(drawn):
         assert value(method, "ssim") == pytest.approx(np.mean(each), abs=1e-9)
     assert value("identity", "structure") == 1 > value("method", "structure")
     assert value("copy", "colour_distance") < value("method", "colour_distance")
+    assert value("identity", "self_similarity") == 0 < value("method", "self_similarity")
+    assert 0 < value("copy", "self_similarity") < 1
     apart = [resize_image(drawn["one", part], (64, 64)).astype(float) for part in ("true", "made")]
     difference = np.abs(apart[0] - apart[1]).mean() / 255
     assert value("method", "difference") == pytest.approx(difference, abs=1e-9)

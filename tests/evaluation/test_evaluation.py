@@ -5,11 +5,12 @@ import pytest
 
 from dia_pipeline.alignment.canvas import Canvas
 from dia_pipeline.alignment.pose import MIRRORED
-from dia_pipeline.evaluation.evaluation import measure_pair
+from dia_pipeline.evaluation.evaluation import SelfSimilarity, measure_pair, measure_picture
 from dia_pipeline.evaluation.truth import Keypoints, Truth
 from dia_pipeline.pixels import mirror, resize_image
 from dia_pipeline.samples.photographs import photograph, sampled
 from dia_pipeline.samples.scenes import maps
+from dia_pipeline.samples.styles import night
 from dia_pipeline.settings import resolve
 
 A = photograph("chelsea")[60:180, 100:260]
@@ -65,7 +66,8 @@ def test_keypoints_by_image_and_by_box():
 
 def test_a_prime_is_compared_with_what_it_should_be():
     truth = Truth(a_prime=255 - A)
-    assert measure_pair(A, A, 255 - A, GRID, truth=truth)["ssim_truth"] == 1
+    found = measure_pair(A, A, 255 - A, GRID, truth=truth)
+    assert found["ssim_truth"] == 1 and found["psnr"] == 60
     assert measure_pair(A, A, A, GRID, truth=truth)["ssim_truth"] < 0.5
 
 
@@ -86,6 +88,13 @@ def test_the_network_measures_matches_and_style(network):
     wrong = measure_pair(A, b_prime, 255 - A, nnf_ba, network=network)
     assert -1 < right["energy"] < wrong["energy"] - 0.1 < 0
     assert right["feature_distance"] == 0 < wrong["feature_distance"]
+
+
+def test_another_light_is_more_like_an_image_than_what_has_moved_in_it(network):
+    seen = SelfSimilarity(network, A)
+    assert seen.distance(A) == 0 < seen.distance(night(A)) < seen.distance(np.roll(A, 16, axis=1))
+    of_negative = measure_picture(A, A, 255 - A, seen=seen)["self_similarity"]
+    assert of_negative == seen.distance(255 - A)
 
 
 def test_a_mirrored_match_is_measured_as_it_was_matched(network):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 from skimage.color import rgb2lab
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dia_pipeline.evaluation import measures
 from dia_pipeline.pixels import LUMA, resize_image
@@ -178,6 +178,40 @@ def test_difference_and_similarity_take_images_of_any_size():
     assert measures.similarity(large, CHELSEA) > 0.97
     black, white = np.zeros_like(CHELSEA), np.full_like(large, 255)
     assert measures.difference(black, white) == 1
+
+
+def test_a_signal_to_noise_ratio_is_that_of_a_known_error():
+    other = CHELSEA // 2 + 60
+    expected = peak_signal_noise_ratio(other, CHELSEA, data_range=255)
+    assert measures.psnr(CHELSEA, other) == pytest.approx(expected)
+    assert measures.psnr(other, other + np.uint8(10)) == pytest.approx(20 * math.log10(25.5))
+    assert measures.psnr(CHELSEA, CHELSEA) == measures.MOST_DECIBELS
+    almost = CHELSEA.copy()
+    almost[0, 0, 0] ^= 1
+    assert measures.psnr(CHELSEA, almost) == measures.MOST_DECIBELS
+
+
+def test_self_similarity_is_that_of_the_cosines_between_places():
+    """Whatever the features are, as long as the same places are alike."""
+    same, apart = torch.ones(2, 1, 2), torch.eye(2)[:, None]
+    assert measures.self_similarity_distance(same, apart) == pytest.approx(0.5)
+    one, two = torch.rand(5, 3, 4), torch.rand(5, 3, 4)
+    flat, others = (each.flatten(1).T.double().numpy() for each in (one, two))
+    expected = np.mean(
+        [
+            abs(cosine(flat[p], flat[q]) - cosine(others[p], others[q]))
+            for p in range(12)
+            for q in range(12)
+        ]
+    )
+    assert measures.self_similarity_distance(one, two) == pytest.approx(expected)
+    assert measures.self_similarity_distance(one, 3 * one.flip(0)) == pytest.approx(0, abs=1e-7)
+    nothing = torch.zeros(5, 3, 4)  # like nothing, itself neither
+    assert measures.self_similarity_distance(nothing, nothing) == 0
+
+
+def cosine(one, two):
+    return one @ two / math.sqrt((one @ one) * (two @ two))
 
 
 def test_similarity_is_that_of_the_colour_channels():

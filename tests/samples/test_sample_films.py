@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.film import MOST, decibels
+from dia_pipeline.evaluation.measures import psnr
 from dia_pipeline.pixels import turned_grey
 from dia_pipeline.samples.films import FILMS, FRAMES, SIZE
 from dia_pipeline.temporal.motion import is_cut
@@ -19,11 +19,5 @@ def test_scenes_of_a_film_begin_where_it_says(name):
     grey = [turned_grey(frame) for frame in film]
     cuts = [n for n in range(1, FRAMES) if is_cut(grey[n - 1], grey[n])]
     assert (0, *cuts) == FILMS[name].scenes
-    assert all(decibels(*both) < 26 for both in zip(film, grey, strict=True))  # full of colour
+    assert all(psnr(*both) < 26 for both in zip(film, grey, strict=True))  # full of colour
     np.testing.assert_array_equal(FILMS[name].make()[-1], film[-1])
-
-
-def test_decibels_are_those_of_a_known_error():
-    truth = np.full((4, 4, 3), 100, np.uint8)
-    assert decibels(truth, truth + np.uint8(10)) == pytest.approx(20 * np.log10(25.5))
-    assert decibels(truth, truth) == MOST

@@ -10,7 +10,7 @@ import pytest
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.samples.photographs import PHOTOGRAPHS, photograph, warped
 from dia_pipeline.samples.styles import night, sunset
-from dia_pipeline.temporal.flicker import relighting_error, warping_error
+from dia_pipeline.temporal.flicker import relighting_error, restyling_error
 from dia_pipeline.temporal.motion import flow_between, grid, is_cut, sample, trusted
 
 
@@ -54,13 +54,13 @@ def test_light_and_motion_are_no_cuts_and_another_view_is(cat):
         assert is_cut(photograph(one), photograph(other)), (one, other)
 
 
-def test_a_video_that_moves_with_its_content_has_no_warping_error(cat):
+def test_a_video_that_moves_with_its_content_has_no_restyling_error(cat):
     """Restyled steadily, against restyled anew in every frame."""
     content = [window(cat, 20, 20 + 3 * n) for n in range(2)]
     steady = [255 - image for image in content]
     noise = np.random.default_rng(0).normal(0, 20, steady[0].shape)
     shaken = [steady[0], (steady[1] + noise).clip(0, 255).astype(np.uint8)]
-    errors = [warping_error(s[1], s[0], content[1], content[0]) for s in (steady, shaken)]
+    errors = [restyling_error(s[1], s[0], content[1], content[0]) for s in (steady, shaken)]
     assert errors[0] < 3
     assert errors[1] > errors[0] + 8
 
