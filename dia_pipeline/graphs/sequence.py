@@ -52,13 +52,13 @@ class SequenceGraph(ComposedSequence):
     @cached_property
     def video(self) -> Folder:
         """Video, preview, contact sheet, measures; with all frames the folder of results."""
-        duration = self.sequence.duration
-        lasting = {"duration": duration} if duration else {}
+        own = {name: getattr(self.sequence, name) for name in ("duration", "codec")}
+        other = {name: value for name, value in own.items() if value not in (None, "h264")}
         return Folder(
             self.folder,
             stage="video",
             name="video",
-            settings={"frame_rate": self.sequence.frame_rate} | lasting,
+            settings={"frame_rate": self.sequence.frame_rate} | other,
             inputs={
                 "frames": Together(list(self.frames.values())),
                 "poses": Together(list(self.poses.values())),
