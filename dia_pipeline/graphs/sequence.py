@@ -52,7 +52,8 @@ class SequenceGraph(ComposedSequence):
     @cached_property
     def video(self) -> Folder:
         """Video, preview, contact sheet, measures; with all frames the folder of results."""
-        own = {name: getattr(self.sequence, name) for name in ("duration", "codec")}
+        # What is as by default is left out, so that keys stay.
+        own = {"duration": self.sequence.duration, "codec": self.sequence.codec}
         other = {name: value for name, value in own.items() if value not in (None, "h264")}
         return Folder(
             self.folder,

@@ -115,7 +115,7 @@ def moments_of(sequence: Sequence, rate: float) -> list[Moment]:
 
 def colours_of(frame: np.ndarray) -> np.ndarray:
     """A frame, as `io.frames` has frames, in 8 bits and without its opacity: (H, W, 3) uint8."""
-    return as_levels(frame[..., :3], np.uint8)
+    return np.ascontiguousarray(as_levels(frame[..., :3], np.uint8))
 
 
 class Shown:
