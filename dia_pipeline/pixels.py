@@ -10,6 +10,8 @@ from PIL import Image
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the brightness of a pixel (ITU-R BT.601)."""
 
+DEEP = 257
+"""Steps of 16 bits in a grey level."""
 
 ASPECT = 0.05
 """By what share the same aspects may differ, as published images are cut out of figures."""

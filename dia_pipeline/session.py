@@ -21,12 +21,14 @@ _LIBRARIES = {
     # Large arrays lie in large pages of memory, where the system has them. To be given many small
     # ones takes a fifteenth of the time of a large pair.
     "THP_MEM_ALLOC_ENABLE": "1",
+    # The encoder of AV1 says errors alone.
+    "SVT_LOG": "1",
 }
-"""What torch's libraries read when they are loaded."""
+"""What libraries of torch and PyAV read when they are loaded."""
 
 
 def tame_libraries() -> None:
-    """Set what torch's libraries read when they are loaded, unless it is set."""
+    """Set what libraries read when they are loaded, unless it is set."""
     for name, value in _LIBRARIES.items():
         os.environ.setdefault(name, value)
 

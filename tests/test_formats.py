@@ -70,7 +70,7 @@ def runs(tmp_path_factory):
     for number in range(3):
         draw_image(scene / f"{number}.png", 1, (48, 64))
     references = f"0={b_prime},2={a}"
-    twice = Sequence("scene", str(scene), references, coherence="propagated")
+    twice = Sequence("scene", str(scene), references, codec="prores", coherence="propagated")
     run_sequence(find_frames(twice), keyed, resolve(DRAFT), "cpu")
     work(make_plan(workflow, (Pair("first", a, b_prime),), settings={"deconvolution": 1, **DRAFT}))
     work(make_plan(workflow, (Pair("second", a, b_prime),), settings=SETTINGS))

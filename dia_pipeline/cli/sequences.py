@@ -19,6 +19,7 @@ from dia_pipeline.cli.options import (
 )
 from dia_pipeline.cli.pages import NoPage, page_of
 from dia_pipeline.guides import DRAWN
+from dia_pipeline.io.codecs import CODECS
 from dia_pipeline.settings import resolve
 from dia_pipeline.temporal.coherence import MODES
 
@@ -28,7 +29,7 @@ PRESET = "photo-to-photo"
 
 @app.command(rich_help_panel="One sequence")
 @takes_settings(
-    *("preset", "quality", "blend", "ratio", "max_side", "take", "pose", "backbone"),
+    *("preset", "quality", "blend", "ratio", "max_side", "take", "pose", "depth", "backbone"),
     guides=DRAWN,
     preset=PRESET,
 )
@@ -57,6 +58,10 @@ def timelapse(
         float | None,
         typer.Option(help="Seconds that a film of few references lasts; frames are blended."),
     ] = None,
+    codec: Annotated[
+        one_of(CODECS),  # type: ignore[valid-type]
+        typer.Option(help="How the video is encoded; prores as video.mov."),
+    ] = "h264",
     coherence: Annotated[
         one_of(MODES),  # type: ignore[valid-type]
         typer.Option(help="How the frames hang together."),
@@ -85,13 +90,14 @@ def timelapse(
     check_sequence(settings)
     keyframes = tuple(sorted(keyframe or ()))
     moving = Sequence(
-        *("", a, b_prime, start, stop, stride, frame_rate, duration, coherence, keyframes),
+        *("", a, b_prime, start, stop, stride),
+        *(frame_rate, duration, codec, coherence, keyframes),
         guides=guides,
     )
     with page_of(output, no_page):
         with estimate_bar() as progress:
             gaps = run_sequence(find_frames(moving), output, settings, device, progress, replace)
-        say(f"The results: {output}/video.mp4, {output}/contact_sheet.png and others")
+        say(f"The results: {output}/{moving.film}, {output}/contact_sheet.png and others")
         if gaps:
             for frame, reason in gaps.items():
                 complain(f"frame {frame + 1} is missing: {reason}")

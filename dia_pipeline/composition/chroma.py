@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from dia_pipeline.composition.smoothing import smooth
-from dia_pipeline.pixels import LUMA
+from dia_pipeline.pixels import DEEP, LUMA
 
 REACH = 4
 """Steps up, down and to the sides in which like patches are looked for."""
@@ -52,9 +52,6 @@ SPREAD = 1e-2
 
 BAND = 2**18
 """Pixels whose colours are made at a time, so that large images need little more memory."""
-
-DEEP = 257
-"""Steps of 16 bits in a grey level."""
 
 Planes = np.ndarray
 """Red and blue above the luma, (H, W, 2) float32 in grey levels."""

@@ -10,13 +10,16 @@ from dia_pipeline.gallery.details import other_settings
 from dia_pipeline.gallery.outcomes import Exhibit, Outcome
 from dia_pipeline.gallery.pages import write_page
 from dia_pipeline.gallery.site import Site
+from dia_pipeline.io import codecs
+from dia_pipeline.io.codecs import CODECS
+from dia_pipeline.io.files import PROVENANCE
 
 FILES = {
-    "video.mp4": "video",
+    **dict.fromkeys(codecs.FILES, "video"),
     "preview.webp": "animated preview",
     "contact_sheet.png": "contact sheet",
     "flicker.png": "flicker from frame to frame",
-    "provenance.json": "provenance",
+    PROVENANCE: "provenance",
 }
 """The files of the results that can be downloaded, and what they hold."""
 
@@ -32,13 +35,15 @@ def write_sequence_page(site: Site, page: Path, exhibit: Exhibit, cards: list[Ca
 def sequence_details(site: Site, outcome: Outcome) -> dict[str, Any]:
     """What the page shows of the results of a sequence in a variant."""
     settings = outcome.provenance["settings"]
+    made = {*outcome.outputs, PROVENANCE}
     return {
+        "codec": CODECS[outcome.provenance["sequence"].get("codec", "h264")],
         "settings": settings,
         "others": other_settings(settings),
         "frames": _frames(outcome),
         "doubtful": outcome.doubtful,
         "posed": outcome.posed,
-        "files": [(FILES[name], outcome.folder / name) for name in FILES],
+        "files": [(told, outcome.folder / name) for name, told in FILES.items() if name in made],
     }
 
 

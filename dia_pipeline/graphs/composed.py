@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dia_pipeline.graphs.chains import Link
+from dia_pipeline.graphs.given import Image, whole
 from dia_pipeline.graphs.posed import PosedSequence
 from dia_pipeline.graphs.preparing import median_name
-from dia_pipeline.graphs.shared import guidance_of, pose_in
+from dia_pipeline.graphs.shared import deep, guidance_of, pose_in
 from dia_pipeline.guides import GUIDES
 from dia_pipeline.runs.sequence import Chunk
 from dia_pipeline.settings import Step
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dia_pipeline.alignment.guidance import Guidance
+    from dia_pipeline.io.images import Picture
     from dia_pipeline.temporal.propagation import Part
 
 FIELDS = Step.LEVELS | Step.RECONSTRUCTION
@@ -36,7 +38,7 @@ class PartOf(NamedTuple):
     """The weight of a part of a frame, its reference, and the fields into that."""
 
     weight: float
-    reference: Input
+    reference: Image
     fields: Input
 
 
@@ -208,9 +210,11 @@ class ComposedSequence(PosedSequence):
     def _frame(self, chunk: str, frame: int) -> Frame:
         parts = self.parts_of(frame)
         weights = [part.weight for part in parts]
-        inputs: dict[str, Input] = {"a": self.a(frame), **self.guiding(frame, Step.RESULTS)}
+        a = whole(self.a(frame))
+        inputs: dict[str, Input] = {"a": a, **self.guiding(frame, Step.RESULTS)}
         for number, part in enumerate(parts):
-            inputs |= {f"reference{number}": part.reference, f"fields{number}": part.fields}
+            reference = whole(part.reference)
+            inputs |= {f"reference{number}": reference, f"fields{number}": part.fields}
         return Frame(
             self.folder / "frames" / f"{frame + 1:04d}.png",
             stage="frames",
@@ -222,30 +226,34 @@ class ComposedSequence(PosedSequence):
         )
 
     def _make_frame(
-        self, weights: list[float], between: bool, a: np.ndarray, **inputs: Any
+        self, weights: list[float], between: bool, a: Picture, **inputs: Any
     ) -> np.ndarray:
-        """A' of a frame, (H, W, 3) uint8; `between` two keyframes of both."""
+        """A' of a frame, as `io.frames` has frames; `between` two keyframes of both."""
         from dia_pipeline.alignment.regions import restrain
         from dia_pipeline.composition.refinement import take
+        from dia_pipeline.io.images import with_opacity
         from dia_pipeline.machine.effort import COMPOSE
         from dia_pipeline.temporal.propagation import make_frame, weighed
 
         self.progress(0, COMPOSE, 0.0)
         fields: list[Content] = [inputs[f"fields{number}"] for number in range(len(weights))]
+        pictures = [a, *(inputs[f"reference{number}"] for number in range(len(weights)))]
+        own, *references = deep(pictures, self.settings.depth) or [p.pixels for p in pictures]
         parts = [
-            self.part(weight, a, inputs[f"reference{number}"], each)
-            for number, (weight, each) in enumerate(zip(weights, fields, strict=True))
+            self.part(weight, a.pixels, reference, each)
+            for weight, reference, each in zip(weights, references, fields, strict=True)
         ]
         if between:
             maps = weighed(weights, [each.arrays.get(KNOWN) for each in fields])
             parts = [part._replace(weight=own) for part, own in zip(parts, maps, strict=True)]
         guides = {name: inputs[name] for name in inputs.keys() & GUIDES.keys()}
-        guidance = self._guidance(a, inputs["reference0"], guides)
-        made = make_frame(a, parts, self.settings)
-        return restrain(a, take(a, made, self.settings.take), guidance)
+        guidance = self._guidance(a.pixels, pictures[1].pixels, guides)
+        made = make_frame(own, parts, self.settings)
+        made = restrain(own, take(own, made, self.settings.take), guidance)
+        return with_opacity(made, a.alpha)
 
     def part(self, weight: float, a: np.ndarray, reference: np.ndarray, fields: Content) -> Part:
-        """A part of a frame, of the values of what it is made of."""
+        """A part of a frame, of the values of what it is made of; the reference may be deep."""
         from dia_pipeline.temporal.propagation import Part
 
         canvas = self.canvas(pose_in(fields), a.shape, reference.shape)

@@ -17,12 +17,21 @@ from dia_pipeline.runs.sequence import Chunk, Sequence, keyed
 from dia_pipeline.settings import Step
 from dia_pipeline.store.artefacts import File, Input, Remembered, digest, given_image
 from dia_pipeline.store.folders import Folder, Written
-from dia_pipeline.store.frames import Carried, FrameFile, Together, Video
+from dia_pipeline.store.frames import Carried, FrameFile, Together, Video, Whole
 from dia_pipeline.store.provenance import describe_file
 from dia_pipeline.temporal.coherence import Locked
 
 if TYPE_CHECKING:
     from dia_pipeline.machine.effort import Progress
+
+
+Image = FrameFile | Remembered
+"""An image of a sequence, of which the pixels are taken: one that moves, or one that does not."""
+
+
+def whole(image: Image) -> Input:
+    """All of an image of a sequence, a `Picture`."""
+    return Whole(image) if isinstance(image, FrameFile) else image.of
 
 
 class GivenSequence:
@@ -85,12 +94,12 @@ class GivenSequence:
             return list(dict.fromkeys(self.sequence.references.values()))
         return [self.sequence.a]
 
-    def a(self, frame: int) -> Input:
+    def a(self, frame: int) -> Image:
         """A of a frame."""
         moves = self.sequence.content_moves
         return self.given[frame] if moves else self.fixed[self.sequence.a]
 
-    def b_prime(self, chunk: Chunk, frame: int) -> Input:
+    def b_prime(self, chunk: Chunk, frame: int) -> Image:
         """B' of a frame in a chunk."""
         return (
             self.fixed[self.fixed_path(chunk)] if self.sequence.content_moves else self.given[frame]

@@ -52,13 +52,14 @@ class SequenceGraph(ComposedSequence):
     @cached_property
     def video(self) -> Folder:
         """Video, preview, contact sheet, measures; with all frames the folder of results."""
-        duration = self.sequence.duration
-        lasting = {"duration": duration} if duration else {}
+        # What is as by default is left out, so that keys stay.
+        own = {"duration": self.sequence.duration, "codec": self.sequence.codec}
+        other = {name: value for name, value in own.items() if value not in (None, "h264")}
         return Folder(
             self.folder,
             stage="video",
             name="video",
-            settings={"frame_rate": self.sequence.frame_rate} | lasting,
+            settings={"frame_rate": self.sequence.frame_rate} | other,
             inputs={
                 "frames": Together(list(self.frames.values())),
                 "poses": Together(list(self.poses.values())),

@@ -7,18 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from dia_pipeline.alignment.parts import verdict
 from dia_pipeline.graphs.shared import pose_in
-from dia_pipeline.io.frames import is_frame
-from dia_pipeline.io.images import read_image
+from dia_pipeline.io.codecs import CODECS
+from dia_pipeline.io.frames import is_frame, kind_of_frame, read_frame
+from dia_pipeline.pixels import as_levels
 from dia_pipeline.runs.sequence import USUAL
 from dia_pipeline.store.arrays import Arrays
 from dia_pipeline.store.folders import Written
 from dia_pipeline.store.frames import Frame
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from dia_pipeline.alignment.pose import Pose
     from dia_pipeline.graphs.composed import ComposedSequence
     from dia_pipeline.io.sound import Sound
@@ -45,17 +46,19 @@ def make_video(graph: ComposedSequence, frames: list[Frame], poses: list[Arrays]
     }
     shown = Shown(graph, paths, matches)
     measures = _measure(graph, paths)
+    codec = CODECS[sequence.codec]
     with graph.steady():
         timing, sound = pace_of(sequence)
         moments = moments_of(sequence, timing.rate)
-        film = write_video(folder / "video.mp4", map(shown.at, moments), timing, sound)
-    frames_shown = map(shown.at, moments)
+        encoded = codec.of_depth(shown.deep)
+        film = write_video(folder / codec.file, map(shown.at, moments), timing, sound, encoded)
+    frames_shown = (colours_of(shown.at(moment)) for moment in moments)
     preview = figures.write_preview(
         folder / "preview.webp", frames_shown, len(moments), timing.rate
     )
     cells = map(shown.cell, figures.picked(len(sequence.frames)))
     written = {
-        "video.mp4": film,
+        codec.file: film,
         "preview.webp": preview,
         "contact_sheet.png": figures.write_sheet(folder / "contact_sheet.png", cells),
         "flicker.png": figures.plot_flicker(folder / "flicker.png", measures, list(graph.gaps)),
@@ -110,16 +113,27 @@ def moments_of(sequence: Sequence, rate: float) -> list[Moment]:
     return moments
 
 
+def colours_of(frame: np.ndarray) -> np.ndarray:
+    """A frame, as `io.frames` has frames, in 8 bits and without its opacity: (H, W, 3) uint8."""
+    return np.ascontiguousarray(as_levels(frame[..., :3], np.uint8))
+
+
 class Shown:
-    """The frames as they are shown: a slate where one is missing."""
+    """The frames as they are shown: a slate where one is missing.
+
+    All of them have opacity if any has, and more than 8 bits if any has.
+    """
 
     def __init__(self, graph: ComposedSequence, paths: dict[int, Path], matches: dict[int, Pose]):
         self._graph = graph
         self._paths = paths
         self._matches = matches
+        kinds = [kind_of_frame(path) for path in paths.values()]
+        self.deep = any(kind.deep for kind in kinds)
+        self._clear = any(kind.clear for kind in kinds)
 
     def at(self, moment: Moment) -> np.ndarray:
-        """What the film shows at a moment."""
+        """What the film shows at a moment, as `io.frames` has frames."""
         if not moment.share:
             return self.output(moment.frame)
         import cv2
@@ -132,9 +146,15 @@ class Shown:
         from dia_pipeline.figures.sequence import slate
 
         if frame in self._paths:
-            return read_image(self._paths[frame])
+            return self._alike(read_frame(self._paths[frame]))
         name = Path(self._graph.sequence.frames[frame]).name
-        return slate(self._size, f"frame {frame + 1} is missing: {name}")
+        return self._alike(slate(self._size, f"frame {frame + 1} is missing: {name}"))
+
+    def _alike(self, image: np.ndarray) -> np.ndarray:
+        """An image of the kind that all frames are of."""
+        if self._clear and image.shape[-1] == 3:
+            image = np.dstack([image, np.full_like(image[..., 0], 255)])
+        return image.astype(np.float32) if self.deep else image
 
     def cell(self, frame: int) -> tuple[str, np.ndarray, np.ndarray]:
         """A frame of the contact sheet: its label, what is given and what is made of it."""
@@ -142,7 +162,7 @@ class Shown:
 
         missing = frame in self._graph.gaps
         given = slate(self._graph.size, "missing") if missing else self._graph.given[frame].ensure()
-        return self._label(frame), given, self.output(frame)
+        return self._label(frame), given, colours_of(self.output(frame))
 
     def _label(self, frame: int) -> str:
         """The number of a frame, and how it matches if that is not sound."""
@@ -193,7 +213,7 @@ def _seen(graph: ComposedSequence, frame: int, path: Path) -> Seen:
         a = graph.a(frame).ensure()
         for weight, reference, fields in graph.parts_of(frame):
             parts.append(graph.part(weight, a, reference.ensure(), fields.ensure()))
-    return Seen(read_image(path), graph.given[frame].ensure(), parts)
+    return Seen(colours_of(read_frame(path)), graph.given[frame].ensure(), parts)
 
 
 def _flicker(graph: ComposedSequence, now: Seen, before: Seen) -> float:
@@ -222,19 +242,21 @@ def _about(graph: ComposedSequence, measures: Measured, matches: dict[int, Pose]
         "scenes": [scene.start + 1 for scene in graph.scenes],
         "measures": measures,
         "mean": {name: _mean(values) for name, values in measures.items()},
-        "notes": _notes(graph.sequence),
+        "notes": _notes(graph.sequence, graph.settings.depth != 8),
     }
 
 
-def _notes(sequence: Sequence) -> list[str]:
+def _notes(sequence: Sequence, deep: bool) -> list[str]:
     """What a person may want to know of how a film was read and its sound carried over."""
     from dia_pipeline.io.sound import find_track
     from dia_pipeline.io.video import notes_on
 
     if not sequence.of_video:
         return []
-    of_sound = find_track(sequence.source)[1] if sequence.carries_sound else ""
-    return [*notes_on(sequence.source), *([of_sound] if of_sound else [])]
+    codec = CODECS[sequence.codec]
+    of_sound = find_track(sequence.source, codec.container)[1] if sequence.carries_sound else ""
+    of_film = notes_on(sequence.source, deep and codec.keeps_depth)
+    return [*of_film, *([of_sound] if of_sound else [])]
 
 
 def _made_by(graph: ComposedSequence) -> dict[str, Any]:

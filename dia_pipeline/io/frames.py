@@ -1,22 +1,58 @@
-"""Frames as files: PNG that carry the key of what they were made of."""
+"""Frames as files: PNG that carry the key of what they were made of.
+
+A frame is (H, W, 3), or 4 with opacity: uint8, or float32 in grey levels, kept in 16 bits.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from dia_pipeline.io.decoding import decode
 from dia_pipeline.io.files import write_file
 from dia_pipeline.io.images import ImageError, png_of, srgb_info
-from dia_pipeline.io.reading import open_regular
+from dia_pipeline.io.reading import open_regular, read_file
+from dia_pipeline.pixels import DEEP
 
 
 def write_frame(path: Path, image: np.ndarray, key: str) -> None:
-    """Write (H, W, 3) uint8 RGB as a PNG that carries the key of what it is made of."""
+    """Write a frame as a PNG that carries the key of what it is made of."""
     about = srgb_info()
     about.add_text("key", key)
     write_file(path, png_of(image, about))
+
+
+def read_frame(path: Path) -> np.ndarray:
+    """The frame of a file of `write_frame`, just as it was written.
+
+    Raises:
+        ImageError, OSError: it cannot be read.
+    """
+    stored = decode(read_file(path))
+    alpha = () if stored.alpha is None else (stored.alpha,)
+    values = np.dstack([stored.colours, *alpha])
+    return values if values.dtype == np.uint8 else values.astype(np.float32) / DEEP
+
+
+class Kind(NamedTuple):
+    """Whether a frame has more than 8 bits, and whether it has opacity."""
+
+    deep: bool
+    clear: bool
+
+
+def kind_of_frame(path: Path) -> Kind:
+    """What a file of `write_frame` holds, by its header.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open_regular(path) as file:
+        depth, colours = file.read(26)[24:]
+    return Kind(depth > 8, colours > 2)
 
 
 def frame_fault(path: Path, key: str) -> str | None:

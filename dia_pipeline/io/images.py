@@ -21,7 +21,7 @@ from dia_pipeline.io.files import digest_of, fault_of_file, write_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.reading import open_regular, read_file
 from dia_pipeline.io.stored import ImageError, Seen, Stored, seen, turned, with_alpha
-from dia_pipeline.pixels import to_bytes
+from dia_pipeline.pixels import DEEP, to_bytes
 
 _HEADER = 33
 """Bytes of a PNG before its second chunk."""
@@ -91,7 +91,7 @@ def read_picture(source: Any, name: str = "image") -> Picture:
     if image.alpha is not None:
         pixels = _over_white(pixels, image.alpha)
     if pixels.dtype == np.uint16:
-        deep, pixels = pixels.astype(np.float32) / 257, rounded_to_8_bits(pixels)
+        deep, pixels = pixels.astype(np.float32) / DEEP, rounded_to_8_bits(pixels)
     pixels = np.require(pixels, requirements=["C_CONTIGUOUS", "WRITEABLE"])
     return Picture(given.name, pixels, deep, image.alpha, image.profile, image.notes, given.sha256)
 
@@ -135,14 +135,32 @@ def write_image(path: str | Path, image: np.ndarray, alpha: np.ndarray | None = 
     Returns:
         The SHA-256 of the file in hexadecimal.
     """
-    if image.dtype != np.uint8:
-        return write_file(path, _deep_png(image, alpha))
-    whole = image if alpha is None else np.dstack([image, _scaled(alpha, np.uint8)])
-    return write_file(path, png_of(whole, srgb_info()))
+    return write_file(path, png_of(with_opacity(image, alpha), srgb_info()))
+
+
+def with_opacity(image: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """An image (H, W, 3), uint8 or float32 in grey levels, with its opacity (H, W), if it has any.
+
+    Args:
+        alpha: uint8 or uint16.
+
+    Returns:
+        (H, W, 3), or 4, of the type of the image.
+    """
+    if alpha is None:
+        return image
+    if image.dtype == np.uint8:
+        return np.dstack([image, _scaled(alpha, np.uint8)])
+    return np.dstack([image, _scaled(alpha, np.uint16).astype(np.float32) / DEEP])
 
 
 def png_of(image: np.ndarray, about: PngInfo) -> bytes:
-    """An image (H, W, 3) or (H, W, 4) uint8 as a PNG, always as the same bytes."""
+    """An image (H, W, 3), or 4 with opacity, as a PNG, always as the same bytes.
+
+    It is uint8, or float32 in grey levels from 0 to 255, which is written with 16 bits.
+    """
+    if image.dtype != np.uint8:
+        return _deep_png(image, about)
     content = BytesIO()
     Image.fromarray(image).save(content, format="PNG", compress_level=1, pnginfo=about)
     return content.getvalue()
@@ -155,16 +173,18 @@ def srgb_info() -> PngInfo:
     return info
 
 
-def _deep_png(image: np.ndarray, alpha: np.ndarray | None) -> bytes:
+def _deep_png(image: np.ndarray, about: PngInfo) -> bytes:
     import imagecodecs
 
-    values = np.rint(image.astype(np.float64) * 257).clip(0, 65535).astype(np.uint16)
-    if alpha is not None:
-        values = np.dstack([values, _scaled(alpha, np.uint16)])
+    values = np.rint(image.astype(np.float64) * DEEP).clip(0, 65535).astype(np.uint16)
     png = imagecodecs.png_encode(np.ascontiguousarray(values), level=1)
-    name, content = b"sRGB", b"\0"
-    chunk = struct.pack(">I", 1) + name + content + struct.pack(">I", zlib.crc32(name + content))
-    return bytes(png[:_HEADER] + chunk + png[_HEADER:])
+    chunks = b"".join(_chunk(name, content) for name, content, *_ in about.chunks)
+    return bytes(png[:_HEADER] + chunks + png[_HEADER:])
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    said = name + content
+    return struct.pack(">I", len(content)) + said + struct.pack(">I", zlib.crc32(said))
 
 
 class _Given(NamedTuple):

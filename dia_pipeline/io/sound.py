@@ -1,7 +1,8 @@
 """The sound of a film, carried into a video that is written.
 
-What an MP4 holds is copied; what else can be decoded becomes AAC of one or two channels; if neither
-goes, the next sound of the film is taken, or none. That is found out by carrying the beginning.
+What its container, MP4 or QuickTime's, holds is copied; what else can be decoded becomes AAC of one
+or two channels; if neither goes, the next sound of the film is taken, or none. That is found out by
+carrying the beginning.
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ from dia_pipeline.io.films import open_container, open_film
 from dia_pipeline.io.images import ImageError
 from dia_pipeline.io.notes import say_once
 
-_COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus")
-"""Kinds of sound that an MP4 holds and players know."""
+_BOTH = ("aac", "mp3", "ac3", "eac3", "alac")
+
+_COPIED = {
+    "mp4": (*_BOTH, "opus"),
+    "mov": (*_BOTH, "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"),
+}
+"""Kinds of sound that a container holds and players know."""
 
 _RATE = 48_000
 """Samples a second of AAC, where it does not have as many as the film."""
@@ -48,8 +54,11 @@ class Track(NamedTuple):
     copied: bool
 
 
-def find_track(path: str | Path) -> tuple[Track | None, str]:
+def find_track(path: str | Path, container: str = "mp4") -> tuple[Track | None, str]:
     """The sound of a film that is carried over, if one can be; what to tell a person, if anything.
+
+    Args:
+        container: `mp4` or `mov`.
 
     Raises:
         ImageError: the file cannot be read as a film.
@@ -59,8 +68,8 @@ def find_track(path: str | Path) -> tuple[Track | None, str]:
         best = sounds.best("audio", film.stream)
         streams = [each for each in (best, *sounds.audio) if each]
         kinds = {each.index: _kind(each) for each in streams}
-        tracks = [track for each in streams for track in _ways(each)]
-    track = next((each for each in tracks if _is_carried(path, each)), None)
+        tracks = [track for each in streams for track in _ways(each, container)]
+    track = next((each for each in tracks if _is_carried(path, each, container)), None)
     return track, _note(kinds, track)
 
 
@@ -69,7 +78,7 @@ def carry(container: Any, sound: Sound) -> Iterator[Any]:
 
     There are none where it cannot be carried over.
     """
-    track, _ = find_track(sound.path)
+    track, _ = find_track(sound.path, container.format.name)
     return _packets(container, sound, track) if track else iter(())
 
 
@@ -80,13 +89,13 @@ def _kind(stream: Any) -> str:
     return f"{own.codec.canonical_name}, {own.sample_rate} Hz, {own.layout.name}"
 
 
-def _ways(stream: Any) -> list[Track]:
+def _ways(stream: Any, container: str) -> list[Track]:
     """How a sound may be carried over, the best way first."""
     if not stream.codec_context:
         return []
     encoded = Track(stream.index, copied=False)
     kind = stream.codec_context.codec.canonical_name
-    return [Track(stream.index, copied=True), encoded] if kind in _COPIED else [encoded]
+    return [Track(stream.index, copied=True), encoded] if kind in _COPIED[container] else [encoded]
 
 
 def _note(kinds: dict[int, str], track: Track | None) -> str:
@@ -101,11 +110,11 @@ def _note(kinds: dict[int, str], track: Track | None) -> str:
     return "; ".join(said)
 
 
-def _is_carried(path: str | Path, track: Track) -> bool:
+def _is_carried(path: str | Path, track: Track, kind: str) -> bool:
     """Whether the beginning of a sound can be carried into a video."""
     with (
         suppress(av.FFmpegError, ImageError, ValueError),
-        av.open(BytesIO(), "w", format="mp4") as container,
+        av.open(BytesIO(), "w", format=kind) as container,
     ):
         packets = list(islice(_packets(container, Sound(Path(path), 0, inf), track), _REHEARSED))
         container.mux(packets)

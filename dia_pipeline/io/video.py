@@ -15,13 +15,15 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
+from dia_pipeline.io.codecs import CODECS, Codec
 from dia_pipeline.io.files import digest_file, replace_file
 from dia_pipeline.io.films import Film, open_film
-from dia_pipeline.io.images import read_image
+from dia_pipeline.io.images import read_picture
 from dia_pipeline.io.interlacing import deinterlaced, first_field, is_woven
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.sound import Sound, carry
-from dia_pipeline.pixels import resize_image
+from dia_pipeline.io.yuv import frame_of, image_of, is_readable
+from dia_pipeline.pixels import as_levels, resize_image
 
 HIGH_DEFINITION = 720
 """Rows from which on colours that a file does not name are those of ITU-R BT.709, else BT.601."""
@@ -111,11 +113,14 @@ def read_pace(path: str | Path) -> Pace:
     return Pace(rate, times, sound, size)
 
 
-def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
+def decode_frames(path: str | Path, deep: bool = False) -> Iterator[np.ndarray]:
     """The frames of a film in order as they are meant to be seen, (H, W, 3) uint8 RGB.
 
     They are turned and mirrored as the file says, deinterlaced if they are of two fields, laid over
     white where they are transparent, and their pixels made square.
+
+    Args:
+        deep: frames of more than 8 bits are given with all of them, as float32 in grey levels.
 
     Raises:
         ImageError: the file cannot be read any further; the frames before that were given.
@@ -123,51 +128,74 @@ def decode_frames(path: str | Path) -> Iterator[np.ndarray]:
     faults: list[av.FFmpegError] = []
     with open_film(path) as film:
         aspect = film.stream.sample_aspect_ratio or Fraction(1)
-        for frame in deinterlaced(film, _told(path, film, _decoded(film, faults))):
-            yield _as_seen(frame, aspect)
+        for frame in deinterlaced(film, _told(path, film, _decoded(film, faults), deep)):
+            yield _as_seen(frame, aspect, deep)
         for fault in faults:
             raise fault
 
 
-def notes_on(path: str | Path) -> list[str]:
+def bits_of(path: str | Path) -> int:
+    """The bits of each colour of a film, by what the file says.
+
+    Raises:
+        ImageError: the file cannot be read as a film.
+    """
+    with open_film(path) as film:
+        pixels = film.stream.codec_context.format
+        return pixels.components[0].bits if pixels else 8
+
+
+def notes_on(path: str | Path, deep: bool = False) -> list[str]:
     """What is chosen, changed or lost when a film is read, by its key frames.
+
+    Args:
+        deep: whether more than 8 bits are kept.
 
     Raises:
         ImageError: the file cannot be read as a film.
     """
     with open_film(path) as film:
         film.stream.codec_context.skip_frame = "NONKEY"
-        notes = (note for frame in _decoded(film, []) for note in _notes(film, frame))
+        notes = (note for frame in _decoded(film, []) for note in _notes(film, frame, deep))
         return list(dict.fromkeys(notes))
 
 
 def write_video(
-    path: str | Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None = None
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    timing: Timing,
+    sound: Sound | None = None,
+    codec: Codec = CODECS["h264"],
 ) -> str:
-    """Write images (H, W, 3) uint8 RGB of one size as H.264 in 4:2:0, as browsers play it.
+    """Write images of one size as a film, in H.264 as browsers play it unless a codec is named.
 
-    An odd height or width, which 4:2:0 does not have, is made even by repeating the last row or
+    An odd height or width, where the codec has none, is made even by repeating the last row or
     column. The same frames always give the same bytes.
+
+    Args:
+        frames: (H, W, 3), or 4 with opacity, uint8 or float32 in grey levels, of which is kept what
+            the pixels of the codec can hold.
 
     Returns:
         The SHA-256 of the file in hexadecimal.
     """
     with replace_file(path) as temporary:
-        _encode(temporary, frames, timing, sound)
+        _encode(temporary, frames, timing, sound, codec)
         return digest_file(temporary)
 
 
-def _encode(path: Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None) -> None:
+def _encode(
+    path: Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sound | None, codec: Codec
+) -> None:
     with av.open(path, "w", options=_CONTAINER) as container:
         stream = None
         packets: Iterator[av.Packet] = iter(())
         for number, image in enumerate(frames):
-            image = np.pad(image, [(0, s % 2) for s in image.shape[:2]] + [(0, 0)], "edge")
+            image = _padded(image, codec.pixels)
             if stream is None:
-                stream = _open_stream(container, image.shape[:2], timing)
+                stream = _open_stream(container, image.shape[:2], timing, codec)
                 packets = carry(container, sound) if sound else packets
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+            frame = _as_stored(image, codec.pixels)
             if timing.times:
                 frame.pts = round(timing.times[number] * _TICKS)
                 frame.time_base = Fraction(1, _TICKS)
@@ -177,6 +205,23 @@ def _encode(path: Path, frames: Iterable[np.ndarray], timing: Timing, sound: Sou
         for packet in packets:
             with suppress(av.InvalidDataError):  # what is damaged is left out, as players do
                 container.mux(packet)
+
+
+def _padded(image: np.ndarray, pixels: str) -> np.ndarray:
+    """An image with as many rows and columns as whole samples of chroma take."""
+    two = av.VideoFormat(pixels, 2, 2)
+    steps = 2 // two.chroma_height(2), 2 // two.chroma_width(2)
+    more = [(0, -side % step) for side, step in zip(image.shape[:2], steps, strict=True)]
+    return np.pad(image, [*more, (0, 0)], "edge")
+
+
+def _as_stored(image: np.ndarray, pixels: str) -> av.VideoFrame:
+    """An image as a frame of BT.709."""
+    if av.VideoFormat(pixels).components[0].bits > 8:
+        return frame_of(image, pixels)
+    colours = np.ascontiguousarray(as_levels(image[..., :3], np.uint8))
+    frame = av.VideoFrame.from_ndarray(colours, format="rgb24")
+    return frame.reformat(format=pixels, dst_colorspace=Colorspace.ITU709)
 
 
 def _promised(film: Film) -> int:
@@ -236,21 +281,23 @@ def _decoded(film: Film, faults: list[av.FFmpegError]) -> Iterator[av.VideoFrame
         faults.append(fault)
 
 
-def _told(path: str | Path, film: Film, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+def _told(
+    path: str | Path, film: Film, frames: Iterator[av.VideoFrame], deep: bool
+) -> Iterator[av.VideoFrame]:
     """The frames of a film, of which is said what is chosen, changed or lost."""
     for frame in frames:
-        for note in _notes(film, frame):
+        for note in _notes(film, frame, deep):
             say_once(f"{path}: {note}", logging.WARNING)
         yield frame
 
 
-def _notes(film: Film, frame: av.VideoFrame) -> Iterator[str]:
+def _notes(film: Film, frame: av.VideoFrame, deep: bool) -> Iterator[str]:
     if film.note:
         yield film.note
     bits = frame.format.components[0].bits
     if frame.color_trc in _HDR:
         yield f"the video is HDR ({_HDR[frame.color_trc]}); its tones are not mapped"
-    elif bits > 8:
+    elif bits > 8 and not (deep and _is_deep(frame)):
         yield f"the {bits} bits of its colours become 8"
     if is_woven(film, frame) or first_field(film):
         yield "it is interlaced: each frame becomes the whole picture of its first field"
@@ -258,18 +305,34 @@ def _notes(film: Film, frame: av.VideoFrame) -> Iterator[str]:
         yield "it is interlaced, and each of its fields is a frame by itself, of half the height"
 
 
-def _as_seen(frame: av.VideoFrame, aspect: Fraction) -> np.ndarray:
-    """A frame as (H, W, 3) uint8 RGB, upright, with square pixels, over white."""
-    space = frame.colorspace
-    if space == _UNKNOWN:
+def _as_seen(frame: av.VideoFrame, aspect: Fraction, deep: bool) -> np.ndarray:
+    """A frame as (H, W, 3) RGB, upright, with square pixels, over white.
+
+    It is uint8, or float32 in grey levels if it is asked to be deep, and is.
+    """
+    if frame.colorspace == _UNKNOWN:
         named = Colorspace.ITU709 if frame.height >= HIGH_DEFINITION else Colorspace.ITU601
-        frame.colorspace = space = named
-    clear = any(each.is_alpha for each in frame.format.components)
-    values = frame.reformat(format="rgba" if clear else "rgb24", src_colorspace=space).to_ndarray()
-    image = read_image(values, "a frame")
+        frame.colorspace = named
+    picture = read_picture(_values(frame, deep and _is_deep(frame)), "a frame")
+    image = picture.pixels if picture.deep is None else picture.deep
     if aspect != 1:
         image = resize_image(image, (image.shape[0], max(1, round(image.shape[1] * aspect))))
     return np.ascontiguousarray(_upright(image, frame))
+
+
+def _is_deep(frame: av.VideoFrame) -> bool:
+    """Whether a frame has more than 8 bits that can be read."""
+    bits = frame.format.components[0].bits
+    return bits > 8 and (frame.format.is_rgb or is_readable(frame))
+
+
+def _values(frame: av.VideoFrame, deep: bool) -> np.ndarray:
+    """What a frame holds, (H, W, 3), or 4 with opacity: uint8, or uint16 if it is deep."""
+    if deep and not frame.format.is_rgb:
+        return image_of(frame)
+    clear = any(each.is_alpha for each in frame.format.components)
+    kinds = ("rgb48le", "rgba64le") if deep else ("rgb24", "rgba")
+    return frame.reformat(format=kinds[clear], src_colorspace=frame.colorspace).to_ndarray()
 
 
 def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
@@ -289,17 +352,20 @@ def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
-def _open_stream(container: Any, size: tuple[int, int], timing: Timing) -> av.VideoStream:
+def _open_stream(
+    container: Any, size: tuple[int, int], timing: Timing, codec: Codec
+) -> av.VideoStream:
     rate = Fraction(timing.rate).limit_denominator(1001)
-    stream = container.add_stream("libx264", rate)
+    stream = container.add_stream(codec.encoder, rate)
     stream.height, stream.width = size
-    stream.pix_fmt = "yuv420p"
+    stream.pix_fmt = codec.pixels
+    if codec.tag:
+        stream.codec_context.codec_tag = codec.tag
     if timing.times:
         stream.codec_context.time_base = Fraction(1, _TICKS)
     # Said in the file: players otherwise guess the colours from the size.
     stream.codec_context.colorspace = Colorspace.ITU709
     stream.codec_context.color_range = ColorRange.MPEG
     stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
-    # Macroblock-tree rate control gives other bytes now and then, even on one thread.
-    stream.options = {"crf": "16", "preset": "medium", "threads": "1", "x264-params": "mbtree=0"}
+    stream.options = codec.options
     return stream

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 # What checks a configuration is loaded for that alone: a single pair needs none of it.
 
-OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1, "depth": "auto"}
+OF_SEQUENCES = {"matcher": "hierarchical", "finest": 1}
 """The settings that sequences cannot change."""
 
 SCHEMAS = resources.files("dia_pipeline") / "workflow" / "schemas"

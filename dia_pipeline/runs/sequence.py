@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from dia_pipeline.guides import DESCRIPTORS, GUIDES, check_guides
+from dia_pipeline.io.codecs import CODECS, lacks
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
@@ -61,6 +62,7 @@ class Sequence:
     stride: int = 1
     frame_rate: float | None = None
     duration: float | None = None
+    codec: str = "h264"
     coherence: str = "warm-start"
     keyframes: tuple[int, ...] = ()
     chunk: int = 48
@@ -143,6 +145,11 @@ class Sequence:
     def source(self) -> str:
         """The side that moves: where the frames come from."""
         return self.a if self.content_moves else self.b_prime
+
+    @property
+    def film(self) -> str:
+        """The name of the file of the video that is made."""
+        return CODECS[self.codec].file
 
     @property
     def carries_sound(self) -> bool:
@@ -283,6 +290,7 @@ def find_frames(sequence: Sequence) -> Sequence:
     """
     if find_spec("av") is None:
         raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
+    _check_codec(sequence.codec)
     _check_pace(sequence)
     if sequence.content_moves:
         if sequence.coherence == "locked":
@@ -316,11 +324,28 @@ def find_frames(sequence: Sequence) -> Sequence:
         raise SequenceError(
             "keyframes", "only 'locked' has them", "a content video names them in b_prime"
         )
+    if sequence.of_video:
+        _say_of_depth(sequence)
     if sequence.carries_sound:
-        _say_of_sound(sequence.source)
+        _say_of_sound(sequence)
     if not (sequence.content_moves or sequence.of_video):
         _say_of_length(sequence, len(frames))
     return replace(sequence, frames=tuple(frames))
+
+
+def _check_codec(name: str) -> None:
+    """Make sure that videos can be made in a codec.
+
+    Raises:
+        SequenceError: they cannot.
+    """
+    if name not in CODECS:
+        raise SequenceError("codec", f"{quoted(name)} is not one of {', '.join(CODECS)}")
+    if lacks(CODECS[name]):
+        known = ", ".join(each for each, codec in CODECS.items() if not lacks(codec)) or "none"
+        problem = f"the PyAV that is installed cannot make {name}: it lacks {CODECS[name].encoder}"
+        remedy = f"it can make {known}; PyAV's own, of `pip install av`, makes all"
+        raise SequenceError("codec", problem, remedy)
 
 
 def _check_pace(sequence: Sequence) -> None:
@@ -349,10 +374,21 @@ def _say_of_length(sequence: Sequence, count: int) -> None:
         say_once(f"{sequence.source}: {told}", logging.INFO)
 
 
-def _say_of_sound(film: str) -> None:
+def _say_of_depth(sequence: Sequence) -> None:
+    """Say that the video will have fewer bits than the one that is given."""
+    from dia_pipeline.io.video import bits_of
+
+    bits = bits_of(sequence.source)
+    if bits > 8 and not CODECS[sequence.codec].keeps_depth:
+        keeping = ", ".join(name for name, codec in CODECS.items() if codec.keeps_depth)
+        told = f"of its {bits} bits {sequence.codec} keeps 8; codecs that keep 10: {keeping}"
+        say_once(f"{sequence.source}: {told}", logging.WARNING)
+
+
+def _say_of_sound(sequence: Sequence) -> None:
     """Say which sound of a film is carried over, or why none is, before any frame is made."""
     from dia_pipeline.io.sound import find_track
 
-    track, note = find_track(film)
+    track, note = find_track(sequence.source, CODECS[sequence.codec].container)
     if note:
-        say_once(f"{film}: {note}", logging.INFO if track else logging.WARNING)
+        say_once(f"{sequence.source}: {note}", logging.INFO if track else logging.WARNING)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dia_pipeline.errors import MALFORMED
+from dia_pipeline.io.codecs import FILES
 from dia_pipeline.io.files import PAGE, PROVENANCE, digest_file
 from dia_pipeline.settings import LEVELS
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, InputError, Recipe, digest
@@ -25,7 +26,7 @@ RESULTS = frozenset(
         *("sources.png", "guides.png"),
         *("flow_ab.flo", "flow_ba.flo", "nnf.h5", "pose.h5", "measures.json", PROVENANCE),
         *(f"level{level}.h5" for level in LEVELS),
-        *("video.mp4", "preview.webp", "contact_sheet.png", "flicker.png"),
+        *(*FILES, "preview.webp", "contact_sheet.png", "flicker.png"),
     )
 )
 """The files that a run may write into the folder of a pair, of one of several references, or of a

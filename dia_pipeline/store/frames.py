@@ -11,7 +11,7 @@ import numpy as np
 
 from dia_pipeline.io.files import digest_file, fault_of_file
 from dia_pipeline.io.frames import frame_fault, write_frame
-from dia_pipeline.io.images import ImageError, Picture, read_image, read_picture
+from dia_pipeline.io.images import ImageError, Picture, read_picture
 from dia_pipeline.io.reading import read_file
 from dia_pipeline.store.artefacts import Artefact, ArtefactError, File, InputError, digest
 
@@ -32,10 +32,32 @@ class FrameFile(File):
             ImageError: there is no image.
             InputError: the file was changed after the key was taken.
         """
+        return self.picture().pixels
+
+    def picture(self) -> Picture:
+        """All of the frame; see `ensure`."""
         if not self.key:
             fault = fault_of_file(self.path) or "there was no such file"
             raise ImageError(self.path, fault, "give the path of an image")
-        return read_picture(super().ensure(), self.path).pixels
+        return read_picture(super().ensure(), self.path)
+
+
+class Whole:
+    """A frame as an input that gives all of it, its depth and its opacity too.
+
+    Args:
+        frame: gives its pixels alone.
+    """
+
+    def __init__(self, frame: FrameFile):
+        self._frame = frame
+
+    @property
+    def key(self) -> str:
+        return self._frame.key
+
+    def ensure(self) -> Picture:
+        return self._frame.picture()
 
 
 class Carried:
@@ -85,7 +107,7 @@ class Video(File):
         wanted = {frame.number: frame for frame in self.frames if frame.fault}
         found: set[int] = set()
         with self.steady() as check, suppress(ImageError):
-            for number, image in enumerate(decode_frames(self.path)):
+            for number, image in enumerate(decode_frames(self.path, deep=True)):
                 check()
                 if number in wanted:
                     write_frame(wanted[number].file, image, wanted[number].key)
@@ -116,15 +138,15 @@ class VideoFrame(FrameFile):
         """What is wrong with the image of the frame."""
         return frame_fault(self.file, self.key)
 
-    def ensure(self) -> np.ndarray:
-        """The frame, (H, W, 3) uint8 RGB.
+    def picture(self) -> Picture:
+        """All of the frame.
 
         Raises:
             ImageError: the video has no such frame.
         """
         if self.fault and self.number not in self.video.extracted:
             raise ImageError(self.path, "the frame cannot be decoded", "the video is damaged")
-        return read_image(self.file)
+        return read_picture(self.file)
 
 
 class Frame(Artefact):

@@ -17,6 +17,7 @@ from dia_pipeline.alignment.guidance import Guidance
 from dia_pipeline.machine.effort import Progress
 from dia_pipeline.networks.network import Network
 from dia_pipeline.networks.sizes import Size
+from dia_pipeline.pixels import as_levels
 from dia_pipeline.settings import LEVELS, Settings
 from dia_pipeline.temporal.motion import flow_between, followed, grid, sample, trusted
 
@@ -80,7 +81,7 @@ class Part(NamedTuple):
 
     Attributes:
         weight: those of all parts of a frame sum to 1; (H, W, 1) where they differ by place.
-        reference: (h, w, 3) uint8, B' on its canvas.
+        reference: (h, w, 3) uint8, or float32 in grey levels, B' on its canvas.
         size: of the canvas.
         field: (H, W, 2) float32, from the frame into the canvas.
     """
@@ -114,7 +115,7 @@ def weighed(shares: list[float], known: list[np.ndarray | None]) -> list[np.ndar
 
 
 def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.ndarray:
-    """The frame (H, W, 3) uint8 that parts make of the content `own`."""
+    """The frame (H, W, 3) that parts make of the content `own`, of the type of their references."""
     size = Size.of(own.shape, settings)
 
     def made_of(part: Part) -> np.ndarray:
@@ -122,7 +123,7 @@ def make_frame(own: np.ndarray, parts: list[Part], settings: Settings) -> np.nda
         return rebuild(own, part.reference, positions, size, part.size, settings)
 
     images = [part.weight * made_of(part) for part in parts]
-    return np.rint(sum(images)).astype(np.uint8)
+    return as_levels(np.asarray(sum(images)), parts[0].reference.dtype)
 
 
 class Motion:

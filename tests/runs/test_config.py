@@ -14,6 +14,7 @@ from examples import PUBLISHED, draw_image
 from dia_pipeline import settings as vocabulary
 from dia_pipeline.evaluation.truth import TRUTH_COLUMNS
 from dia_pipeline.guides import GUIDES
+from dia_pipeline.io.codecs import CODECS
 from dia_pipeline.matchers import MATCHERS
 from dia_pipeline.runs import config as config_module
 from dia_pipeline.runs.config import (
@@ -319,6 +320,7 @@ def test_the_columns_of_the_tables_are_the_settings_and_their_own():
     own = {field.name for field in fields(Sequence)} - {"options", "frames", "guides"}
     assert set(columns) == names - OF_SEQUENCES.keys() | own | GUIDES.keys()
     assert tuple(columns["coherence"]["enum"]) == tuple(MODES)
+    assert tuple(columns["codec"]["enum"]) == tuple(CODECS)
 
 
 def test_the_schema_states_the_defaults_of_the_configuration():

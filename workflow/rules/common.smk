@@ -227,7 +227,7 @@ NAMED = sorted(
 
 def results_of(name):
     """What a pair or sequence is asked for by: its first result in every variant."""
-    first = "video.mp4" if name in PLAN.sequences else "a_prime.png"
+    first = PLAN.sequences[name].film if name in PLAN.sequences else "a_prime.png"
     return [PLAN.results / variant / name / first for variant in PLAN.variants]
 
 
