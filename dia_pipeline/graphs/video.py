@@ -49,9 +49,11 @@ def make_video(graph: ComposedSequence, frames: list[Frame], poses: list[Arrays]
         timing, sound = pace_of(sequence)
         moments = moments_of(sequence, timing.rate)
         film = write_video(folder / "video.mp4", map(shown.at, moments), timing, sound)
-    frames_shown = map(shown.at, moments)
     preview = figures.write_preview(
-        folder / "preview.webp", frames_shown, len(moments), timing.rate
+        folder / "preview.webp",
+        lambda number: shown.at(moments[number]),
+        len(moments),
+        timing.rate,
     )
     cells = map(shown.cell, figures.picked(len(sequence.frames)))
     written = {
