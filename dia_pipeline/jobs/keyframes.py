@@ -203,18 +203,23 @@ def check_empty(folder: Path) -> None:
 
 def write_proposal(folder: Path, clip: Clip, proposal: Proposal) -> None:
     """Write the frames that are proposed into a folder, with a table and a contact sheet."""
-    by_frame = {each.frame: each for each in proposal.chosen}
-    cells = {}
-    for number, image in clip.read(by_frame):
-        write_image(folder / name_of(number), image)
-        label = f"{number}: adds {by_frame[number].adds:.0%}"
-        cells[number] = label, image, _with_known_pale(image, by_frame[number].known)
-    write_sheet(folder / SHEET, cells.values())
+    write_sheet(folder / SHEET, _written(folder, clip, proposal))
     rows = [
         (each.frame, name_of(each.frame), each.scene + 1, f"{100 * each.adds:.1f}")
         for each in proposal.chosen
     ]
     write_cells(folder / TABLE, [("frame", "file", "scene", "adds"), *rows])
+
+
+def _written(
+    folder: Path, clip: Clip, proposal: Proposal
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Write the frames one by one; what the contact sheet shows of each."""
+    by_frame = {each.frame: each for each in proposal.chosen}
+    for number, image in clip.read(by_frame):
+        write_image(folder / name_of(number), image)
+        pale = _with_known_pale(image, by_frame[number].known)
+        yield f"{number}: adds {by_frame[number].adds:.0%}", image, pale
 
 
 def name_of(frame: int) -> str:
