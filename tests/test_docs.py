@@ -93,8 +93,11 @@ MADE = {
     "docs/gallery.md": ["one/index.html", "values/index.html", "gallery/pages/values.html"],
     "docs/settings.md": ["ratios/sweep.png", "comparison/index.html"],
     "docs/timelapse.md": [
-        f"{name}/video.mp4"
-        for name in ("relit", "slowly", "restyled", "keyed", "coloured", "scenes")
+        *(
+            f"{name}/video.mp4"
+            for name in ("relit", "slowly", "restyled", "keyed", "coloured", "scenes")
+        ),
+        "to_paint/keyframes.tsv",
     ],
 }
 """What is there when the commands of a page were run."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dia_pipeline.cli.app import app, complain, estimate_bar, say
+from dia_pipeline.cli.app import app, complain, estimate_bar, say, waiting
 from dia_pipeline.cli.options import (
     Device,
     Output,
@@ -25,6 +27,10 @@ from dia_pipeline.temporal.coherence import MODES
 
 PRESET = "photo-to-photo"
 """That of a sequence, unless it is given."""
+
+Start = Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")]
+Stop = Annotated[int | None, typer.Option(min=1, help="Frame before which to stop.")]
+Stride = Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")]
 
 
 @app.command(rich_help_panel="One sequence")
@@ -47,9 +53,9 @@ def timelapse(
         ),
     ],
     output: Output,
-    start: Annotated[int, typer.Option(min=0, help="First frame, counted from 0.")] = 0,
-    stop: Annotated[int | None, typer.Option(min=1, help="Frame before which to stop.")] = None,
-    stride: Annotated[int, typer.Option(min=1, help="Every so many frames one is taken.")] = 1,
+    start: Start = 0,
+    stop: Stop = None,
+    stride: Stride = 1,
     frame_rate: Annotated[
         float | None,
         typer.Option(min=0.1, help="Frames per second; by default the video's, or 24."),
@@ -103,3 +109,45 @@ def timelapse(
                 complain(f"frame {frame + 1} is missing: {reason}")
             complain("The same command fills the gaps once these can be read.", None)
             raise typer.Exit(1)
+
+
+@app.command(rich_help_panel="One sequence")
+def keyframes(
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="The film: a video, or frames.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new folder for the pictures.")],
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="Frames to propose; by default what all scenes need."),
+    ] = None,
+    start: Start = 0,
+    stop: Stop = None,
+    stride: Stride = 1,
+):
+    """Propose frames of a film to paint or colour: those that show what the others do not.
+
+    They are written as pictures, with a table and a contact sheet; and it is said how to go on.
+    """
+    from dia_pipeline.jobs.keyframes import SHEET, Clip, check_empty, propose, write_proposal
+    from dia_pipeline.runs.sources import kind_of, list_frames
+
+    check_empty(output)
+    frames = list_frames(clip, start, stop, stride)
+    film = Clip(clip, frames, kind_of(clip) == "video")
+    with waiting(f"comparing the frames of {clip}"):
+        proposal = propose(film, count)
+        write_proposal(output, film, proposal)
+    shown = sum(each.adds for each in proposal.chosen)
+    told = f"{len(proposal.chosen)} of {len(frames)} frames show {shown:.0%} of the film"
+    say(f"{told}: {output}/{SHEET}")
+    if proposal.unread:
+        complain(f"Frames that cannot be read, and were left out: {proposal.unread}", None)
+    if proposal.wanting:
+        scenes = ", ".join(str(scene + 1) for scene in proposal.wanting)
+        remedy = f"with --count {proposal.needed} every scene has one"
+        complain(f"None shows enough of the scenes {scenes}; {remedy}", None)
+    part = {"--start": start, "--stop": stop, "--stride": stride}
+    usual = {"--start": 0, "--stop": None, "--stride": 1}
+    options = [str(word) for item in part.items() if item not in usual.items() for word in item]
+    options += ["--coherence", "propagated", *proposal.preset]
+    say("Paint the pictures; keep their names and sizes. Then:")
+    say(shlex.join(["dia", "timelapse", clip, proposal.b_prime(output), "-o", "film", *options]))

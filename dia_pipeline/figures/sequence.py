@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
 
@@ -41,17 +41,20 @@ def slate(size: tuple[int, ...], text: str) -> np.ndarray:
     return np.array(image)
 
 
-def write_preview(path: Path, frames: Iterable[np.ndarray], count: int, frame_rate: float) -> str:
-    """Write `count` frames (H, W, 3) uint8 as a small animated WebP that repeats for ever.
+def write_preview(
+    path: Path, shown: Callable[[int], np.ndarray], count: int, frame_rate: float
+) -> str:
+    """Write `count` frames as a small animated WebP that repeats for ever.
+
+    Args:
+        shown: gives a frame (H, W, 3) uint8 by its number; it is asked for those that are taken.
 
     Returns:
         The SHA-256 of the file in hexadecimal.
     """
     step = -(-count // PREVIEW_FRAMES)
     images = [
-        Image.fromarray(shrunk(frame, PREVIEW_SIDE))
-        for number, frame in enumerate(frames)
-        if number % step == 0
+        Image.fromarray(shrunk(shown(number), PREVIEW_SIDE)) for number in range(0, count, step)
     ]
     content = BytesIO()
     images[0].save(

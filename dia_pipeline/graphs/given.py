@@ -161,10 +161,21 @@ class GivenSequence:
         file = carried_name(name, frame)
         if file not in self.report.get("outputs", {}):
             return None
-        begin = max(each for each in self.sequence.moving_guides[name] if each <= frame)
-        passed = [n for n in range(begin, frame + 1) if n not in self.gaps]
-        key = digest([self._guides[keyed(name, begin)].key, *(self.given[n].key for n in passed)])
-        return Carried(self.prepared.path / file, key)
+        return Carried(self.prepared.path / file, self._carried_keys[name][frame])
+
+    @cached_property
+    def _carried_keys(self) -> dict[str, dict[int, str]]:
+        """The key of each carried guide at every frame: of its file and the frames since."""
+        found: dict[str, dict[int, str]] = {}
+        for name, by_frame in self.sequence.moving_guides.items():
+            key, keys = "", found.setdefault(name, {})
+            for frame in range(min(by_frame), len(self.given)):
+                if frame in by_frame:
+                    key = self._guides[keyed(name, frame)].key
+                if frame not in self.gaps:
+                    key = digest([key, self.given[frame].key])
+                keys[frame] = key
+        return found
 
     @cached_property
     def report(self) -> dict[str, Any]:

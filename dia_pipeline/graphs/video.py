@@ -52,9 +52,11 @@ def make_video(graph: ComposedSequence, frames: list[Frame], poses: list[Arrays]
         moments = moments_of(sequence, timing.rate)
         encoded = codec.of_depth(shown.deep)
         film = write_video(folder / codec.file, map(shown.at, moments), timing, sound, encoded)
-    frames_shown = (colours_of(shown.at(moment)) for moment in moments)
     preview = figures.write_preview(
-        folder / "preview.webp", frames_shown, len(moments), timing.rate
+        folder / "preview.webp",
+        lambda number: colours_of(shown.at(moments[number])),
+        len(moments),
+        timing.rate,
     )
     cells = map(shown.cell, figures.picked(len(sequence.frames)))
     written = {

@@ -9,14 +9,13 @@ import logging
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.util import find_spec
 from typing import Any
 
 from dia_pipeline.guides import DESCRIPTORS, GUIDES, check_guides
 from dia_pipeline.io.codecs import CODECS, lacks
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
-from dia_pipeline.runs.sources import Kind, SequenceError, kind_of, list_frames
+from dia_pipeline.runs.sources import Kind, SequenceError, check_pyav, kind_of, list_frames
 from dia_pipeline.temporal.coherence import MODES, Independent
 from dia_pipeline.text import fault_of_characters, number_in, quoted
 
@@ -288,8 +287,7 @@ def find_frames(sequence: Sequence) -> Sequence:
             no library that writes their video.
         GuidanceError: a guide does not lie over its image.
     """
-    if find_spec("av") is None:
-        raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
+    check_pyav()
     _check_codec(sequence.codec)
     _check_pace(sequence)
     if sequence.content_moves:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from glob import glob
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -131,7 +132,18 @@ def _listed(source: str) -> list[str]:
     return [str(path.parent / name) for name in names if name and not name.startswith("#")]
 
 
+def check_pyav() -> None:
+    """Make sure that videos can be read and written.
+
+    Raises:
+        SequenceError: they cannot.
+    """
+    if find_spec("av") is None:
+        raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
+
+
 def _of_video(source: str) -> list[str]:
+    check_pyav()
     from dia_pipeline.io.images import ImageError
     from dia_pipeline.io.video import count_frames
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from dia_pipeline.alignment.pose import Pose
+from dia_pipeline.graphs import given
+from dia_pipeline.graphs.carrying import carried_name
 from dia_pipeline.graphs.chains import Link
 from dia_pipeline.graphs.sequence import SequenceGraph
 from dia_pipeline.graphs.shared import Job, Networks
@@ -17,9 +19,9 @@ from dia_pipeline.io.images import write_image
 from dia_pipeline.jobs.batches import made_by
 from dia_pipeline.jobs.progress import sequence_efforts
 from dia_pipeline.runs.sequence import Chunk, Sequence
-from dia_pipeline.settings import resolve
+from dia_pipeline.settings import Step, resolve
 from dia_pipeline.store.arrays import Content
-from dia_pipeline.store.artefacts import Artefact, ArtefactError
+from dia_pipeline.store.artefacts import Artefact, ArtefactError, digest
 from dia_pipeline.store.provenance import Backbone
 
 SETTINGS = resolve({"quality": "draft", "backbone": "vgg16", "pose": "given"})
@@ -172,6 +174,27 @@ def test_weights_of_thousands_of_chunks(graph_of, size):
         blended = [chunks[own - 1][0]] if before.start <= frame < before.end else []
         assert list(weights) == [*blended, chunks[own][0]]
         assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_what_is_said_of_some_of_thousands_of_frames_is_followed_once(
+    graph_of, tmp_path, monkeypatch
+):
+    """A guide depends on its file and the frames since; planning it takes each frame once."""
+    begins = (0, MANY // 2)
+    for begin in begins:
+        (tmp_path / f"{begin}.csv").write_text(f"a_x,a_y,b_prime_x,b_prime_y\n1,{begin % 9},2,2\n")
+    said = ",".join(f"{begin}={tmp_path}/{begin}.csv" for begin in begins)
+    graph = graph_of(MANY, [0], (0,), coherence="propagated", guides={"points": said})
+    graph.report |= {
+        "outputs": {carried_name("points", frame): "" for frame in range(MANY)},
+        "gaps": {"1": "it is missing"},
+    }
+    taken = []
+    monkeypatch.setattr(given, "digest", lambda parts: taken.append(len(parts)) or digest(parts))
+    keys = [graph.guiding(frame, Step.LEVELS)["points"].key for frame in range(MANY)]
+    assert sum(taken) <= 2 * MANY
+    assert keys[1] == keys[0]  # a gap
+    assert len(set(keys)) == MANY - 1
 
 
 def test_thousands_of_scenes_and_keyframes(graph_of):
