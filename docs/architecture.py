@@ -20,7 +20,7 @@ from dia_pipeline.runs.pair import Pair
 from dia_pipeline.runs.sequence import Sequence
 from dia_pipeline.settings import Settings
 from dia_pipeline.store.artefacts import Artefact, File, Graph, Remembered
-from dia_pipeline.store.frames import Together
+from dia_pipeline.store.frames import Together, Whole
 from dia_pipeline.store.provenance import Backbone
 
 DOCS = Path(__file__).parent
@@ -122,7 +122,7 @@ def _parts(given: Any) -> Iterator[Artefact | File]:
     """What an input stands for."""
     if isinstance(given, Together):
         yield from given.parts
-    elif isinstance(given, Remembered):
+    elif isinstance(given, (Remembered, Whole)):
         yield from _parts(given.of)
     else:
         yield given.of if isinstance(given, Link) else given

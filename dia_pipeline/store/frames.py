@@ -46,18 +46,18 @@ class Whole:
     """A frame as an input that gives all of it, its depth and its opacity too.
 
     Args:
-        frame: gives its pixels alone.
+        of: the frame, which gives its pixels alone.
     """
 
-    def __init__(self, frame: FrameFile):
-        self._frame = frame
+    def __init__(self, of: FrameFile):
+        self.of = of
 
     @property
     def key(self) -> str:
-        return self._frame.key
+        return self.of.key
 
     def ensure(self) -> Picture:
-        return self._frame.picture()
+        return self.of.picture()
 
 
 class Carried:

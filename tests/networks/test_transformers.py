@@ -133,7 +133,7 @@ def test_the_command_of_the_page_writes_maps_that_guide(weights):
         ("a.png --network timm:resnet18 --weights {}", "it is no plain vision transformer"),
         ("a.png --network timm:test_vit --weights {} --layers 6", "numbers from 0 to 5"),
         ("a.png --network timm:test_vit --weights {} --layers a", "'a' does not name layers"),
-        ("a.png --network timm:test_vit --weights {} --side 99999", "values are too many"),
+        ("a.png --network timm:test_vit --weights {} --side 99999", "are too many"),
         ("a.png b/a.png --network timm:test_vit --weights {}", "b/a.png: a.png has the same name"),
         ("c.png --network timm:test_vit --weights {}", "c.png: there is no such file"),
     ],
