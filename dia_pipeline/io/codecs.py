@@ -71,8 +71,10 @@ CODECS = {
         options={
             "crf": "16",
             "preset": "medium",
-            # What it else says of itself names the processor.
-            "x265-params": "pools=none:frame-threads=1:wpp=0:cutree=0:info=0:log-level=error",
+            # What it else says of itself names the processor. With frames between others its times
+            # are anything in a film that has fewer of them than it waits for.
+            "x265-params": "pools=none:frame-threads=1:wpp=0:cutree=0:bframes=0:info=0:"
+            "log-level=error",
         },
     ),
     "av1": Codec(

@@ -96,6 +96,18 @@ def test_a_slow_change_has_more_than_256_steps(tmp_path, name):
     assert found[8, -1].min() > 254 and found[8, 0].max() < 1  # white and black stay so
 
 
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_frames_come_in_their_times(tmp_path, name, count):
+    """An encoder that waits for more frames than come has told times that were never set."""
+    for _ in range(5):
+        with av.open(write(tmp_path, name, frames(count))) as film:
+            packets = [each for each in film.demux(video=0) if each.size]
+        seconds = sorted(float(each.pts * each.time_base) for each in packets)
+        np.testing.assert_allclose(seconds, np.arange(count) / 24)
+        assert [each.dts for each in packets] == sorted({each.dts for each in packets})
+
+
 def test_8_bits_stay_8_bits_where_a_codec_has_them(tmp_path):
     for name in ("hevc", "av1"):
         assert bits_of(write(tmp_path, name, frames(1), deep=False)) == 8
