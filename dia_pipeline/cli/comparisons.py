@@ -41,6 +41,9 @@ PAIRS_AT_ONCE = 50
 MAX_NAMED = 12
 """So many doubtful and hopeless pairs are named at most."""
 
+WIDEST = 9
+"""Columns of numbers at most that lie side by side in a terminal."""
+
 
 Layout = Annotated[
     str | None,
@@ -297,12 +300,15 @@ def compare(plan: Plan) -> None:
 
 
 def _shown(table: Comparison) -> Table:
+    """A table for the terminal; one with many columns is turned, as methods are few."""
+    if len(table.headings) > WIDEST:
+        table = table.turned()
     shown = Table(box=SIMPLE_HEAD, collapse_padding=True)
     shown.add_column(table.of, no_wrap=True)
     for heading in table.headings:
         shown.add_column(heading, justify="right", overflow="fold")
-    for variant, cells in table.rows.items():
-        shown.add_row(variant, *(Text(cell.text, "bold" * cell.bold) for cell in cells))
+    for name, cells in table.rows.items():
+        shown.add_row(name, *(Text(cell.text, "bold" * cell.bold) for cell in cells))
     return shown
 
 

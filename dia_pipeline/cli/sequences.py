@@ -140,11 +140,13 @@ def keyframes(
     told = f"{len(proposal.chosen)} of {len(frames)} frames show {shown:.0%} of the film"
     say(f"{told}: {output}/{SHEET}")
     if proposal.unread:
-        complain(f"Frames that cannot be read, and were left out: {proposal.unread}", None)
+        complain(
+            f"Frames left out, damaged or of another size than the first: {proposal.unread}", None
+        )
     if proposal.wanting:
         scenes = ", ".join(str(scene + 1) for scene in proposal.wanting)
         remedy = f"with --count {proposal.needed} every scene has one"
-        complain(f"None shows enough of the scenes {scenes}; {remedy}", None)
+        complain(f"None shows enough of these scenes: {scenes}; {remedy}", None)
     part = {"--start": start, "--stop": stop, "--stride": stride}
     usual = {"--start": 0, "--stop": None, "--stride": 1}
     options = [str(word) for item in part.items() if item not in usual.items() for word in item]

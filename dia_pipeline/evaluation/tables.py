@@ -125,6 +125,13 @@ class Table:
     rows: dict[str, list[Cell]]
     of: str = "variant"
 
+    def turned(self) -> Table:
+        """The same with a row for every heading, of which no two are alike."""
+        rows = dict(
+            zip(self.headings, map(list, zip(*self.rows.values(), strict=True)), strict=True)
+        )
+        return Table(self.label, self.caption, [*self.rows], rows, "measure")
+
 
 def write_csv(path: Path, measures: Measures) -> None:
     """Write pair, variant, measure and value, a line each."""

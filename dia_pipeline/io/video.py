@@ -22,7 +22,7 @@ from dia_pipeline.io.images import read_picture
 from dia_pipeline.io.interlacing import deinterlaced, first_field, is_woven
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.sound import Sound, carry
-from dia_pipeline.io.yuv import frame_of, image_of, is_readable
+from dia_pipeline.io.yuv import UNKNOWN, frame_of, image_of, is_readable
 from dia_pipeline.pixels import as_levels, resize_image
 
 HIGH_DEFINITION = 720
@@ -36,9 +36,6 @@ _HDR = {16: "PQ", 18: "HLG"}
 
 _BT709 = 1
 """Primaries and transfer of ITU-R BT.709, the numbers of H.273."""
-
-_UNKNOWN = 2
-"""What H.273 says of colours that a file does not name."""
 
 _CONTAINER = {"movflags": "+faststart", "fflags": "+bitexact"}
 """The index in front, so that playing begins at once; no dates."""
@@ -310,7 +307,7 @@ def _as_seen(frame: av.VideoFrame, aspect: Fraction, deep: bool) -> np.ndarray:
 
     It is uint8, or float32 in grey levels if it is asked to be deep, and is.
     """
-    if frame.colorspace == _UNKNOWN:
+    if frame.colorspace == UNKNOWN:
         named = Colorspace.ITU709 if frame.height >= HIGH_DEFINITION else Colorspace.ITU601
         frame.colorspace = named
     picture = read_picture(_values(frame, deep and _is_deep(frame)), "a frame")
@@ -367,5 +364,6 @@ def _open_stream(
     stream.codec_context.colorspace = Colorspace.ITU709
     stream.codec_context.color_range = ColorRange.MPEG
     stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
-    stream.options = codec.options
+    # Where frames are reordered, the muxer takes the times of packets for those of the pictures.
+    stream.options = codec.options | ({"bf": "0"} if timing.times else {})
     return stream

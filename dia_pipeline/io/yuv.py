@@ -18,6 +18,9 @@ _WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.262
 
 _BT709 = 1
 
+UNKNOWN = 2
+"""The matrix of a frame that names none."""
+
 
 def frame_of(image: np.ndarray, pixels: str) -> av.VideoFrame:
     """An image as a frame in luma and chroma of BT.709 of limited range.
@@ -45,11 +48,11 @@ def frame_of(image: np.ndarray, pixels: str) -> av.VideoFrame:
 
 
 def is_readable(frame: av.VideoFrame) -> bool:
-    """Whether `image_of` knows the format and the matrix of a frame."""
+    """Whether `image_of` knows the format and the matrix of a frame, once it is given one."""
     pixels = frame.format
     planes = pixels.is_planar and len(frame.planes) == len(pixels.components) in (3, 4)
     deep = pixels.components[0].bits > 8 and not pixels.is_big_endian
-    return planes and deep and not pixels.is_rgb and frame.colorspace in _WEIGHTS
+    return planes and deep and not pixels.is_rgb and frame.colorspace in (*_WEIGHTS, UNKNOWN)
 
 
 def image_of(frame: av.VideoFrame) -> np.ndarray:

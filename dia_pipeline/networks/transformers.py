@@ -132,7 +132,8 @@ def _built(network: str) -> Any:
         timm = import_module("timm")
     except (ImportError, RuntimeError) as error:  # of torchvision, if its build does not fit torch
         problem = f"transformers need timm, which cannot be loaded ({shortened(str(error))})"
-        raise WeightsError("", problem, "pip install 'dia-pipeline[descriptors]'") from error
+        remedy = "pip install 'dia-pipeline[descriptors]', and torchvision as torch is built"
+        raise WeightsError("", problem, remedy) from error
     name = network.removeprefix(PREFIX)
     if name == network or not timm.is_model(name):
         remedy = f"give {PREFIX}NAME, of those that timm.list_models() tells"

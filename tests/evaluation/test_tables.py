@@ -100,6 +100,15 @@ def test_pairs_are_counted_by_kind(measures):
     assert cells(text, 2, "part") == ["0.90", "0.90", ""]
 
 
+def test_a_table_turned_says_the_same(measures):
+    [table, *_] = make_tables(measures, BASES, KINDS)
+    turned = table.turned()
+    for row, (variant, cells) in enumerate(table.rows.items()):
+        assert turned.headings[row] == variant
+        assert [line[row] for line in turned.rows.values()] == cells
+    assert [*turned.rows] == table.headings
+
+
 def test_latex_says_the_same_and_escapes_what_it_must(measures):
     text = latex(make_tables(measures, BASES, KINDS))
     assert r"no\_1 & \textbf{$-$0.100} {\scriptsize [$-$0.100, $-$0.100]} & 0 : 8 \\" in text

@@ -133,8 +133,10 @@ def test_every_size_is_kept_or_made_even(tmp_path):
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p10le", "yuv422p12le", "yuv444p10le", "gbrp10le"])
-def test_colours_of_more_bits_are_those_that_the_file_names(tmp_path, pixels):
-    """Of one colour everywhere, by the formulas of BT.601, and of RGB as they are."""
+@pytest.mark.parametrize("matrix", [5, 2])
+def test_colours_of_more_bits_are_those_that_the_file_names(tmp_path, pixels, matrix):
+    """Of one colour everywhere, by the formulas of BT.601, or if none is named, as a film so small
+    has them; and of RGB as they are."""
     colour = np.array([200.25, 60.5, 30.75])
     kr, kb = 0.299, 0.114
     luma = colour @ [kr, 1 - kr - kb, kb]
@@ -153,12 +155,13 @@ def test_colours_of_more_bits_are_those_that_the_file_names(tmp_path, pixels):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", 25)
         (stream.height, stream.width), stream.pix_fmt = (48, 64), pixels
-        stream.codec_context.colorspace = 5
+        stream.codec_context.colorspace = matrix
         stream.codec_context.color_range = ColorRange.JPEG if whole else ColorRange.MPEG
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     (found,) = decode_frames(path, deep=True)
     np.testing.assert_allclose(found[24, 32], colour, atol=0.3)
+    assert not notes_on(path, deep=True)
 
 
 @pytest.mark.parametrize(("given", "copied"), [("pcm_s16le", "pcm_s16le"), ("libopus", "aac")])
