@@ -105,7 +105,9 @@ def test_uneven_times_come_back(tmp_path):
     np.testing.assert_allclose(read_pace(tmp_path / "uneven.mp4").times, times, atol=1e-3)
     with av.open(tmp_path / "uneven.mp4") as container:
         stream = container.streams.video[0]
-        assert float(stream.duration * stream.time_base) == pytest.approx(0.28 + 1 / timing.rate, abs=0.01)
+        assert float(stream.duration * stream.time_base) == pytest.approx(
+            0.28 + 1 / timing.rate, abs=0.01
+        )
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("aac", "mkv"), ("pcm_s16le", "mov")])
