@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import dropwhile, pairwise
@@ -196,12 +197,31 @@ def _encode(
             if timing.times:
                 frame.pts = round(timing.times[number] * _TICKS)
                 frame.time_base = Fraction(1, _TICKS)
-            container.mux(stream.encode(frame))
+            with _scheduled_as_before():
+                container.mux(stream.encode(frame))
         if stream:
             container.mux(stream.encode())
         for packet in packets:
             with suppress(av.InvalidDataError):  # what is damaged is left out, as players do
                 container.mux(packet)
+
+
+@contextmanager
+def _scheduled_as_before() -> Iterator[None]:
+    """Within it an encoder may change how the system schedules this thread; not beyond it.
+
+    Where it may, that of AV1 puts the thread that opens it before all others of the machine. Work
+    that is then shared with others, and waits for them, never ends.
+    """
+    if not hasattr(os, "sched_setscheduler"):  # Linux alone lets it
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, priority)
 
 
 def _padded(image: np.ndarray, pixels: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -94,6 +95,26 @@ def test_a_slow_change_has_more_than_256_steps(tmp_path, name):
     assert len(np.unique(found[8, :, 1])) > 300
     assert ratio(found, ramp()) > 55
     assert found[8, -1].min() > 254 and found[8, 0].max() < 1  # white and black stay so
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux alone")
+@pytest.mark.parametrize("name", CODECS)
+def test_an_encoder_puts_nobody_before_others(tmp_path, name):
+    """Where it may, as in a container: that of AV1 makes the thread that opens it real-time."""
+
+    def schedulers():
+        return {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}
+
+    assert schedulers() == {os.SCHED_OTHER}
+    during = []
+
+    def watched():
+        for image in frames(3):
+            during.append(os.sched_getscheduler(0))
+            yield image
+
+    write(tmp_path, name, watched())
+    assert {*during} | schedulers() == {os.SCHED_OTHER}
 
 
 @pytest.mark.parametrize("name", CODECS)
