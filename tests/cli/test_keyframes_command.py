@@ -85,7 +85,7 @@ def test_every_scene_has_a_frame_of_its_own_and_what_shows_the_same_is_painted_o
 def test_scenes_without_a_frame_are_named():
     write([*scene("china"), *scene("coffee")[:2], *scene("rocket")])
     said = call("clip", "-o", "to_paint", "--count", "2")
-    assert "scenes 2; with --count 3 every scene has one" in said
+    assert "scenes: 2; with --count 3 every scene has one" in said
     assert sorted(place for *_, place, _ in rows()) == ["1", "3"]
     assert "colour-film" not in said
     assert sorted(keys(said)) == sorted({0, EACH + 2, *(int(row[0]) for row in rows())})
@@ -109,7 +109,7 @@ def test_a_part_of_a_film_with_a_frame_that_cannot_be_read_is_said_the_same_way(
     write(scene("china") + scene("coffee"))
     write_image("clip/4.png", slate((30, 40), "smaller"))
     said = call("clip", "-o", "to_paint", "--start", "2", "--stop", "7", "--stride", "2")
-    assert "left out: 1" in said
+    assert "another size than the first: 1" in said
     words = command(said)
     assert words[words.index("--start") :][:6] == ["--start", "2", "--stop", "7", "--stride", "2"]
 
