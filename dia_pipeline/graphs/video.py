@@ -12,8 +12,7 @@ import numpy as np
 from dia_pipeline.alignment.parts import verdict
 from dia_pipeline.graphs.shared import pose_in
 from dia_pipeline.io.codecs import CODECS
-from dia_pipeline.io.frames import is_frame, kind_of_frame, read_frame
-from dia_pipeline.pixels import as_levels
+from dia_pipeline.io.frames import colours_of, is_frame, kind_of_frame, read_frame
 from dia_pipeline.runs.sequence import USUAL
 from dia_pipeline.store.arrays import Arrays
 from dia_pipeline.store.folders import Written
@@ -113,11 +112,6 @@ def moments_of(sequence: Sequence, rate: float) -> list[Moment]:
         share = left / (length - 1)
         moments.append(Moment(frame, share**2 * (3 - 2 * share)))
     return moments
-
-
-def colours_of(frame: np.ndarray) -> np.ndarray:
-    """A frame, as `io.frames` has frames, in 8 bits and without its opacity: (H, W, 3) uint8."""
-    return np.ascontiguousarray(as_levels(frame[..., :3], np.uint8))
 
 
 class Shown:

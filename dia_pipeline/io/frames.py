@@ -15,7 +15,12 @@ from dia_pipeline.io.decoding import decode
 from dia_pipeline.io.files import write_file
 from dia_pipeline.io.images import ImageError, png_of, srgb_info
 from dia_pipeline.io.reading import open_regular, read_file
-from dia_pipeline.pixels import DEEP
+from dia_pipeline.pixels import DEEP, as_levels
+
+
+def colours_of(frame: np.ndarray) -> np.ndarray:
+    """A frame in 8 bits and without its opacity: (H, W, 3) uint8."""
+    return np.ascontiguousarray(as_levels(frame[..., :3], np.uint8))
 
 
 def write_frame(path: Path, image: np.ndarray, key: str) -> None:

@@ -19,12 +19,13 @@ from av.video.reformatter import ColorRange, Colorspace
 from dia_pipeline.io.codecs import CODECS, Codec
 from dia_pipeline.io.files import digest_file, replace_file
 from dia_pipeline.io.films import Film, open_film
+from dia_pipeline.io.frames import colours_of
 from dia_pipeline.io.images import read_picture
 from dia_pipeline.io.interlacing import deinterlaced, first_field, is_woven
 from dia_pipeline.io.notes import say_once
 from dia_pipeline.io.sound import Sound, carry
 from dia_pipeline.io.yuv import UNKNOWN, frame_of, image_of, is_readable
-from dia_pipeline.pixels import as_levels, resize_image
+from dia_pipeline.pixels import resize_image
 
 HIGH_DEFINITION = 720
 """Rows from which on colours that a file does not name are those of ITU-R BT.709, else BT.601."""
@@ -236,8 +237,7 @@ def _as_stored(image: np.ndarray, pixels: str) -> av.VideoFrame:
     """An image as a frame of BT.709."""
     if av.VideoFormat(pixels).components[0].bits > 8:
         return frame_of(image, pixels)
-    colours = np.ascontiguousarray(as_levels(image[..., :3], np.uint8))
-    frame = av.VideoFrame.from_ndarray(colours, format="rgb24")
+    frame = av.VideoFrame.from_ndarray(colours_of(image), format="rgb24")
     return frame.reformat(format=pixels, dst_colorspace=Colorspace.ITU709)
 
 
