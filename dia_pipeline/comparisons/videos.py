@@ -18,7 +18,7 @@ from dia_pipeline.io.video import decode_frames
 from dia_pipeline.pixels import resize_image
 from dia_pipeline.runs.config import load_config
 from dia_pipeline.runs.sequence import Sequence
-from dia_pipeline.runs.sources import images_in, kind_of, list_frames
+from dia_pipeline.runs.sources import images_in, kind_of, list_frames, number_of
 from dia_pipeline.temporal.flicker import Steadiness, motion_of
 from dia_pipeline.temporal.motion import is_cut
 
@@ -142,7 +142,7 @@ def _shown(source: str, frames: Iterable[str]) -> Iterator[np.ndarray]:
     """The frames of a source that are named."""
     if kind_of(source) != "video":
         return map(read_image, frames)
-    numbers = {int(frame.rsplit("#", 1)[1]) for frame in frames}
+    numbers = {number_of(frame) for frame in frames}
     return (frame for n, frame in enumerate(decode_frames(source)) if n in numbers)
 
 

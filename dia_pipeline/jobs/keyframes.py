@@ -15,6 +15,7 @@ from dia_pipeline.io.cells import write_cells
 from dia_pipeline.io.files import FolderError, check_folder
 from dia_pipeline.io.images import ImageError, read_image, write_image
 from dia_pipeline.pixels import nearest_image, shrunk
+from dia_pipeline.runs.sources import number_of
 from dia_pipeline.temporal import keyframes
 from dia_pipeline.temporal.keyframes import Chosen, Compared, Served, choose, serving
 from dia_pipeline.temporal.motion import is_cut
@@ -108,7 +109,7 @@ class Clip(NamedTuple):
     def _decoded(self, wanted: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
         from dia_pipeline.io.video import decode_frames
 
-        numbers = {int(self.frames[each].rsplit("#", 1)[1]): each for each in wanted}
+        numbers = {number_of(self.frames[each]): each for each in wanted}
         with suppress(ImageError):
             for number, image in enumerate(decode_frames(self.source)):
                 if number in numbers:

@@ -15,7 +15,14 @@ from dia_pipeline.guides import DESCRIPTORS, GUIDES, check_guides
 from dia_pipeline.io.codecs import CODECS, lacks
 from dia_pipeline.io.files import fault_of_file
 from dia_pipeline.io.notes import say_once
-from dia_pipeline.runs.sources import Kind, SequenceError, check_pyav, kind_of, list_frames
+from dia_pipeline.runs.sources import (
+    Kind,
+    SequenceError,
+    check_pyav,
+    kind_of,
+    list_frames,
+    number_of,
+)
 from dia_pipeline.temporal.coherence import MODES, Independent
 from dia_pipeline.text import fault_of_characters, number_in, quoted
 
@@ -131,7 +138,7 @@ class Sequence:
     @property
     def numbers(self) -> list[int]:
         """The number in its video of every frame."""
-        return [int(frame.rsplit("#", 1)[1]) for frame in self.frames]
+        return [number_of(frame) for frame in self.frames]
 
     @property
     def files(self) -> list[str]:

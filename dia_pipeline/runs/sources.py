@@ -142,6 +142,11 @@ def check_pyav() -> None:
         raise SequenceError("", "videos need PyAV", "pip install 'dia-pipeline[video]'")
 
 
+def number_of(frame: str) -> int:
+    """The number in its video of a frame, by the name that `list_frames` gives it."""
+    return int(frame.rsplit("#", 1)[1])
+
+
 def _of_video(source: str) -> list[str]:
     check_pyav()
     from dia_pipeline.io.images import ImageError
